@@ -1,0 +1,36 @@
+# make repro   create the environment if missing, run the pipeline (dvc repro)
+# make test    the same environment; lint, types, tests
+# All they assume is Python 3.11+, git and make.
+
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+.PHONY: repro test test-slow lint env clean-work
+
+repro: .venv/ready
+	dvc repro
+
+test: lint
+	pytest -n 2 --dist loadfile -m "not slow"
+
+test-slow: .venv/ready
+	pytest -m slow
+
+lint: .venv/ready
+	ruff format --check .
+	ruff check .
+	mypy
+
+env: .venv/ready
+
+# uv, because pip may mix a CPU torch with a CUDA torchvision, which then does not import.
+.venv/ready: requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11+ is needed: make PYTHON=...")'
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet uv
+	.venv/bin/uv pip install --quiet --python .venv/bin/python -r requirements.lock
+	touch $@
+
+clean-work:
+	rm -rf .work

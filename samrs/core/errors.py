@@ -1,0 +1,38 @@
+"""Errors a user can act on.
+
+Each is one sentence: where, what is wrong, what was got, what is allowed, what to do.
+"""
+
+from __future__ import annotations
+
+
+class SamrsError(Exception):
+    """Base of every error this project raises on purpose, with a message for the user."""
+
+
+class ParameterError(SamrsError):
+    """A parameter is missing, misspelt, or out of range."""
+
+
+class UnknownNameError(SamrsError):
+    """A dataset, prompt, segmenter, class or kind that does not exist was named."""
+
+
+class MissingInputError(SamrsError):
+    """A file or folder that a step reads is not there."""
+
+
+class AnnotationError(SamrsError):
+    """An annotation file or line cannot be read; the message starts with ``file:line``."""
+
+
+class ImageError(SamrsError):
+    """An image cannot be decoded or is not what its name says."""
+
+
+class QuarantineError(SamrsError):
+    """More of the input was bad than the parameters allow."""
+
+
+class ProductError(SamrsError):
+    """A written product does not match its manifest."""

@@ -1,0 +1,102 @@
+"""Boxes and polygons.
+
+Continuous pixels, origin at the top-left corner of the top-left pixel, x right, y down. Boxes
+("hbb") are half-open xyxy; a rotated box ("obb") is its four corners, (4, 2) xy, clockwise on
+screen. A pixel (column c, row r) covers [c, c + 1) x [r, r + 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def polygon_to_hbb(polygon: ArrayLike) -> Array:
+    """Upright hull (4,) xyxy of a polygon (K, 2) xy."""
+    points = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)
+    return np.concatenate([points.min(axis=0), points.max(axis=0)])
+
+
+def hbb_to_polygon(hbb: ArrayLike) -> Array:
+    """Corners (4, 2) xy of a box (4,) xyxy, clockwise on screen from the top-left one."""
+    x0, y0, x1, y1 = np.asarray(hbb, dtype=np.float64)
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+
+
+def rotated_box_to_polygon(cx: float, cy: float, w: float, h: float, angle: float) -> Array:
+    """Corners (4, 2) xy of a box of size w x h about (cx, cy), turned by ``angle`` radians.
+
+    A positive angle turns the x axis towards the y axis: clockwise on screen (mmrotate's le90).
+    """
+    c, s = np.cos(angle), np.sin(angle)
+    corners = np.array([[-w, -h], [w, -h], [w, h], [-w, h]]) / 2
+    return np.asarray(corners @ np.array([[c, s], [-s, c]]) + [cx, cy])
+
+
+def hbb_area(hbb: ArrayLike) -> float:
+    """Area in px² of a box (4,) xyxy; 0 where it is empty or inverted."""
+    x0, y0, x1, y1 = np.asarray(hbb, dtype=np.float64)
+    return float(max(x1 - x0, 0.0) * max(y1 - y0, 0.0))
+
+
+def polygon_area(polygon: ArrayLike) -> float:
+    """Area in px² of a simple polygon (K, 2) xy (shoelace formula), never negative."""
+    points = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)
+    if len(points) < 3:
+        return 0.0
+    x, y = points[:, 0] - points[0, 0], points[:, 1] - points[0, 1]
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+
+
+def clip_hbb(hbb: ArrayLike, size_wh: Sequence[float]) -> Array:
+    """A box (4,) xyxy cut to [0, width] x [0, height]."""
+    x0, y0, x1, y1 = np.asarray(hbb, dtype=np.float64)
+    w, h = size_wh
+    return np.array(
+        [min(max(x0, 0), w), min(max(y0, 0), h), min(max(x1, 0), w), min(max(y1, 0), h)]
+    )
+
+
+def clip_polygon(polygon: ArrayLike, hbb: ArrayLike) -> Array:
+    """The part (M, 2) of a polygon (K, 2) inside a box (4,) xyxy; M = 0 when they do not meet.
+
+    Sutherland-Hodgman: exact for convex polygons, which is what rotated boxes are.
+    """
+    points = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)
+    x0, y0, x1, y1 = np.asarray(hbb, dtype=np.float64)
+    for axis, bound, sign in ((0, x0, 1.0), (0, x1, -1.0), (1, y0, 1.0), (1, y1, -1.0)):
+        if len(points) == 0:
+            break
+        depth = sign * (points[:, axis] - bound)
+        kept: list[Array] = []
+        for i in range(len(points)):
+            j = (i + 1) % len(points)
+            if depth[i] >= 0:
+                kept.append(points[i])
+            if (depth[i] >= 0) != (depth[j] >= 0):
+                t = depth[i] / (depth[i] - depth[j])
+                kept.append(points[i] + t * (points[j] - points[i]))
+        points = np.array(kept).reshape(-1, 2)
+    return points
+
+
+def visible_share(polygon: ArrayLike, hbb: ArrayLike) -> float:
+    """Share [0, 1] of a convex polygon's area that lies inside a box (4,) xyxy."""
+    whole = polygon_area(polygon)
+    return polygon_area(clip_polygon(polygon, hbb)) / whole if whole > 0 else 0.0
+
+
+def hbb_iou(a: ArrayLike, b: ArrayLike) -> Array:
+    """IoU (N, M) of boxes (N, 4) with boxes (M, 4), xyxy."""
+    p, q = (np.asarray(v, dtype=np.float64).reshape(-1, 4) for v in (a, b))
+    low = np.maximum(p[:, None, :2], q[None, :, :2])
+    high = np.minimum(p[:, None, 2:], q[None, :, 2:])
+    inter = np.prod(np.clip(high - low, 0, None), axis=2)
+    area_p = np.prod(np.clip(p[:, 2:] - p[:, :2], 0, None), axis=1)
+    area_q = np.prod(np.clip(q[:, 2:] - q[:, :2], 0, None), axis=1)
+    union = area_p[:, None] + area_q[None, :] - inter
+    return np.asarray(np.divide(inter, union, out=np.zeros_like(inter), where=union > 0))

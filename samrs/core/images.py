@@ -1,0 +1,60 @@
+"""Image bytes to arrays and back (OpenCV for decoding and resampling only)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from samrs.core.errors import ImageError
+
+
+def decode_rgb(data: bytes, where: str) -> NDArray[np.uint8]:
+    """Decode an encoded image to (H, W, 3) uint8 RGB.
+
+    Args:
+        where: what to name in the error.
+
+    Raises:
+        ImageError: the bytes are not a whole image.
+    """
+    image = None
+    if data:
+        image = cv2.imdecode(
+            np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        )
+    if image is None:
+        raise ImageError(
+            f"{where}: image does not decode, got {len(data)} bytes; a whole PNG, JPEG or TIFF is "
+            "allowed; replace the file"
+        )
+    return np.ascontiguousarray(image[:, :, ::-1])
+
+
+def encode_rgb(image: NDArray[np.uint8], suffix: str = ".png", quality: int = 95) -> bytes:
+    """Encode (H, W, 3) uint8 RGB; ``.png`` is lossless, ``.jpg`` takes ``quality`` 1-100."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix == ".jpg" else []
+    done, data = cv2.imencode(suffix, np.ascontiguousarray(image[:, :, ::-1]), options)
+    if not done:
+        raise ImageError(f"image: cannot encode, got shape {image.shape}; (H, W, 3) is allowed")
+    return data.tobytes()
+
+
+def encode_labels(labels: NDArray[np.uint8]) -> bytes:
+    """Encode a (H, W) uint8 map of label ids as 8-bit grey PNG, losslessly."""
+    return cv2.imencode(".png", labels)[1].tobytes()
+
+
+def decode_labels(data: bytes, where: str) -> NDArray[np.uint8]:
+    """Decode a label map written by ``encode_labels`` to (H, W) uint8.
+
+    Raises:
+        ImageError: the bytes are not a whole 8-bit grey image.
+    """
+    labels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    if labels is None or labels.ndim != 2 or labels.dtype != np.uint8:
+        raise ImageError(
+            f"{where}: label map does not decode, got {len(data)} bytes; an 8-bit grey PNG is "
+            "allowed; make the product again"
+        )
+    return np.asarray(labels)

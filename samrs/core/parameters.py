@@ -1,0 +1,75 @@
+"""A library function's keyword-only signature is the schema of its section of params.yaml."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from samrs.core.errors import ParameterError
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any or kind is inspect.Parameter.empty:
+        return True
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, k) for k in inner)
+    if origin is not None and issubclass(origin, Mapping):
+        return isinstance(value, Mapping) and all(_fits(v, inner[1]) for v in value.values())
+    if origin is not None and issubclass(origin, Sequence):
+        return isinstance(value, list | tuple) and all(_fits(v, inner[0]) for v in value)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _word(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+
+
+def check_section(
+    function: Callable[..., Any], section: Mapping[str, Any], where: str, given: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Check a section of params.yaml against the keyword-only parameters of a function.
+
+    Args:
+        section: the values.
+        where: the section's name, for the error.
+        given: keyword-only parameters that do not come from this section.
+
+    Returns:
+        The section, to be passed as keywords.
+
+    Raises:
+        ParameterError: a parameter is missing, unknown, or of the wrong type, with its name.
+    """
+    hints = typing.get_type_hints(function)
+    allowed = {
+        name: hints.get(name, Any)
+        for name, p in inspect.signature(function).parameters.items()
+        if p.kind is p.KEYWORD_ONLY and name not in given
+    }
+    listed = ", ".join(allowed)
+    for name in section:
+        if name not in allowed:
+            raise ParameterError(
+                f"params.yaml: unknown parameter, got {where}.{name}; {listed} are allowed; "
+                "correct or remove it"
+            )
+    for name, kind in allowed.items():
+        if name not in section:
+            raise ParameterError(
+                f"params.yaml: missing parameter, got {where} without {name}; {listed} are needed; "
+                f"add {where}.{name}"
+            )
+        if not _fits(section[name], kind):
+            raise ParameterError(
+                f"params.yaml: wrong type, got {where}.{name} = {section[name]!r}; "
+                f"{_word(kind)} is allowed; correct it"
+            )
+    return dict(section)

@@ -1,0 +1,192 @@
+"""The project's data on disk: Arrow schemas of its tables and the geometry they share.
+
+Geometry, said once: continuous pixels, origin at the top-left corner of the top-left pixel, x
+right, y down, boxes half-open xyxy. A tile's boxes and masks are in tile pixels. One rasteriser:
+pycocotools (``core/rle.py``).
+
+Products and their tables (``<table>-00000.parquet`` ...; see ``core/shards.py``):
+
+==========================  =======================================================
+``normalize/<dataset>``     tiles, instances, and where the dataset has them: truth
+                            (true masks), semantic (label maps); quarantine
+``sam_label/<dataset>``     masks
+``release/<dataset>``       tiles, instances (RELEASED), semantic
+==========================  =======================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from samrs.core.rle import Rle
+
+IGNORE = 255
+"""Label of unlabelled pixels in every semantic map (SAMRS's convention)."""
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""Hugging Face's image feature: the encoded file and its name."""
+
+RLE = pa.struct([("size", pa.list_(pa.int32(), 2)), ("counts", pa.string())])
+"""COCO run-length encoding; size is [height, width]."""
+
+HBB = pa.list_(pa.float64(), 4)
+"""Box xyxy in tile px."""
+
+OBB = pa.list_(pa.float64(), 8)
+"""Rotated box: four corners x1 y1 ... x4 y4 in tile px, clockwise on screen."""
+
+TILES = pa.schema(
+    [
+        ("tile_id", pa.string()),  # <scene_id>__<x0>_<y0>
+        ("scene_id", pa.string()),
+        ("split", pa.string()),  # train | val | test | trainval | all, as the dataset names it
+        ("x0", pa.int32()),  # place in the scene, px
+        ("y0", pa.int32()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("gsd", pa.float64()),  # metres per px; null when unknown
+        ("image", IMAGE),
+    ]
+)
+
+INSTANCES = pa.schema(
+    [
+        (
+            "instance_id",
+            pa.string(),
+        ),  # stable, from the source; the same in every tile that sees it
+        ("tile_id", pa.string()),
+        ("category_id", pa.int32()),  # index in the dataset's CATEGORIES
+        ("category", pa.string()),
+        ("hbb", HBB),  # clipped to the tile: the box to prompt with
+        ("hbb_annotated", HBB),  # as annotated, moved to tile px, not clipped
+        ("obb", OBB),  # not clipped; null where the dataset has none
+        ("difficult", pa.bool_()),
+        ("visible", pa.float64()),  # share of the box's area inside the tile
+        ("source_file", pa.string()),  # relative to the dataset's folder
+        ("source_line", pa.int32()),  # 1-based; null where unknown
+    ]
+)
+
+TRUTH = pa.schema([("instance_id", pa.string()), ("tile_id", pa.string()), ("rle", RLE)])
+
+SEMANTIC = pa.schema(
+    [
+        ("tile_id", pa.string()),
+        ("split", pa.string()),
+        ("label_map", IMAGE),  # 8-bit grey PNG of label ids, 255 = unlabelled
+    ]
+)
+
+QUARANTINE = pa.schema(
+    [
+        ("source_file", pa.string()),
+        ("source_line", pa.int32()),
+        ("reason", pa.string()),  # a short, countable phrase
+        ("detail", pa.string()),  # the whole sentence
+    ]
+)
+
+MASKS = pa.schema(
+    [
+        ("instance_id", pa.string()),
+        ("tile_id", pa.string()),
+        ("category_id", pa.int32()),
+        ("category", pa.string()),
+        ("rle", RLE),
+        ("area", pa.int64()),  # px of the mask
+        ("mask_hbb", HBB),  # tight box of the mask; zeros when empty
+        ("predicted_iou", pa.float64()),  # the segmenter's own estimate; null where it has none
+        ("stability_score", pa.float64()),  # SAM's: IoU of the mask cut at logits +1 and -1
+        ("box_iou", pa.float64()),  # IoU of mask_hbb with the prompt's hbb
+        ("obb_iou", pa.float64()),  # IoU of the mask with the filled obb; null without obb
+        ("outside", pa.float64()),  # share of the mask's px outside hbb
+        ("components", pa.int32()),  # 8-connected parts
+        ("recipe", pa.string()),
+        ("fallback", pa.bool_()),  # the recipe wanted an obb, there was none, the hbb served
+    ]
+)
+
+RELEASED = pa.schema([*INSTANCES, *[f for f in MASKS if f.name not in INSTANCES.names]])
+"""A released instance: its annotation and its mask with every score."""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One annotated object of a scene, in scene px.
+
+    Args:
+        category: one of the dataset's CATEGORIES.
+        hbb: (4,) xyxy as annotated; the hull of ``obb`` where only that is annotated.
+        obb: (4, 2) xy corners, or None.
+        source_file: annotation file, relative to the dataset's folder, with forward slashes.
+        source_line: 1-based line (or object number for XML and JSON) in that file.
+        truth: true mask in scene px as an RLE of the whole scene, or None.
+        ordinal: number of the annotation in its scene, from 0: makes ``instance_id`` stable.
+    """
+
+    category: str
+    hbb: NDArray[np.float64]
+    obb: NDArray[np.float64] | None
+    source_file: str
+    ordinal: int
+    source_line: int | None = None
+    difficult: bool = False
+    truth: Rle | None = None
+
+
+@dataclass(frozen=True)
+class SceneRecord:
+    """One image of a dataset with its annotations, before tiling.
+
+    Args:
+        scene_id: unique in the dataset; ``[A-Za-z0-9_.-]`` only.
+        image: path of the image file.
+        gsd: metres per px, or None.
+        semantic: returns the (H, W) uint8 map of label ids (255 = unlabelled); None without one.
+    """
+
+    scene_id: str
+    split: str
+    image: Path
+    annotations: tuple[Annotation, ...] = ()
+    gsd: float | None = None
+    semantic: Callable[[], NDArray[np.uint8]] | None = None
+
+
+@dataclass
+class Quarantine:
+    """Bad input that was set aside: listed with a reason, counted, never silent."""
+
+    rows: list[dict[str, object]] = field(default_factory=list)
+
+    def add(self, source_file: str, source_line: int | None, reason: str, detail: str) -> None:
+        self.rows.append(
+            {
+                "source_file": source_file,
+                "source_line": source_line,
+                "reason": reason,
+                "detail": detail,
+            }
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Number of rows by reason, sorted by reason."""
+        reasons = [str(row["reason"]) for row in self.rows]
+        return {reason: reasons.count(reason) for reason in sorted(set(reasons))}
+
+
+def tile_id(scene_id: str, x0: int, y0: int) -> str:
+    """The id of a scene's tile at (x0, y0)."""
+    return f"{scene_id}__{x0}_{y0}"
+
+
+def obb_rows(obbs: Iterable[NDArray[np.float64] | None]) -> list[list[float] | None]:
+    """Rotated boxes, each (4, 2) or None, as values of the OBB column."""
+    return [None if obb is None else [float(v) for v in np.ravel(obb)] for obb in obbs]

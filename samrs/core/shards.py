@@ -1,0 +1,214 @@
+"""Products on disk: folders of Parquet shards with a manifest.
+
+A product is a folder ``<product>/<table>-00000.parquet ...`` plus ``manifest.json`` with each
+shard's rows and sha256. The same rows give the same bytes: rows come sorted from the caller,
+writer options are pinned, nothing of the clock or the host goes in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from samrs.core.errors import MissingInputError, ProductError
+
+SHARD_BYTES = 128 * 2**20
+"""Uncompressed Arrow bytes after which a new shard begins: 32-256 MB a shard at scale."""
+
+BATCH_ROWS = 512
+BATCH_BYTES = 32 * 2**20
+"""Rows, or bytes of their images, held in memory before they go to the file as one row group."""
+
+
+class ShardWriter:
+    """Writes rows of one table of a product, a shard at a time, in bounded memory.
+
+    Use as a context manager; an empty table still gets one (empty) shard, so that readers find
+    its schema.
+    """
+
+    def __init__(self, product: Path, table: str, schema: pa.Schema) -> None:
+        self.product, self.table, self.schema = product, table, schema
+        self._rows: list[Mapping[str, Any]] = []
+        self._writer: pq.ParquetWriter | None = None
+        self._shard, self._bytes, self._pending = 0, 0, 0
+        product.mkdir(parents=True, exist_ok=True)
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Add one row; its keys are the schema's names."""
+        self._rows.append(row)
+        self._pending += sum(len(v["bytes"]) for v in row.values() if _is_image(v))
+        if len(self._rows) >= BATCH_ROWS or self._pending >= BATCH_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        batch = pa.Table.from_pylist(self._rows, schema=self.schema)
+        self._rows, self._pending = [], 0
+        if self._writer is None:
+            path = self.product / f"{self.table}-{self._shard:05d}.parquet"
+            self._writer = pq.ParquetWriter(
+                path, self.schema, compression="zstd", version="2.6", store_schema=True
+            )
+        self._writer.write_table(batch)
+        self._bytes += batch.nbytes
+        if self._bytes >= SHARD_BYTES:
+            self._finish_shard()
+
+    def _finish_shard(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer, self._bytes = None, 0
+            self._shard += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None and (self._rows or (self._shard == 0 and self._writer is None)):
+            self._flush()
+        self._finish_shard()
+
+
+def _is_image(value: Any) -> bool:
+    return isinstance(value, Mapping) and "bytes" in value
+
+
+def fresh_product(product: Path) -> Path:
+    """An empty folder for a product; what stood there before is removed."""
+    if product.exists():
+        shutil.rmtree(product)
+    product.mkdir(parents=True)
+    return product
+
+
+def shard_paths(product: Path, table: str) -> list[Path]:
+    """The shards of one table, in order.
+
+    Raises:
+        MissingInputError: the product has no such table.
+    """
+    paths = sorted(product.glob(f"{table}-[0-9]*.parquet"))
+    if not paths:
+        raise MissingInputError(
+            f"{product}: no {table} shards, got {_listing(product)}; a product folder with "
+            f"{table}-00000.parquet is needed; run the stage that writes it (dvc repro)"
+        )
+    return paths
+
+
+def has_table(product: Path, table: str) -> bool:
+    """Whether the product holds that table."""
+    return any(product.glob(f"{table}-[0-9]*.parquet"))
+
+
+def _listing(product: Path) -> str:
+    if not product.is_dir():
+        return "no such folder"
+    return ", ".join(sorted(p.name for p in product.iterdir())[:5]) or "an empty folder"
+
+
+def read_table(product: Path, table: str, columns: list[str] | None = None) -> pa.Table:
+    """A whole table (without images this is small; iterate where images are concerned)."""
+    return pa.concat_tables(
+        pq.read_table(path, columns=columns) for path in shard_paths(product, table)
+    )
+
+
+def iter_rows(
+    product: Path, table: str, columns: list[str] | None = None, batch_rows: int = 64
+) -> Iterator[dict[str, Any]]:
+    """Rows as dicts in stored order, a few at a time in memory."""
+    for path in shard_paths(product, table):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=batch_rows, columns=columns):
+                yield from batch.to_pylist()
+
+
+def write_table(product: Path, table: str, schema: pa.Schema, rows: Iterable[Any]) -> int:
+    """Write all rows of a table; returns their number."""
+    count = 0
+    with ShardWriter(product, table, schema) as writer:
+        for row in rows:
+            writer.write(row)
+            count += 1
+    return count
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON with sorted keys and a final newline, so that equal values are equal files."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_manifest(product: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Write ``manifest.json``: what the caller says of the product plus its shards.
+
+    Args:
+        about: parameters, model hash, terms, categories and the like; JSON values.
+    """
+    shards = [
+        {"file": p.name, "rows": pq.read_metadata(p).num_rows, "sha256": sha256(p)}
+        for p in sorted(product.glob("*.parquet"))
+    ]
+    manifest = {**about, "shards": shards}
+    write_json(product / "manifest.json", manifest)
+    return manifest
+
+
+def read_manifest(product: Path) -> dict[str, Any]:
+    """The product's manifest.
+
+    Raises:
+        MissingInputError: there is none.
+    """
+    path = product / "manifest.json"
+    if not path.is_file():
+        raise MissingInputError(
+            f"{path}: no manifest, got {_listing(product)}; a finished product has one; "
+            "run the stage that writes it (dvc repro)"
+        )
+    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return manifest
+
+
+def verify_product(product: Path) -> int:
+    """Check every shard against the manifest; returns the number of rows.
+
+    Raises:
+        ProductError: a shard is missing, added, or has other bytes or rows.
+    """
+    shards = read_manifest(product)["shards"]
+    listed, found = {s["file"] for s in shards}, {p.name for p in product.glob("*.parquet")}
+    if listed != found:
+        raise ProductError(
+            f"{product}: shards differ from the manifest, got {sorted(found ^ listed)} on one "
+            "side only; the listed shards are allowed; fetch or make the product again"
+        )
+    for shard in shards:
+        path = product / shard["file"]
+        if sha256(path) != shard["sha256"] or pq.read_metadata(path).num_rows != shard["rows"]:
+            raise ProductError(
+                f"{path}: content differs from the manifest, got sha256 {sha256(path)}; "
+                f"{shard['sha256']} is allowed; fetch or make the product again"
+            )
+    return sum(int(s["rows"]) for s in shards)

@@ -1,0 +1,19 @@
+"""Stage normalize@<dataset>: official formats to one schema of tiles and instances."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from samrs.normalize import normalize
+from stages.stage import arguments, declared, running, section, write_metrics
+
+
+def main() -> None:
+    dataset, source, out, metrics = arguments("dataset", "source", "out", "metrics")
+    values = section(normalize, declared(), f"normalize.{dataset}")
+    write_metrics(metrics, normalize(dataset, Path(source), Path(out), **values))
+
+
+if __name__ == "__main__":
+    with running():
+        main()

@@ -1,0 +1,108 @@
+"""What every stage script shares: declared parameters, metrics, errors as one sentence.
+
+The parameters of a stage are those dvc.yaml declares for it: dvc tells them by the name it gives
+in ``DVC_STAGE``, so that a stage which reads an undeclared one fails instead of going stale.
+Outside dvc (``python -m stages.…`` by hand) the whole of params.yaml is read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from samrs.core.errors import ParameterError, SamrsError
+from samrs.core.parameters import check_section
+from samrs.core.shards import write_json
+
+PARAMS = Path("params.yaml")
+
+
+def _read_params() -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    return values
+
+
+def declared() -> dict[str, Any]:
+    """The parameters declared for the running stage, as a nested dict."""
+    name = os.environ.get("DVC_STAGE")
+    if name is None:
+        return _read_params()
+    from dvc.api import params_show  # a second of import time that a run by hand does not need
+
+    values: dict[str, Any] = params_show(stages=name)
+    return values
+
+
+def runtime() -> dict[str, Any]:
+    """The ``runtime`` section: speed and placement, never results, so no stage declares it."""
+    values: dict[str, Any] = _read_params()["runtime"]
+    return values
+
+
+def value(params: Mapping[str, Any], path: str) -> Any:
+    """One declared parameter by its dotted path."""
+    found: Any = params
+    for key in path.split("."):
+        if not isinstance(found, Mapping) or key not in found:
+            raise ParameterError(
+                f"params.yaml: parameter is missing or not declared in dvc.yaml, got no {path}; "
+                "every parameter a stage reads stands in both; add it"
+            )
+        found = found[key]
+    return found
+
+
+def section(
+    function: Callable[..., Any], params: Mapping[str, Any], path: str, *top: str, given: str = ""
+) -> dict[str, Any]:
+    """The keyword arguments of a library function.
+
+    Args:
+        path: its section, e.g. ``normalize.dota``; empty when it has none.
+        top: parameters it takes from the top of params.yaml.
+        given: keyword-only parameters the stage passes itself, separated by blanks.
+    """
+    values = dict(value(params, path)) if path else {}
+    values.update({name: value(params, name) for name in top})
+    return check_section(function, values, path or "params", given.split())
+
+
+def arguments(*names: str) -> list[str]:
+    """Positional arguments of the stage script, all required."""
+    parser = argparse.ArgumentParser(prog=f"python -m stages.{Path(sys.argv[0]).stem}")
+    for name in names:
+        parser.add_argument(name)
+    parsed = vars(parser.parse_args())
+    return [str(parsed[name]) for name in names]
+
+
+@contextmanager
+def running() -> Iterator[None]:
+    """Log lines on stderr; errors meant for the user as one sentence and exit status 1.
+
+    On Linux the stage dies with the dvc that started it, so that a killed run leaves no orphan.
+    """
+    if sys.platform == "linux" and "DVC_STAGE" in os.environ:
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("samrs").setLevel(logging.INFO)
+    try:
+        yield
+    except SamrsError as error:
+        sys.exit(f"error: {error}")
+
+
+def write_metrics(path: str, values: Mapping[str, Any]) -> None:
+    """Write a metrics file that ``dvc metrics show`` reads."""
+    write_json(Path(path), values)
