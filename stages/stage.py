@@ -11,6 +11,7 @@ import argparse
 import ctypes
 import logging
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -101,6 +102,22 @@ def running() -> Iterator[None]:
         yield
     except SamrsError as error:
         sys.exit(f"error: {error}")
+
+
+def subsets(params: Mapping[str, Any], released: str) -> dict[str, Path]:
+    """Folder of each released subset by its name, e.g. ``sota``."""
+    return {name: Path(released) / name for name in value(params, "subsets").values()}
+
+
+def work_folder(stage: str) -> Path:
+    """A stage's unfinished work: it survives a killed run and is shared by experiments."""
+    return Path(os.environ.get("DVC_ROOT", "."), ".work", stage)
+
+
+def copy_plot(source: Path, target: str) -> None:
+    """Put a small file of an output where git keeps it for ``dvc plots``."""
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
 
 
 def write_metrics(path: str, values: Mapping[str, Any]) -> None:

@@ -36,3 +36,15 @@ class QuarantineError(SamrsError):
 
 class ProductError(SamrsError):
     """A written product does not match its manifest."""
+
+
+class SourceError(SamrsError):
+    """An official file cannot be had: absent, not fetchable, or not the file its publisher made."""
+
+
+class TermsError(SamrsError):
+    """Data was asked for whose terms the user has not accepted."""
+
+
+class ArchiveError(SamrsError):
+    """An archive is broken or a member of it is hostile; nothing of it was unpacked."""

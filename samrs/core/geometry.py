@@ -100,3 +100,11 @@ def hbb_iou(a: ArrayLike, b: ArrayLike) -> Array:
     area_q = np.prod(np.clip(q[:, 2:] - q[:, :2], 0, None), axis=1)
     union = area_p[:, None] + area_q[None, :] - inter
     return np.asarray(np.divide(inter, union, out=np.zeros_like(inter), where=union > 0))
+
+
+def clockwise(polygon: ArrayLike) -> Array:
+    """The corners (K, 2) xy in clockwise order on screen, beginning with the same one."""
+    points = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)
+    x, y = points[:, 0] - points[0, 0], points[:, 1] - points[0, 1]
+    twice_area = np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))
+    return np.concatenate([points[:1], points[:0:-1]]) if twice_area < 0 else points

@@ -32,11 +32,77 @@ def mask_to_rle(mask: ArrayLike) -> Rle:
 
 
 def crop_to_rle(crop: ArrayLike, x0: int, y0: int, size_hw: Sequence[int]) -> Rle:
-    """Encode a boolean crop (h, w) placed at column x0, row y0 of an empty (H, W) mask."""
-    part = np.asarray(crop, dtype=np.uint8)
-    full = np.zeros((int(size_hw[0]), int(size_hw[1])), dtype=np.uint8, order="F")
-    full[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part
-    return _to_text(coco.encode(full))
+    """Encode a boolean crop (h, w) placed at column x0, row y0 of an empty (H, W) mask.
+
+    Costs the crop's px, not the mask's: runs go straight to COCO's counts.
+    """
+    part = np.asarray(crop, dtype=bool)
+    height, width = int(size_hw[0]), int(size_hw[1])
+    h, w = part.shape
+    # A background row below each column keeps runs of neighbouring columns apart.
+    padded = np.zeros((w, h + 1), dtype=np.int8)
+    padded[:, :h] = part.T
+    edges = np.diff(padded.ravel(), prepend=np.int8(0))
+    columns, rows = np.divmod(
+        np.stack([np.flatnonzero(edges > 0), np.flatnonzero(edges < 0)]), h + 1
+    )
+    starts, ends = (columns + x0) * height + rows + y0
+    if h == height and len(starts):
+        joined = starts[1:] == ends[:-1]
+        starts, ends = starts[np.r_[True, ~joined]], ends[np.r_[~joined, True]]
+    bounds = np.concatenate([[0], np.stack([starts, ends], axis=1).ravel(), [height * width]])
+    counts = np.diff(bounds).tolist()
+    if counts[-1] == 0:
+        counts.pop()
+    return _to_text(coco.frPyObjects({"size": [height, width], "counts": counts}, height, width))
+
+
+def rle_to_crop(rle: Rle, x0: int, y0: int, width: int, height: int) -> NDArray[np.bool_]:
+    """Decode a window (height, width) of a mask; it must lie inside the mask.
+
+    Costs the px of the window's columns, not the mask's.
+    """
+    rows = rle["size"][0]
+    bounds = np.cumsum(_counts(rle))
+    starts, ends = bounds[:-1:2], bounds[1::2]
+    low, high = x0 * rows, (x0 + width) * rows
+    edges = np.zeros(width * rows + 1, dtype=np.int8)
+    meets = (ends > low) & (starts < high)
+    edges[np.maximum(starts[meets], low) - low] += 1
+    edges[np.minimum(ends[meets], high) - low] -= 1
+    columns = np.cumsum(edges[:-1], dtype=np.int8).reshape(width, rows)
+    return np.asarray(columns.T[y0 : y0 + height] > 0)
+
+
+def _counts(rle: Rle) -> NDArray[np.int64]:
+    """Lengths of alternating background and foreground runs, from COCO's compressed text.
+
+    The text holds 5 bits a character, low ones first, bit 6 for "more follows", two's complement;
+    from the fourth count on it holds differences to the count two before (maskApi.c, rleFrString).
+    """
+    codes = np.frombuffer(rle["counts"].encode("ascii"), dtype=np.uint8).astype(np.int64) - 48
+    last = (codes & 0x20) == 0
+    ends = np.flatnonzero(last)
+    begins = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
+    place = np.arange(len(codes)) - np.repeat(begins, ends - begins + 1)
+    values = np.add.reduceat((codes & 0x1F) << (5 * place), begins) if len(ends) else codes
+    negative = (codes[ends] & 0x10) != 0
+    values = values - np.where(negative, np.int64(1) << (5 * (place[ends] + 1)), 0)
+    values[2::2] = np.cumsum(values[2::2])
+    values[1::2] = np.cumsum(values[1::2])
+    return np.asarray(values)
+
+
+def crop_rle(rle: Rle, x0: int, y0: int, width: int, height: int) -> Rle:
+    """The part of a mask inside a window, as a mask of the window's size."""
+    if [height, width] == rle["size"]:
+        return rle
+    left, top, right, bottom = (int(v) for v in rle_to_hbb(rle))
+    left, top = max(left, x0), max(top, y0)
+    w, h = min(right, x0 + width) - left, min(bottom, y0 + height) - top
+    if w <= 0 or h <= 0:
+        return empty_rle((height, width))
+    return crop_to_rle(rle_to_crop(rle, left, top, w, h), left - x0, top - y0, (height, width))
 
 
 def rle_to_mask(rle: Rle) -> NDArray[np.bool_]:
@@ -55,7 +121,8 @@ def hbb_to_rle(hbb: ArrayLike, size_hw: Sequence[int]) -> Rle:
     """Rasterise a box (4,) xyxy on an (H, W) grid."""
     x0, y0, x1, y1 = (float(v) for v in np.asarray(hbb, dtype=np.float64))
     height, width = int(size_hw[0]), int(size_hw[1])
-    return _to_text(coco.frPyObjects([[x0, y0, x1 - x0, y1 - y0]], height, width)[0])
+    box_xywh = np.array([[x0, y0, x1 - x0, y1 - y0]])
+    return _to_text(coco.frPyObjects(box_xywh, height, width)[0])
 
 
 def empty_rle(size_hw: Sequence[int]) -> Rle:

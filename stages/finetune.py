@@ -1,0 +1,25 @@
+"""Stage finetune@<benchmark>: what pre-training brings on human labels, few and all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from samrs.finetune import finetune
+from stages.stage import arguments, declared, running, runtime, section, work_folder, write_metrics
+
+
+def main() -> None:
+    benchmark, normalized, pretrained, out, metrics = arguments(
+        "benchmark", "normalized", "pretrained", "out", "metrics"
+    )
+    values = section(finetune, declared(), "finetune", given="runtime")
+    work = work_folder(f"finetune/{benchmark}")
+    done = finetune(
+        Path(normalized), Path(pretrained), Path(out), work, runtime=runtime(), **values
+    )
+    write_metrics(metrics, done)
+
+
+if __name__ == "__main__":
+    with running():
+        main()

@@ -1,0 +1,33 @@
+"""Stage pretrain: multi-head segmentation pre-training on the released subsets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from samrs.pretrain import pretrain
+from stages.stage import (
+    arguments,
+    copy_plot,
+    declared,
+    running,
+    runtime,
+    section,
+    subsets,
+    work_folder,
+    write_metrics,
+)
+
+
+def main() -> None:
+    released, out, metrics, history = arguments("released", "out", "metrics", "history")
+    params = declared()
+    values = section(pretrain, params, "pretrain", given="runtime")
+    releases = subsets(params, released)
+    done = pretrain(releases, Path(out), work_folder("pretrain"), runtime=runtime(), **values)
+    write_metrics(metrics, done)
+    copy_plot(Path(out) / "history.csv", history)
+
+
+if __name__ == "__main__":
+    with running():
+        main()

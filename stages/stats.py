@@ -1,0 +1,21 @@
+"""Stage stats: counts, sizes, overlap and quality of the released subsets, and their plots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from samrs.plots import write_plots
+from samrs.stats import stats
+from stages.stage import arguments, declared, running, subsets, write_metrics
+
+
+def main() -> None:
+    released, metrics, plots = arguments("released", "metrics", "plots")
+    values = stats(subsets(declared(), released))
+    write_metrics(metrics, values)
+    write_plots(values, Path(plots))
+
+
+if __name__ == "__main__":
+    with running():
+        main()

@@ -1,0 +1,110 @@
+"""dvc.yaml tells the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from samrs.core import axis
+from tests.pipeline.closure import ROOT, closure
+from tests.pipeline.graph import paths, stages
+
+SCRIPTS = {name.split("@")[0] for name in stages()}
+
+AXES = {
+    "download": ("samrs.datasets", "samrs.demo"),
+    "normalize": ("samrs.datasets",),
+    "sam-label": ("samrs.prompts", "samrs.segmenters"),
+    "prompt-ablation": ("samrs.prompts", "samrs.segmenters"),
+}
+"""Modules a stage finds by name: the stage depends on the value it uses, or on the whole axis."""
+
+
+def axis_files(stage: str) -> set[Path]:
+    """Files a stage loads by name."""
+    name, _, value = stage.partition("@")
+    files = set()
+    for package in AXES.get(name, ()):
+        folder = ROOT / package.replace(".", "/")
+        by_value = package in ("samrs.datasets", "samrs.demo")
+        values = [value] if by_value else axis.names(package)
+        files |= {folder / f"{v}.py" for v in values}
+    return files
+
+
+def script(stage: str) -> Path:
+    return ROOT / "stages" / (stage.split("@")[0].replace("-", "_") + ".py")
+
+
+def code_deps(stage: str) -> set[Path]:
+    """Python files a stage depends on, folders expanded."""
+    found: set[Path] = set()
+    for dep in paths(stages()[stage]["deps"]):
+        path = ROOT / dep
+        if dep.startswith(("samrs", "stages")):
+            found |= set(path.rglob("*.py")) if path.is_dir() else {path}
+    return {p for p in found if p.stat().st_size}
+
+
+@pytest.mark.parametrize("name", sorted(SCRIPTS))
+def test_code_deps_are_the_import_closure(name: str) -> None:
+    expanded = [s for s in stages() if s.split("@")[0] == name]
+    needed = {s: closure(script(s), *axis_files(s)) for s in expanded}
+    for stage in expanded:
+        missing = needed[stage] - code_deps(stage)
+        assert not missing, f"{stage}: add {sorted(str(p.relative_to(ROOT)) for p in missing)}"
+    spare = set.union(*(code_deps(s) for s in expanded)) - set.union(*needed.values())
+    assert not spare, f"{name}: remove {sorted(str(p.relative_to(ROOT)) for p in spare)}"
+
+
+@pytest.mark.parametrize("stage", sorted(stages()))
+def test_stage_is_described_and_runs_its_own_script(stage: str) -> None:
+    definition = stages()[stage]
+    module = f"stages.{script(stage).stem}"
+    assert definition["desc"]
+    assert definition["cmd"].startswith(f"exec python -m {module} ")
+    assert script(stage).is_file()
+
+
+@pytest.mark.parametrize("stage", sorted(stages()))
+def test_every_path_of_the_command_is_declared(stage: str) -> None:
+    definition = stages()[stage]
+    declared = [
+        path
+        for key in ("deps", "outs", "metrics", "plots")
+        for path in paths(definition.get(key, []))
+    ]
+    for word in definition["cmd"].split():
+        if word.startswith(("data/", "metrics/", "models/")) and word != "data/inbox":
+            assert any(word == d or d.startswith(f"{word}/") for d in declared), word
+
+
+def test_no_output_disables_the_run_cache_or_survives_a_change() -> None:
+    for name, definition in stages().items():
+        for out in definition["outs"]:
+            assert isinstance(out, str), f"{name}: {out}"
+            assert out.startswith("data/"), f"{name}: {out}"
+        for entry in [*definition.get("metrics", []), *definition.get("plots", [])]:
+            path, options = next(iter(entry.items()))
+            assert path.startswith("metrics/"), f"{name}: {path}"
+            assert options["cache"] is False, f"{name}: {path}"
+
+
+def test_graph_stays_below_the_size_dvc_slows_down_at() -> None:
+    assert len(stages()) < 32
+
+
+def test_params_hold_nothing_that_no_stage_reads() -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    declared = {p.split(".")[0] for s in stages().values() for p in s.get("params", [])}
+    structure = {"datasets", "subsets", "benchmarks", "runtime"}
+    assert set(params) == declared | structure
+
+
+def test_params_are_in_block_style() -> None:
+    """``dvc exp run -S`` rewrites flow lists, which would show as a change."""
+    assert "[" not in (ROOT / "params.yaml").read_text(encoding="utf-8").split("#")[0]
+    for line in (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines():
+        assert not line.split("#")[0].strip().endswith("]"), line

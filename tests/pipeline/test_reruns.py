@@ -1,0 +1,189 @@
+"""Which stages a change reruns, with real dvc; the stages' work is replaced by a quick stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import pytest
+import yaml
+from dvc.dependency.param import ParamsDependency
+from dvc.repo import Repo
+
+from tests.pipeline.closure import ROOT
+from tests.pipeline.graph import paths, stages
+
+PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+SUBSETS = list(PARAMS["subsets"])
+BENCHMARKS = PARAMS["benchmarks"]
+TRAINING = {"pretrain", *(f"finetune@{b}" for b in BENCHMARKS), "report"}
+RELEASING = {*(f"release@{d}" for d in SUBSETS), "stats"} | TRAINING
+LABELLING = {f"sam-label@{d}" for d in SUBSETS} | RELEASING
+
+
+def after_normalize(dataset: str) -> set[str]:
+    """What a change in one dataset's normalized tables reruns."""
+    found = {"report"}
+    if dataset in SUBSETS:
+        found |= {f"sam-label@{dataset}", f"release@{dataset}", "stats"} | TRAINING
+    if dataset in BENCHMARKS:
+        found |= {f"finetune@{dataset}"}
+    if dataset == "hrsc2016":
+        found |= {"prompt-ablation"}
+    return found
+
+
+def expected(leaf: str) -> set[str]:
+    """The stages a change of one parameter must rerun, and no other."""
+    section, _, rest = leaf.partition(".")
+    dataset = rest.split(".")[0]
+    match section:
+        case "origin":
+            return set(stages())
+        case "prompt":
+            return LABELLING
+        case "segmenter" | "model" | "precision":
+            return LABELLING | {"prompt-ablation"}
+        case "download":
+            return {f"download@{dataset}", f"normalize@{dataset}"} | after_normalize(dataset)
+        case "normalize":
+            return {f"normalize@{dataset}"} | after_normalize(dataset)
+        case "prompt_ablation":
+            return {"prompt-ablation", "report"}
+        case "release":
+            return RELEASING
+        case "pretrain":
+            return TRAINING
+        case "finetune":
+            return TRAINING - {"pretrain"}
+        case "runtime":
+            return set()
+    pytest.fail(f"params.yaml: no expectation for {leaf}; say here what it reruns")
+
+
+def leaves(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, item in values.items():
+        if isinstance(item, dict):
+            yield from leaves(item, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", item
+
+
+LEAVES = {
+    leaf: item
+    for leaf, item in leaves(PARAMS)
+    if leaf.split(".")[0] not in ("datasets", "subsets", "benchmarks")
+}
+
+
+def other(item: Any) -> Any:
+    """Another value of the same kind."""
+    if isinstance(item, bool):
+        return not item
+    if isinstance(item, int | float):
+        return item + 1
+    if isinstance(item, list):
+        return item[:-1]
+    return "other"
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A committed copy of the project whose stages are stand-ins, reproduced once."""
+    root = tmp_path_factory.mktemp("project")
+    for name in ("samrs", "stages", "models"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
+        shutil.copy(ROOT / name, root / name)
+    for script in (root / "stages").glob("*.py"):
+        shutil.copy(ROOT / "tests" / "pipeline" / "fake_stage.py", script)
+    (root / "stages" / "__init__.py").write_text("")
+    fakes = {
+        name: {
+            "deps": paths(s["deps"]),
+            "params": s.get("params", []),
+            "outs": [p for key in ("outs", "metrics", "plots") for p in paths(s.get(key, []))],
+        }
+        for name, s in stages().items()
+    }
+    (root / "fake.json").write_text(json.dumps(fakes))
+    (root / ".gitignore").write_text("/ran.txt\n__pycache__\n")
+    run(root, "git", "init", "-q")
+    run(root, "git", "config", "user.email", "test@example.org")
+    run(root, "git", "config", "user.name", "test")
+    run(root, "dvc", "init", "-q")
+    run(root, "dvc", "config", "core.analytics", "false")
+    run(root, "dvc", "config", "core.autostage", "true")
+    assert ran(root, "repro", "-q") == set(stages())
+    run(root, "git", "add", "-A")
+    run(root, "git", "commit", "-qm", "Reproduce")
+    return root
+
+
+def run(root: Path, *command: str) -> None:
+    binaries = str(Path(sys.executable).parent)
+    env = {
+        **os.environ,
+        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+        "DVC_NO_ANALYTICS": "1",
+        "DVC_SITE_CACHE_DIR": str(root.parent / "site"),
+        "DVC_GLOBAL_CONFIG_DIR": str(root.parent / "global"),
+        "DVC_SYSTEM_CONFIG_DIR": str(root.parent / "system"),
+    }
+    env.pop("DVC_STAGE", None)
+    env.pop("DVC_ROOT", None)
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+
+
+def ran(root: Path, *command: str) -> set[str]:
+    """The stages a dvc command ran, each at most once."""
+    log = root / "ran.txt"
+    log.unlink(missing_ok=True)
+    run(root, "dvc", *command)
+    names = log.read_text(encoding="utf-8").split() if log.exists() else []
+    assert len(names) == len(set(names))
+    return set(names)
+
+
+def test_second_repro_runs_nothing(repo: Path) -> None:
+    assert ran(repo, "repro") == set()
+
+
+def test_experiment_reruns_what_the_prompt_decides_and_switching_back_nothing(repo: Path) -> None:
+    assert ran(repo, "exp", "run", "-S", "prompt=rbox") == LABELLING
+    assert ran(repo, "exp", "run", "-S", "prompt=hbox") == set()
+    assert ran(repo, "exp", "run", "-S", "prompt=rbox") == set()
+    run(repo, "git", "checkout", "-q", "--", ".")
+    run(repo, "dvc", "checkout", "-q")
+
+
+def test_every_parameter_reruns_what_depends_on_it(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repo)
+    file = repo / "params.yaml"
+    original = file.read_text(encoding="utf-8")
+    with Repo(str(repo)) as dvc:
+        graph = dvc.index.graph
+        tracked = {s: [d for d in s.deps if isinstance(d, ParamsDependency)] for s in graph}
+        assert not any(d.status() for deps in tracked.values() for d in deps)
+        for leaf, item in LEAVES.items():
+            values = yaml.safe_load(original)
+            *parents, last = leaf.split(".")
+            section = values
+            for key in parents:
+                section = section[key]
+            section[last] = other(item)
+            file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+            changed = {s for s, deps in tracked.items() if any(d.status() for d in deps)}
+            touched = changed.union(*(nx.ancestors(graph, s) for s in changed))
+            assert {s.name for s in touched} == expected(leaf), leaf
+    file.write_text(original, encoding="utf-8")
