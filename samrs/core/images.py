@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +22,10 @@ def decode_rgb(data: bytes, where: str) -> NDArray[np.uint8]:
     """
     image = None
     if data:
-        image = cv2.imdecode(
-            np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        )
+        with suppress(cv2.error):
+            image = cv2.imdecode(
+                np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+            )
     if image is None:
         raise ImageError(
             f"{where}: image does not decode, got {len(data)} bytes; a whole PNG, JPEG or TIFF is "

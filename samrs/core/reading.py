@@ -19,13 +19,16 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from samrs.core.errors import AnnotationError, MissingInputError, SamrsError, UnknownNameError
-from samrs.core.geometry import hbb_iou
-from samrs.core.records import Annotation, Quarantine
+from samrs.core.geometry import clip_hbb, hbb_area, hbb_iou, polygon_area
+from samrs.core.records import Annotation, Quarantine, SceneRecord
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 MIN_PAIR_IOU = 0.1
 """Below this overlap two boxes are not the same object: of DIOR's 31,000 nearest pairs of equal
 class 99.9 % lie above it, and those below are visibly other objects."""
+
+LARGEST = 1e9
+"""Largest number an annotation may hold: far beyond any image, far below where areas overflow."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -138,7 +141,7 @@ def child_text(element: Any, path: str, where: str) -> str:
 
 
 def number(text: str, where: str) -> float:
-    """A finite number.
+    """A number of at most ``LARGEST``, either sign.
 
     Raises:
         AnnotationError: the text is none.
@@ -147,10 +150,10 @@ def number(text: str, where: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
+    if not abs(value) <= LARGEST:
         raise AnnotationError(
-            f"{where}: not a number, got {text!r}; finite decimal numbers are allowed; "
-            "correct the file"
+            f"{where}: not a number, got {text!r}; decimal numbers up to {LARGEST:.0e} are "
+            "allowed; correct the file"
         )
     return value
 
@@ -226,7 +229,7 @@ def pair_annotations(
             box.source_file,
             box.source_line,
             "box without its pair",
-            f"{box.source_file}:{box.source_line}: no box of the other file means this object, "
+            f"{_place(box)}: no box of the other file means this object, "
             f"got {box.category} at {box.hbb.tolist()}; the horizontal and the rotated file list "
             "the same objects; correct either file",
         )
@@ -235,3 +238,49 @@ def pair_annotations(
 
 def _hbbs(annotations: Sequence[Annotation]) -> NDArray[np.float64]:
     return np.array([a.hbb for a in annotations]).reshape(-1, 4)
+
+
+def sound_annotations(
+    annotations: Iterable[Annotation], size_wh: tuple[int, int], quarantine: Quarantine
+) -> list[Annotation]:
+    """The annotations whose boxes have an area and meet their image; others are quarantined."""
+    sound = []
+    for annotation in annotations:
+        rotated = annotation.obb is not None and polygon_area(annotation.obb) <= 0
+        if hbb_area(annotation.hbb) <= 0 or rotated:
+            reason, allowed = "box without area", "boxes of positive width and height"
+        elif hbb_area(clip_hbb(annotation.hbb, size_wh)) <= 0:
+            reason, allowed = "box outside its image", f"boxes that meet its {size_wh} px"
+        else:
+            sound.append(annotation)
+            continue
+        box = annotation.hbb if annotation.obb is None else annotation.obb.ravel()
+        quarantine.add(
+            annotation.source_file,
+            annotation.source_line,
+            reason,
+            f"{_place(annotation)}: {reason}, got {annotation.category} at {box.tolist()}; "
+            f"{allowed} are allowed; correct the annotation",
+        )
+    return sound
+
+
+def set_scene_aside(
+    record: SceneRecord, where: str, reason: str, detail: str, quarantine: Quarantine
+) -> None:
+    """Quarantine an image and, so that no annotation is lost in silence, each of its boxes."""
+    quarantine.add(where, None, reason, detail)
+    for annotation in record.annotations:
+        quarantine.add(
+            annotation.source_file,
+            annotation.source_line,
+            "annotation of a bad image",
+            f"{_place(annotation)}: set aside with its image {where}, got {reason} there; a good "
+            "image is needed; correct it",
+        )
+
+
+def _place(annotation: Annotation) -> str:
+    if annotation.source_line is None:
+        return annotation.source_file
+    return f"{annotation.source_file}:{annotation.source_line}"

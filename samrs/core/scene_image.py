@@ -113,7 +113,8 @@ def open_scene(path: Path, where: str) -> Iterator[SceneImage]:
 
 def _refuse_truncated(data: bytes, where: str) -> None:
     if data.startswith(b"\xff\xd8"):
-        whole = data.rfind(b"\xff\xd9") > data.find(b"\xff\xda") > 0
+        scan, _ = _jpeg_header(data)
+        whole = 0 < scan < data.rfind(b"\xff\xd9")
     elif data.startswith(_PNG):
         whole = data.rfind(b"IEND") > 0
     elif data.startswith(b"BM") and len(data) >= 14:
@@ -133,19 +134,24 @@ def _plain(data: bytes) -> tuple[bytes, str] | None:
         return None
     if data.startswith(_PNG) and data[24:26] == b"\x08\x02":
         return data, ".png"
-    if data.startswith(b"\xff\xd8") and _jpeg_is_plain(data):
+    if data.startswith(b"\xff\xd8") and _jpeg_header(data)[1]:
         return data, ".jpg"
     return None
 
 
-def _jpeg_is_plain(data: bytes) -> bool:
-    """Whether a JPEG has three 8-bit components and no Exif (which may turn the image)."""
-    at = 2
+def _jpeg_header(data: bytes) -> tuple[int, bool]:
+    """Where a JPEG's first scan begins (0: nowhere), and whether the file is plain.
+
+    Plain is three 8-bit components and no Exif, by which readers might turn the image.
+    """
+    at, plain = 2, True
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker, length = data[at + 1], struct.unpack_from(">H", data, at + 2)[0]
+        if marker == 0xDA:
+            return at, plain
         if marker == 0xE1 and data[at + 4 : at + 8] == b"Exif":
-            return False
+            plain = False
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return bool(data[at + 4] == 8 and data[at + 9] == 3)
+            plain = plain and data[at + 4 : at + 5] + data[at + 9 : at + 10] == b"\x08\x03"
         at += 2 + length
-    return False
+    return 0, False

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from samrs.core.errors import ParameterError
 
@@ -44,3 +48,24 @@ def windows(width: int, height: int, *, tile: int | None, overlap: int) -> list[
         for y in _starts(height, tile, overlap)
         for x in _starts(width, tile, overlap)
     ]
+
+
+def visible_shares(hbbs: Sequence[ArrayLike], places: Sequence[Window]) -> NDArray[np.float64]:
+    """Share (T, N) in [0, 1] of each box's area, xyxy in scene px, inside each of T windows."""
+    boxes = np.array(hbbs, dtype=np.float64).reshape(-1, 4)
+    tiles = np.array(places, dtype=np.float64).reshape(-1, 4)
+    low = np.maximum(boxes[None, :, :2], tiles[:, None, :2])
+    high = np.minimum(boxes[None, :, 2:], tiles[:, None, :2] + tiles[:, None, 2:])
+    inside = np.prod(np.clip(high - low, 0, None), axis=2)
+    return np.asarray(inside / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))
+
+
+def memberships(shares: NDArray[np.float64], min_visible: float) -> NDArray[np.bool_]:
+    """Which tiles (T, N) list which box: those seeing enough of it, and the one seeing most.
+
+    Among equals the first window is the one that sees most; a tile never lists what it does not
+    see at all.
+    """
+    most = np.zeros(shares.shape, dtype=bool)
+    most[shares.argmax(axis=0), np.arange(shares.shape[1])] = True
+    return np.asarray(((shares >= min_visible) | most) & (shares > 0))

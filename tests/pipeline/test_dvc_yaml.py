@@ -83,7 +83,7 @@ def test_every_path_of_the_command_is_declared(stage: str) -> None:
 
 def test_no_output_disables_the_run_cache_or_survives_a_change() -> None:
     for name, definition in stages().items():
-        for out in definition["outs"]:
+        for out in definition.get("outs", []):
             assert isinstance(out, str), f"{name}: {out}"
             assert out.startswith("data/"), f"{name}: {out}"
         for entry in [*definition.get("metrics", []), *definition.get("plots", [])]:

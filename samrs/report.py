@@ -1,0 +1,205 @@
+"""One offline HTML page by which a person can judge the released dataset.
+
+Everything is inside the file: styles, pictures as data URIs; no script, no request. Names from
+datasets are hostile until escaped, which the template engine does for every value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from samrs.core.progress import progress
+from samrs.core.shards import fresh_product, read_manifest
+from samrs.gallery import SCORES, example_tiles, jpeg_uri, png_uri, worst_instances
+from samrs.overlay import Tile, fit, instance_crop, load_tiles, with_boxes, with_masks
+from samrs.palette import colour, to_hex
+from samrs.report_tables import (
+    ablation_table,
+    dropped_table,
+    gain_sentence,
+    input_table,
+    made_table,
+    metrics_file,
+    metrics_json,
+    metrics_of_each,
+    number,
+    percent,
+    runs_table,
+    summary_table,
+    values_table,
+)
+
+TEMPLATES = Path(__file__).parent / "templates"
+NUM_EXAMPLES, EXAMPLE_PX = 6, 560
+NUM_WORST, CROP_PX = 16, 176
+QUALITY = 80
+WORDS = {"predicted_iou": "predicted IoU", "stability_score": "stability", "box_iou": "box IoU"}
+
+
+def model_note(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """What made the masks, honestly: ``title`` and ``text``."""
+    segmenter, model = manifest.get("segmenter", "unknown"), manifest.get("model", "unknown")
+    if segmenter != "sam":
+        return {
+            "title": f"No network made these masks: segmenter {segmenter}.",
+            "text": "They are a floor that a segmentation model must beat, not labels to train on.",
+        }
+    if model == "nano":
+        return {
+            "title": "Made with nano, which is not the real SAM.",
+            "text": "nano has the modules of Segment Anything at a small size and was trained by "
+            "this project on procedural scenes only. Its masks show that the pipeline works; "
+            "labels to train on need the official weights (model: vit_b, vit_l or vit_h).",
+        }
+    return {
+        "title": f"Made with Segment Anything, {model}.",
+        "text": "No person has checked these masks. SAM tends to draw objects in aerial images too "
+        "large; the worst masks of each subset are below.",
+    }
+
+
+def _example(tile: Tile, categories: list[str]) -> dict[str, Any]:
+    counts: dict[int, int] = {}
+    for row in tile.rows:
+        counts[row["category_id"]] = counts.get(row["category_id"], 0) + 1
+    return {
+        "tile_id": tile.tile_id,
+        "instances": len(tile.rows),
+        "boxes": jpeg_uri(fit(with_boxes(tile), EXAMPLE_PX), QUALITY),
+        "masks": jpeg_uri(fit(with_masks(tile), EXAMPLE_PX), QUALITY),
+        "legend": [
+            {"category": categories[i], "colour": to_hex(colour(i)), "count": number(counts[i])}
+            for i in sorted(counts, key=lambda i: (-counts[i], i))
+        ],
+    }
+
+
+def _worst(release: Path) -> list[dict[str, Any]]:
+    found = worst_instances(release, NUM_WORST).to_dict("records")
+    tiles = {t.tile_id: t for t in load_tiles(release, sorted({w["tile_id"] for w in found}))}
+    cards = []
+    for entry in found:
+        tile = tiles[entry["tile_id"]]
+        row = next(r for r in tile.rows if r["instance_id"] == entry["instance_id"])
+        card = {
+            "image": jpeg_uri(instance_crop(tile, row, CROP_PX), QUALITY),
+            "category": row["category"],
+            "colour": to_hex(colour(row["category_id"])),
+            "instance_id": row["instance_id"],
+            "scores": [
+                {"name": WORDS[k], "value": number(row[k], 2), "lowest": k == entry["lowest"]}
+                for k in SCORES
+                if row[k] is not None
+            ],
+        }
+        cards.append(card)
+    return cards
+
+
+def _class_rows(classes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    shown = ("category_id", "instances", "tiles", "pixels", "semantic_pixels")
+    sizes = ("size_p10", "size_p50", "size_p90")
+    return [
+        {
+            "category": c["category"],
+            "colour": to_hex(colour(c["category_id"])),
+            "absent": c["instances"] == 0,
+            "cells": [*(number(c[k]) for k in shown), *(number(c[k], 0) for k in sizes)],
+        }
+        for c in classes
+    ]
+
+
+def _subset(name: str, release: Path, stats: Mapping[str, Any], plots: Path) -> dict[str, Any]:
+    manifest = read_manifest(release)
+    examples = load_tiles(release, example_tiles(release, NUM_EXAMPLES))
+    captions = {
+        "classes": "Instances and mask pixels of each class, on logarithmic scales, in the colours "
+        "of the SAMRS palette.",
+        "sizes": "Masks by size in bins of 50 px; the last bin holds all larger ones.",
+    }
+    return {
+        "anchor": f"subset-{name}",
+        "name": manifest["subset"],
+        "dataset": manifest["dataset"],
+        "terms": manifest["terms"],
+        "facts": [
+            ("tiles", number(stats["tiles"])),
+            ("instances", number(stats["instances"])),
+            ("classes", f"{stats['classes_present']} of {len(stats['classes'])}"),
+            ("left out", number(sum(stats["dropped"].values()))),
+            ("labelled", percent(stats["labelled_share"])),
+            ("box IoU", number(stats["mean_box_iou"], 2)),
+        ],
+        "examples": [_example(tile, manifest["categories"]) for tile in examples],
+        "worst": _worst(release),
+        "classes": _class_rows(stats["classes"]),
+        "plots": [
+            {
+                "image": png_uri(metrics_file(plots / f"{name}-{kind}.png", "stats")),
+                "alt": f"{manifest['subset']}: {kind}",
+                "caption": caption,
+            }
+            for kind, caption in captions.items()
+        ],
+    }
+
+
+def report(*, releases: Mapping[str, Path], metrics: Path, out: Path) -> dict[str, Any]:
+    """Write ``index.html``.
+
+    Args:
+        releases: folder of each release product, by the subset's name.
+        metrics: the metrics folder of the run; every stage before this one writes there.
+        out: folder; replaced.
+
+    Returns:
+        Size of the page in bytes, numbers of subsets, example tiles and worst masks shown.
+
+    Raises:
+        MissingInputError: a release or a metrics file is not there; names the stage to run.
+    """
+    stats = metrics_json(metrics / "stats.json", "stats")
+    manifests = {name: read_manifest(path) for name, path in releases.items()}
+    ablation = metrics / "prompt_ablation"
+    numbers = {
+        "summary": summary_table({name: stats[name] for name in releases}),
+        "dropped": dropped_table(manifests),
+        "made": made_table(manifests),
+        "ablation": {
+            **ablation_table(metrics_file(ablation / "table.csv", "prompt-ablation")),
+            **metrics_json(ablation / "summary.json", "prompt-ablation"),
+            "plot": png_uri(metrics_file(ablation / "plot.png", "prompt-ablation")),
+        },
+        "pretrain": values_table(metrics_json(metrics / "pretrain.json", "pretrain")),
+        "finetune": [
+            {
+                "name": name,
+                "runs": runs_table(values["runs"]),
+                "gain": gain_sentence(values["gain"]),
+            }
+            for name, values in metrics_of_each(metrics / "finetune", "finetune").items()
+        ],
+        "input": input_table(metrics_of_each(metrics / "normalize", "normalize")),
+    }
+    subsets = [
+        _subset(name, path, stats[name], metrics / "stats")
+        for name, path in progress(releases.items(), desc="report", unit="subset")
+    ]
+    note = model_note(next(iter(manifests.values()), {}))
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
+    )
+    page = environment.get_template("report.html").render(subsets=subsets, note=note, **numbers)
+    data = page.encode("utf-8")
+    (fresh_product(out) / "index.html").write_bytes(data)
+    return {
+        "bytes": len(data),
+        "subsets": len(subsets),
+        "examples": sum(len(s["examples"]) for s in subsets),
+        "worst": sum(len(s["worst"]) for s in subsets),
+    }

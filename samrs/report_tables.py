@@ -1,0 +1,220 @@
+"""Metrics files to the tables of the report: cells are text, ready to be shown."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samrs.core.errors import MissingInputError
+
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: the first column names the rows.
+
+    Args:
+        head: names of the columns.
+        rows: cells, as many a row as ``head`` has.
+    """
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A cell: whole numbers with separators, others with ``digits`` decimals, a dash for None."""
+    if value is None:
+        return NONE
+    if isinstance(value, float):
+        return f"{value:,.{digits}f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def percent(value: float | None) -> str:
+    """A share [0, 1] as per cent."""
+    return NONE if value is None else f"{value * 100:.1f} %"
+
+
+def metrics_file(path: Path, stage: str) -> Path:
+    """A file the report needs.
+
+    Args:
+        stage: the stage that writes it, for the error.
+
+    Raises:
+        MissingInputError: it is not there.
+    """
+    if not path.is_file():
+        raise MissingInputError(
+            f"{path}: metrics are missing, got no such file; the report needs what stage {stage} "
+            f"writes; run dvc repro {stage}"
+        )
+    return path
+
+
+def metrics_json(path: Path, stage: str) -> dict[str, Any]:
+    """A metrics file as a dict.
+
+    Raises:
+        MissingInputError: it is not there.
+    """
+    text = metrics_file(path, stage).read_text(encoding="utf-8")
+    value: dict[str, Any] = json.loads(text)
+    return value
+
+
+def metrics_of_each(folder: Path, stage: str) -> dict[str, dict[str, Any]]:
+    """All JSON files of a folder by name, sorted.
+
+    Raises:
+        MissingInputError: there is none.
+    """
+    paths = sorted(folder.glob("*.json")) or [folder / "*.json"]
+    return {path.stem: metrics_json(path, stage) for path in paths}
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested values by dotted name; lists are left out."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        elif not isinstance(value, list):
+            yield f"{prefix}{key}", value
+
+
+SUMMARY = {
+    "Tiles": ("tiles", number),
+    "Without masks": ("tiles_empty", number),
+    "Instances": ("instances", number),
+    "Unique": ("instances_unique", number),
+    "Classes": ("classes_present", number),
+    "Labelled": ("labelled_share", percent),
+    "Overlap": ("overlap_share", percent),
+    "Contested": ("contested_share", percent),
+    "Predicted IoU": ("mean_predicted_iou", number),
+    "Stability": ("mean_stability_score", number),
+    "Box IoU": ("mean_box_iou", number),
+    "Rotated-box IoU": ("mean_obb_iou", number),
+    "Outside": ("mean_outside", percent),
+}
+
+
+def summary_table(stats: Mapping[str, Any]) -> Table:
+    """One row a measure, one column a subset, from what ``samrs.stats.stats`` wrote."""
+    rows = [
+        [name, *(show(subset[key]) for subset in stats.values())]
+        for name, (key, show) in SUMMARY.items()
+    ]
+    return Table(["", *(name.upper() for name in stats)], rows)
+
+
+def dropped_table(manifests: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Instances labelled, left out by reason, released; one column a subset."""
+    counts = [manifest["counts"] for manifest in manifests.values()]
+    reasons = list(dict.fromkeys(reason for c in counts for reason in c["dropped"]))
+    rows = [
+        ["labelled", *(number(c["instances"]) for c in counts)],
+        *([f"− {reason}", *(number(c["dropped"][reason]) for c in counts)] for reason in reasons),
+        ["= released", *(number(c["kept"]) for c in counts)],
+    ]
+    return Table(["", *(manifest["subset"] for manifest in manifests.values())], rows)
+
+
+def made_table(manifests: Mapping[str, Mapping[str, Any]]) -> Table:
+    """One row for each thing that decided the release, one column a subset."""
+    shown = ("dataset", "recipe", "segmenter", "model", "precision", "model_sha256")
+    columns = [
+        {
+            **{key: manifest.get(key) for key in shown},
+            **{f"release.{key}": value for key, value in manifest["parameters"].items()},
+        }
+        for manifest in manifests.values()
+    ]
+    names = [manifest["subset"] for manifest in manifests.values()]
+    rows = [[key, *(_plain(c[key]) for c in columns)] for key in columns[0]] if columns else []
+    return Table(["", *names], rows)
+
+
+def _plain(value: Any) -> str:
+    text = NONE if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"
+
+
+def input_table(normalized: Mapping[str, Mapping[str, Any]]) -> Table:
+    """One row a dataset: what normalize read, and what it set aside by reason."""
+    shown = ("scenes", "tiles", "tiles_empty", "instances")
+    rows = []
+    for dataset, values in normalized.items():
+        bad = {k: v for k, v in values["quarantined"].items() if k != "total"}
+        reasons = ", ".join(f"{count} × {reason}" for reason, count in bad.items())
+        total = number(values["quarantined"]["total"])
+        rows.append([dataset, *(number(values[k]) for k in shown), total, reasons or NONE])
+    return Table(
+        ["Dataset", "Scenes", "Tiles", "Without boxes", "Instances", "Quarantined", "Reasons"], rows
+    )
+
+
+def ablation_table(path: Path) -> dict[str, Any]:
+    """The prompt ablation: recipes by size bins, from the CSV of stage prompt-ablation.
+
+    Returns:
+        ``bins`` with the number of instances in each; ``rows``: ``recipe``, whether it is a
+        ``floor``, and ``cells`` (``text`` and whether it is the ``best`` of its bin by mIOU_I).
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        scores = {(r["kind"], r["recipe"], r["bin"]): r for r in csv.DictReader(file)}
+    counts = {size_bin: int(row["count"]) for (_, _, size_bin), row in scores.items()}
+    best = {
+        b: max(float(row["miou_i"]) for (_, _, size_bin), row in scores.items() if size_bin == b)
+        for b in counts
+    }
+
+    def cell(kind: str, recipe: str, size_bin: str) -> dict[str, Any]:
+        row = scores.get((kind, recipe, size_bin))
+        if row is None:
+            return {"text": NONE, "best": False}
+        text = f"{100 * float(row['miou_i']):.1f} / {100 * float(row['miou_p']):.1f}"
+        return {"text": text, "best": float(row["miou_i"]) == best[size_bin]}
+
+    return {
+        "bins": [{"name": b, "count": f"{n:,}"} for b, n in counts.items()],
+        "rows": [
+            {
+                "recipe": recipe,
+                "floor": kind == "floor",
+                "cells": [cell(kind, recipe, b) for b in counts],
+            }
+            for kind, recipe in dict.fromkeys((kind, recipe) for kind, recipe, _ in scores)
+        ],
+    }
+
+
+RUN = {"Tiles": "tiles", "mIoU": "miou", "OA": "oa", "mF1": "mf1"}
+
+
+def runs_table(runs: Sequence[Mapping[str, Any]]) -> Table:
+    """Fine-tuning runs, those with few labels first, from what ``samrs.finetune`` returned."""
+    rows = [
+        [f"{run['share']:.0%}", str(run["init"]), *(number(run[key]) for key in RUN.values())]
+        for run in sorted(runs, key=lambda run: float(run["share"]))
+    ]
+    return Table(["Labels", "Start", *RUN], rows)
+
+
+def gain_sentence(gain: Mapping[str, float]) -> str:
+    """What pre-training adds to the mIoU at each share of the labels."""
+    parts = [f"{value:+.3f} at {float(share):.0%}" for share, value in gain.items()]
+    if not parts:
+        return "Not both scratch and pretrain were run, so there is no gain to tell."
+    return f"mIoU of pretrain less that of scratch: {', '.join(parts)} of the labels."
+
+
+def values_table(values: Mapping[str, Any]) -> Table:
+    """Every value of a metrics file by its dotted name; lists are left out."""
+    return Table(["Measure", "Value"], [[key, number(value)] for key, value in flat(values)])

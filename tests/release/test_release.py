@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from samrs.core.errors import ParameterError, ProductError
+from samrs.core.images import decode_labels
+from samrs.core.records import RELEASED, SEMANTIC
+from samrs.core.shards import (
+    iter_rows,
+    read_manifest,
+    read_table,
+    verify_product,
+    write_manifest,
+    write_table,
+)
+from samrs.release import DROP_REASONS, release
+from tests.products_by_hand import CATEGORIES, Thing, write
+
+OPEN: dict[str, Any] = {
+    "min_area": 0,
+    "min_predicted_iou": 0.0,
+    "min_stability": 0.0,
+    "max_outside": 1.0,
+    "keep_difficult": True,
+    "overlap": "smaller_on_top",
+}
+TILES = ["a__0_0", "b__0_0", "c__0_0"]
+THINGS = [
+    Thing("a__0_0", "harbor", (0, 0, 20, 20)),
+    Thing("a__0_0", "ship", (5, 5, 10, 10)),
+    Thing("c__0_0", "plane", (1, 1, 3, 3)),
+]
+
+
+def run(root: Path, things: list[Thing] = THINGS, **changes: Any) -> tuple[dict[str, Any], Path]:
+    normalized, labelled = write(root, TILES, things)
+    out = root / "release" / "sota"
+    return release(normalized, labelled, out, **{**OPEN, **changes}), out
+
+
+def maps(out: Path) -> dict[str, Any]:
+    rows = iter_rows(out, "semantic")
+    return {r["tile_id"]: decode_labels(r["label_map"]["bytes"], r["tile_id"]) for r in rows}
+
+
+def test_everything_is_kept_when_no_threshold_bites(tmp_path):
+    counts, out = run(tmp_path)
+    assert (counts["tiles"], counts["tiles_empty"]) == (3, 1)
+    assert (counts["instances"], counts["kept"]) == (3, 3)
+    assert counts["dropped"] == dict.fromkeys(DROP_REASONS, 0)
+    assert counts["labelled_pixels"] == 400 + 4
+    assert counts["pixels"] == 3 * 64 * 64
+    assert (counts["overpainted_pixels"], counts["contested_pixels"]) == (25, 25)
+    assert read_table(out, "instances").schema.equals(RELEASED)
+    assert read_table(out, "semantic").schema.equals(SEMANTIC)
+    assert [r["instance_id"] for r in iter_rows(out, "instances")] == ["i0", "i1", "i2"]
+
+
+def test_label_ids_are_the_order_of_categories(tmp_path):
+    _, out = run(tmp_path)
+    labels = maps(out)
+    assert labels["a__0_0"][15, 15] == CATEGORIES.index("harbor") == 2
+    assert labels["a__0_0"][7, 7] == CATEGORIES.index("ship") == 1
+    assert labels["c__0_0"][2, 2] == CATEGORIES.index("plane") == 0
+    assert read_manifest(out)["categories"] == CATEGORIES
+
+
+def test_tile_without_instances_stays_as_an_unlabelled_map(tmp_path):
+    _, out = run(tmp_path)
+    assert (maps(out)["b__0_0"] == 255).all()
+    assert list(maps(out)) == TILES
+
+
+@pytest.mark.parametrize(
+    ("thing", "changes", "reason"),
+    [
+        (Thing("a__0_0", "ship", (0, 0, 0, 0)), {}, "empty_mask"),
+        (
+            Thing("a__0_0", "ship", (0, 0, 9, 9), difficult=True),
+            {"keep_difficult": False},
+            "difficult",
+        ),
+        (Thing("a__0_0", "ship", (0, 0, 3, 3)), {"min_area": 10}, "min_area"),
+        (
+            Thing("a__0_0", "ship", (0, 0, 9, 9), scores={"predicted_iou": 0.49}),
+            {"min_predicted_iou": 0.5},
+            "min_predicted_iou",
+        ),
+        (
+            Thing("a__0_0", "ship", (0, 0, 9, 9), scores={"stability_score": 0.49}),
+            {"min_stability": 0.5},
+            "min_stability",
+        ),
+        (
+            Thing("a__0_0", "ship", (0, 0, 9, 9), scores={"outside": 0.3}),
+            {"max_outside": 0.2},
+            "max_outside",
+        ),
+    ],
+)
+def test_dropped_instance_is_counted_by_reason(tmp_path, thing, changes, reason):
+    keep = Thing("b__0_0", "ship", (0, 0, 5, 5))
+    counts, out = run(tmp_path, [thing, keep], **changes)
+    assert counts["dropped"] == {**dict.fromkeys(DROP_REASONS, 0), reason: 1}
+    assert (counts["instances"], counts["kept"]) == (2, 1)
+    assert (maps(out)["a__0_0"] == 255).all()
+    assert read_manifest(out)["counts"] == counts
+
+
+def test_instance_that_fails_twice_counts_under_the_first_reason(tmp_path):
+    counts, _ = run(tmp_path, [Thing("a__0_0", "ship", (0, 0, 0, 0), difficult=True)], min_area=9)
+    assert counts["dropped"]["empty_mask"] == sum(counts["dropped"].values()) == 1
+
+
+@pytest.mark.parametrize("nothing", [None, math.nan])
+def test_segmenter_without_scores_passes_the_score_thresholds(tmp_path, nothing):
+    scores = {"predicted_iou": nothing, "stability_score": nothing}
+    thing = Thing("a__0_0", "ship", (0, 0, 9, 9), scores=scores)
+    counts, _ = run(tmp_path, [thing], min_predicted_iou=1.0, min_stability=1.0)
+    assert counts["kept"] == 1
+
+
+def test_score_at_the_threshold_is_kept(tmp_path):
+    scores = {"predicted_iou": 0.5, "stability_score": 0.5, "outside": 0.25}
+    thing = Thing("a__0_0", "ship", (0, 0, 3, 3), scores=scores)
+    counts, _ = run(
+        tmp_path, [thing], min_area=9, min_predicted_iou=0.5, min_stability=0.5, max_outside=0.25
+    )
+    assert counts["kept"] == 1
+
+
+def test_tiles_are_the_bytes_of_normalize(tmp_path):
+    _, out = run(tmp_path)
+    name = "tiles-00000.parquet"
+    assert (out / name).read_bytes() == (tmp_path / "normalize" / "dota" / name).read_bytes()
+
+
+def test_same_input_gives_the_same_bytes(tmp_path):
+    _, a = run(tmp_path / "a")
+    _, b = run(tmp_path / "b")
+    assert sorted(p.name for p in a.iterdir()) == sorted(p.name for p in b.iterdir())
+    assert all(p.read_bytes() == (b / p.name).read_bytes() for p in a.iterdir())
+
+
+def test_manifest_says_what_was_done(tmp_path):
+    _, out = run(tmp_path, min_area=4)
+    manifest = read_manifest(out)
+    assert (manifest["product"], manifest["subset"]) == ("release", "SOTA")
+    assert manifest["dataset"] == "dota"
+    assert manifest["terms"] == "academic use only"
+    assert manifest["parameters"] == {**OPEN, "min_area": 4}
+    assert (manifest["recipe"], manifest["model"], manifest["model_sha256"]) == (
+        "hbox",
+        "nano",
+        "00ff",
+    )
+    assert manifest["palette"] == [[0, 127, 255], [0, 63, 0], [0, 127, 63]]
+    assert verify_product(out) == 3 + 3 + 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"min_area": -1}, r"release\.min_area: out of range, got -1"),
+        ({"min_predicted_iou": 1.5}, r"release\.min_predicted_iou: out of range, got 1\.5"),
+        ({"min_stability": math.nan}, r"release\.min_stability: out of range, got nan"),
+        ({"max_outside": -0.1}, r"release\.max_outside: out of range, got -0\.1"),
+        ({"overlap": "random"}, r"release\.overlap: unknown rule, got 'random'"),
+    ],
+)
+def test_bad_parameter_is_refused_before_anything_is_replaced(tmp_path, changes, message):
+    _, out = run(tmp_path)
+    before = sorted(out.iterdir())
+    with pytest.raises(ParameterError, match=message):
+        run(tmp_path, **changes)
+    assert sorted(out.iterdir()) == before
+
+
+@pytest.mark.parametrize("change", [lambda m: m[:-1], lambda m: m[::-1]])
+def test_masks_of_other_instances_are_refused(tmp_path, change):
+    normalized, labelled = write(tmp_path, TILES, THINGS)
+    masks = list(iter_rows(labelled, "masks"))
+    write_table(labelled, "masks", read_table(labelled, "masks").schema, change(masks))
+    with pytest.raises(ProductError, match="masks do not belong to the instances"):
+        release(normalized, labelled, tmp_path / "out", **OPEN)
+
+
+def test_instances_of_an_unknown_tile_are_refused(tmp_path):
+    normalized, labelled = write(tmp_path, TILES, [Thing("z__0_0", "ship", (0, 0, 5, 5))])
+    with pytest.raises(ProductError, match="instances do not follow the tiles, got those of 'z__"):
+        release(normalized, labelled, tmp_path / "out", **OPEN)
+
+
+def test_mask_of_another_size_than_its_tile_is_refused(tmp_path):
+    rle = {"size": [32, 32], "counts": "PP1"}
+    thing = Thing("a__0_0", "ship", (0, 0, 5, 5), scores={"rle": rle})
+    normalized, labelled = write(tmp_path, TILES, [thing])
+    with pytest.raises(ProductError, match=r"does not fit its tile, got size \[32, 32\]"):
+        release(normalized, labelled, tmp_path / "out", **OPEN)
+
+
+def test_more_categories_than_a_label_map_can_hold_are_refused(tmp_path):
+    normalized, labelled = write(tmp_path, TILES, THINGS)
+    manifest = read_manifest(normalized)
+    write_manifest(normalized, {**manifest, "categories": [f"c{i}" for i in range(256)]})
+    with pytest.raises(ProductError, match="too many categories for 8-bit label maps, got 256"):
+        release(normalized, labelled, tmp_path / "out", **OPEN)

@@ -1,0 +1,71 @@
+"""Release products and a metrics folder written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from samrs.core.images import encode_rgb
+from samrs.core.shards import write_json
+from samrs.plots import write_plots
+from samrs.release import release
+from samrs.stats import stats
+from tests.products_by_hand import Thing, write
+
+
+def write_release(root: Path, name: str, tiles: list[str], things: list[Thing]) -> Path:
+    """A release in which everything is kept."""
+    out = root / "release" / name
+    normalized, labelled = write(root / name, tiles, things, subset=name.upper())
+    release(
+        normalized,
+        labelled,
+        out,
+        min_area=0,
+        min_predicted_iou=0.0,
+        min_stability=0.0,
+        max_outside=1.0,
+        keep_difficult=True,
+        overlap="smaller_on_top",
+    )
+    return out
+
+
+ABLATION = """recipe,kind,bin,count,miou_i,miou_p
+hbox,recipe,all,9,0.8123,0.7
+hbox,recipe,<16²,4,0.6,0.5
+point,recipe,all,9,0.5,0.4
+box,floor,all,9,0.5,0.45
+box,floor,<16²,4,0.65,0.5
+"""
+
+
+def write_metrics(root: Path, releases: Mapping[str, Path]) -> Path:
+    """What the stages before the report leave in ``metrics/``."""
+    metrics = root / "metrics"
+    measured = stats(releases)
+    write_json(metrics / "stats.json", measured)
+    write_plots(measured, metrics / "stats")
+    ablation = metrics / "prompt_ablation"
+    write_json(ablation / "summary.json", {"instances": 9, "best": "hbox"})
+    (ablation / "table.csv").write_text(ABLATION, encoding="utf-8")
+    (ablation / "plot.png").write_bytes(encode_rgb(np.zeros((4, 4, 3), np.uint8)))
+    write_json(
+        metrics / "pretrain.json", {"steps": 200, "final_loss": 0.8125, "miou": {"sota": 0.5}}
+    )
+    runs = [
+        {"init": init, "share": share, "tiles": 3, "miou": miou, "oa": 0.7, "mf1": None}
+        for share, init, miou in (
+            (1.0, "scratch", 0.5),
+            (0.05, "scratch", 0.2),
+            (0.05, "pretrain", 0.3),
+        )
+    ]
+    tuned = {"tested": 4, "runs": runs, "gain": {"0.05": 0.1}}
+    write_json(metrics / "finetune" / "potsdam.json", tuned)
+    read = {"scenes": 2, "tiles": 3, "tiles_empty": 1, "instances": 1234}
+    bad = {"total": 2, "box has no area": 2}
+    write_json(metrics / "normalize" / "dota.json", {**read, "quarantined": bad})
+    return metrics

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from samrs.core.errors import MissingInputError
+from samrs.core.shards import iter_rows, read_manifest, read_table, write_manifest, write_table
+from samrs.report import model_note, report
+from tests.products_by_hand import Thing
+from tests.report.releases import write_metrics, write_release
+
+HOSTILE = "<script>alert('x')</script><img src=http://evil.example/x>"
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Collects what a browser would see; checks that elements are closed in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], Path]:
+    root = tmp_path_factory.mktemp("run")
+    things = [
+        Thing("a__0_0", "harbor", (0, 0, 40, 40), "worst", scores={"box_iou": 0.25}),
+        Thing("a__0_0", "ship", (5, 5, 12, 12), "good"),
+        Thing("b__0_0", "ship", (5, 5, 12, 12), HOSTILE),
+    ]
+    releases = {
+        "sota": write_release(root, "sota", ["a__0_0", "b__0_0", "c__0_0"], things),
+        "fast": write_release(root, "fast", ["a__0_0"], []),
+    }
+    hostile = releases["sota"]
+    manifest = read_manifest(hostile)
+    categories = [manifest["categories"][0], HOSTILE, manifest["categories"][2]]
+    rows = list(iter_rows(hostile, "instances"))
+    for row in rows:
+        row["category"] = categories[row["category_id"]]
+    write_table(hostile, "instances", read_table(hostile, "instances").schema, rows)
+    write_manifest(hostile, {**manifest, "categories": categories, "terms": HOSTILE})
+    return releases, write_metrics(root, releases)
+
+
+@pytest.fixture(scope="module")
+def html(run: tuple[dict[str, Path], Path], tmp_path_factory: pytest.TempPathFactory) -> str:
+    releases, metrics = run
+    out = tmp_path_factory.mktemp("out") / "report"
+    told = report(releases=releases, metrics=metrics, out=out)
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert [p.name for p in out.iterdir()] == ["index.html"]
+    assert told == {"bytes": len(page.encode()), "subsets": 2, "examples": 2, "worst": 3}
+    return page
+
+
+def test_page_parses_and_every_element_is_closed(html):
+    assert Page(html).open == []
+
+
+def test_nothing_is_fetched(html):
+    page = Page(html)
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "link", "iframe", "object", "embed", "base", "form")
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in ("src", "href", "srcset", "action", "data"):
+                assert (value or "").startswith(("data:image/", "#"))
+    assert not re.search(r"url\s*\(|@import", html)
+    policy = [a for t, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert "default-src 'none'" in str(policy[0]["content"])
+
+
+def test_links_of_the_navigation_lead_somewhere(html):
+    page = Page(html)
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    anchors = set(ids)
+    assert len(ids) == len(anchors)
+    links = {str(a["href"])[1:] for t, a in page.tags if t == "a"}
+    assert links == anchors
+    assert {"subset-sota", "subset-fast", "prompts", "finetune"} <= anchors
+
+
+def test_hostile_names_are_text(html):
+    page = Page(html)
+    assert "<script" not in html
+    assert "<img src=http" not in html
+    assert page.text.count(HOSTILE) >= 3
+
+
+def test_page_tells_what_nano_is_not(html):
+    assert "not the real SAM" in html
+
+
+def test_numbers_are_those_of_the_metrics(html):
+    text = re.sub(r"\s+", " ", Page(html).text)
+    assert "81.2 / 70.0" in text
+    assert "60.0 / 50.0" in text
+    assert "+0.100 at 5% of the labels" in text
+    assert "2 × box has no area" in text
+    assert "1,234" in text
+    assert "0.812" in text
+    assert "box IoU 0.25" in text
+
+
+def test_best_recipe_of_each_size_bin_is_marked(html):
+    assert re.findall(r'<td class="best">([^<]*)</td>', html) == ["81.2 / 70.0", "65.0 / 50.0"]
+
+
+def test_same_input_gives_the_same_page(html, run, tmp_path):
+    releases, metrics = run
+    report(releases=releases, metrics=metrics, out=tmp_path / "again")
+    assert (tmp_path / "again" / "index.html").read_text(encoding="utf-8") == html
+
+
+@pytest.mark.parametrize(
+    ("lost", "stage"),
+    [
+        ("stats.json", "stats"),
+        ("stats/sota-classes.png", "stats"),
+        ("prompt_ablation/table.csv", "prompt-ablation"),
+        ("prompt_ablation/plot.png", "prompt-ablation"),
+        ("pretrain.json", "pretrain"),
+        ("finetune/potsdam.json", "finetune"),
+        ("normalize/dota.json", "normalize"),
+    ],
+)
+def test_missing_metrics_name_the_stage_to_run(run, tmp_path, lost, stage):
+    releases, metrics = run
+    path = metrics / lost
+    data = path.read_bytes()
+    path.unlink()
+    try:
+        with pytest.raises(MissingInputError, match=f"metrics are missing.*run dvc repro {stage}"):
+            report(releases=releases, metrics=metrics, out=tmp_path / "report")
+    finally:
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "words"),
+    [
+        ({"segmenter": "sam", "model": "nano"}, "not the real SAM"),
+        ({"segmenter": "sam", "model": "vit_h"}, "Segment Anything, vit_h"),
+        ({"segmenter": "grabcut", "model": "nano"}, "No network made these masks"),
+    ],
+)
+def test_note_says_what_made_the_masks(manifest, words):
+    assert words in model_note(manifest)["title"]
