@@ -62,11 +62,6 @@ def render_scene(
                 f"render_scene: unknown kind, got {kind!r}; allowed are {', '.join(KINDS)}; "
                 "name kinds from samrs.scenes.scene.KINDS"
             )
-    if theme is not None and theme not in THEMES:
-        raise ValueError(
-            f"render_scene: unknown theme, got {theme!r}; allowed are {', '.join(THEMES)}; "
-            "name a theme from samrs.scenes.render.THEMES"
-        )
     rng = np.random.default_rng(seed)
     if theme is None:
         weights = np.array([_weight(name, kinds, gsd) for name in THEMES])
