@@ -1,0 +1,249 @@
+"""Any detection or segmentation set in COCO's format: how users bring their own.
+
+Format: cocodataset.org/#format-data. Layout read: one JSON file (``annotations.json``, else
+``annotations/*.json``, else ``*.json``) and the images anywhere below the folder, found by
+``file_name`` or by its last part. Several JSON files are splits: train, val or test by the word in
+their name, else the name itself; the split is put before the scene's id then.
+
+A raw file::
+
+    {"categories": [{"id": 1, "name": "airplane"}],
+     "images": [{"id": 88, "file_name": "089.jpg", "height": 706, "width": 1082}],
+     "annotations": [{"id": 746, "image_id": 88, "category_id": 1, "iscrowd": 0,
+                      "bbox": [488.0, 275.0, 77.0, 82.0],
+                      "segmentation": [[535, 275, 546, 281, 552, 287]]}]}
+
+``bbox`` is x, y, width, height. ``segmentation`` may be absent, polygons, or run lengths; where it
+is there it is the true mask. Categories are numbered in the order of their ids. Images without
+annotations stay, as negatives; ``iscrowd`` makes an instance difficult. Annotations are numbered by
+their place in the file, per image.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from samrs.core.errors import AnnotationError, UnknownNameError
+from samrs.core.reading import (
+    IMAGE_SUFFIXES,
+    clean_id,
+    missing_dataset,
+    number,
+    read_items,
+    read_text,
+    relative_name,
+)
+from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.core.rle import Rle, polygons_to_rle, rle_area
+from samrs.core.sources import Source
+
+CATEGORIES: tuple[str, ...] = ()
+"""Empty: see ``categories``."""
+
+SUBSET: str | None = None
+TERMS = "as the owner of the data says"
+SOURCES: tuple[Source, ...] = ()
+
+_LAYOUT = "annotations.json (COCO's format) with the images of its file_name entries"
+_KEYS = ("images", "annotations", "categories")
+
+
+@dataclass(frozen=True)
+class _File:
+    """One COCO file: where it is, its split, what it holds."""
+
+    name: str
+    split: str
+    images: list[dict[str, Any]]
+    annotations: list[dict[str, Any]]
+    categories: dict[int, str]
+
+
+def categories(root: Path) -> tuple[str, ...]:
+    """Names of all categories in the order of their ids.
+
+    Raises:
+        MissingInputError: there is no COCO file below ``root``.
+        AnnotationError: a file is no COCO file, or two ids or names clash.
+    """
+    names: dict[int, str] = {}
+    for file in _read_files(root):
+        for category_id, name in file.categories.items():
+            if names.setdefault(category_id, name) != name:
+                raise AnnotationError(
+                    f"{file.name}:1: category id {category_id} has two names, got {name!r} beside "
+                    f"{names[category_id]!r}; one name an id is allowed; correct the files"
+                )
+    if len(set(names.values())) != len(names):
+        raise AnnotationError(
+            f"{root}: two categories share a name, got {sorted(names.values())}; distinct names "
+            "are allowed; correct the file"
+        )
+    return tuple(names[category_id] for category_id in sorted(names))
+
+
+def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
+    """Scenes with their annotations, sorted by scene_id; bad entries are quarantined.
+
+    Raises:
+        MissingInputError: there is no COCO file below ``root``.
+        AnnotationError: a file is no COCO file.
+    """
+    files = _read_files(root)
+    paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    by_name = {relative_name(p, root): p for p in paths}
+    by_last = {p.name: p for p in reversed(paths)}
+    scenes: list[tuple[str, _File, int, dict[str, Any], Path]] = []
+    for file in files:
+        for position, image in enumerate(file.images, start=1):
+            name = str(image.get("file_name"))
+            path = (
+                by_name.get(name) or by_name.get(f"images/{name}") or by_last.get(Path(name).name)
+            )
+            if path is None:
+                _add(quarantine, file, position, "annotation without image", f"no file {name!r}")
+                continue
+            stem = clean_id(name.rsplit(".", 1)[0])
+            scene_id = f"{file.split}_{stem}" if len(files) > 1 else stem
+            scenes.append((scene_id, file, position, image, path))
+    listed = {scene[4] for scene in scenes}
+    for path in paths:
+        if path not in listed:
+            where = relative_name(path, root)
+            quarantine.add(
+                where,
+                None,
+                "image without annotation",
+                f"{where}: not in the COCO file; every image is listed, be it without boxes; "
+                "list it or remove it",
+            )
+    grouped = {file.name: _by_image(file, quarantine) for file in files}
+    for scene_id, file, _, image, path in sorted(scenes, key=lambda scene: (scene[0], scene[2])):
+        items = grouped[file.name].get(image.get("id"), [])
+        parse = partial(_parse, file, image)
+        annotations = tuple(read_items(items, parse, file.name, quarantine))
+        yield SceneRecord(scene_id, file.split, path, annotations)
+
+
+def _read_files(root: Path) -> list[_File]:
+    places = [root / "annotations.json"] if (root / "annotations.json").is_file() else []
+    places = places or sorted((root / "annotations").glob("*.json")) or sorted(root.glob("*.json"))
+    if not places:
+        raise missing_dataset(root, "coco", _LAYOUT)
+    return [_read_file(path, root, alone=len(places) == 1) for path in places]
+
+
+def _read_file(path: Path, root: Path, *, alone: bool) -> _File:
+    where = relative_name(path, root)
+    try:
+        data = json.loads(read_text(path, where))
+    except json.JSONDecodeError as error:
+        raise AnnotationError(
+            f"{where}:{error.lineno}: not JSON, got {error.msg}; a COCO file is allowed; "
+            "correct the file"
+        ) from error
+    if not isinstance(data, Mapping) or any(not isinstance(data.get(k), list) for k in _KEYS):
+        got = sorted(data) if isinstance(data, Mapping) else type(data).__name__
+        raise AnnotationError(
+            f"{where}:1: not a COCO file, got {got}; lists {', '.join(_KEYS)} are needed; "
+            "correct the file or move it away"
+        )
+    words = [word for word in ("train", "val", "test") if word in path.stem]
+    split = "all" if alone else (words[0] if words else clean_id(path.stem))
+    names = {int(c["id"]): str(c["name"]) for c in data["categories"]}
+    return _File(where, split, data["images"], data["annotations"], names)
+
+
+def _by_image(file: _File, quarantine: Quarantine) -> dict[Any, list[tuple[int, dict[str, Any]]]]:
+    """(number in the file from 1, annotation) by image id; those of no image are quarantined."""
+    ids = {image.get("id") for image in file.images}
+    grouped: dict[Any, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    for position, annotation in enumerate(file.annotations, start=1):
+        image_id = annotation.get("image_id")
+        if image_id in ids:
+            grouped[image_id].append((position, annotation))
+        else:
+            detail = f"image_id {image_id!r} is in no entry of images"
+            _add(quarantine, file, position, "annotation without image", detail)
+    return grouped
+
+
+def _add(quarantine: Quarantine, file: _File, position: int, reason: str, got: str) -> None:
+    quarantine.add(
+        file.name,
+        position,
+        reason,
+        f"{file.name}:{position}: {reason}, got {got}; each entry has its image; correct the file",
+    )
+
+
+def _parse(
+    file: _File, image: Mapping[str, Any], ordinal: int, position: int, entry: dict[str, Any]
+) -> Annotation:
+    where = f"{file.name}:annotation {position}"
+    box = entry.get("bbox")
+    if not isinstance(box, list) or len(box) != 4:
+        raise AnnotationError(
+            f"{where}: bbox does not parse, got {box!r}; [x, y, width, height] is allowed; "
+            "correct the entry"
+        )
+    category = file.categories.get(entry.get("category_id", -1))
+    if category is None:
+        raise UnknownNameError(
+            f"{where}: unknown class, got category_id {entry.get('category_id')!r}; allowed are "
+            f"{sorted(file.categories)}; correct the entry"
+        )
+    x, y, w, h = (number(str(v), where) for v in box)
+    hbb = np.array([x, y, x + w, y + h])
+    truth = _truth(entry.get("segmentation"), image, where)
+    difficult = bool(entry.get("iscrowd", 0)) or bool(entry.get("difficult", 0))
+    return Annotation(category, hbb, None, file.name, ordinal, position, difficult, truth)
+
+
+def _truth(segmentation: Any, image: Mapping[str, Any], where: str) -> Rle | None:
+    """The true mask of an entry; None where it has none or paints no px.
+
+    Raises:
+        AnnotationError: it is neither polygons nor run lengths of the image's size.
+    """
+    if not segmentation:
+        return None
+    height, width = image.get("height"), image.get("width")
+    if not isinstance(height, int) or not isinstance(width, int):
+        raise AnnotationError(
+            f"{where}: image size unknown, got height {height!r} and width {width!r}; whole "
+            "numbers are needed to paint a segmentation; correct the images entry"
+        )
+    try:
+        if isinstance(segmentation, Mapping):
+            rle = _run_lengths(segmentation, height, width)
+        else:
+            points = [np.array(p, dtype=np.float64).reshape(-1, 2) for p in segmentation]
+            if any(len(p) < 3 for p in points):
+                raise ValueError("a polygon of fewer than three points")
+            rle = polygons_to_rle(points, (height, width))
+    except (ValueError, TypeError, KeyError) as error:
+        raise AnnotationError(
+            f"{where}: segmentation does not parse, got {error}; polygons [x1, y1, ...] or run "
+            f"lengths of {height} x {width} px are allowed; correct the entry"
+        ) from error
+    return rle if rle_area(rle) > 0 else None
+
+
+def _run_lengths(segmentation: Mapping[str, Any], height: int, width: int) -> Rle:
+    size, counts = [int(v) for v in segmentation["size"]], segmentation["counts"]
+    if size != [height, width]:
+        raise ValueError(f"run lengths of {size} px")
+    if isinstance(counts, str):
+        return {"size": size, "counts": counts}
+    rle = coco_mask.frPyObjects({"size": size, "counts": counts}, height, width)
+    return {"size": size, "counts": rle["counts"].decode("ascii")}

@@ -1,0 +1,203 @@
+"""DIOR and DIOR-R, the source of SIOR: 23,463 images of 800 x 800 px, 192,518 boxes, 20 classes.
+
+Source: Li et al., ISPRS 2020 (arXiv 1909.00133); rotated boxes: Cheng et al., TGRS 2022 (arXiv
+2110.01931). Google Earth, 0.5 to 30 m per px; trainval 11,725 and test 11,738 images.
+
+Layout read (or ``images/{trainval,test}``, ``annotations/{horizontal,oriented}``, ``splits``)::
+
+    JPEGImages-trainval/00001.jpg, JPEGImages-test/11726.jpg
+    Annotations/Horizontal Bounding Boxes/00001.xml
+    Annotations/Oriented Bounding Boxes/00001.xml       optional
+    Main/{train,val,test}.txt                           optional: ids by split
+
+A raw object of either file::
+
+    <object><name>golffield</name><bndbox><xmin>133</xmin><ymin>237</ymin>
+        <xmax>684</xmax><ymax>672</ymax></bndbox></object>
+    <object><type>robndbox</type><name>golffield</name><difficult>0</difficult><robndbox>
+        <x_left_top>133</x_left_top><y_left_top>237</y_left_top>...</robndbox>
+        <angle>0</angle></object>
+
+Names differ in case and hyphens from the class list ("Expressway-Service-area"). Corners of
+``bndbox`` are VOC's, 1-based and inclusive: (xmin - 1, ymin - 1, xmax, ymax) here. Those of
+``robndbox`` name the same px, so their centres, half a px back, are the corners here; they may lie
+outside the image. ``angle`` is not used. The two files list the same objects in different orders
+(a quarter of the images), so boxes are paired by class and overlap. The public mirror lacks the
+test annotations: a test folder without a single one is set aside as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samrs.core.errors import AnnotationError
+from samrs.core.geometry import clockwise, polygon_to_hbb
+from samrs.core.reading import (
+    IMAGE_SUFFIXES,
+    category_of,
+    child_text,
+    clean_id,
+    files_by_stem,
+    first_folder,
+    missing_dataset,
+    number,
+    pair_annotations,
+    pair_files,
+    read_items,
+    read_text,
+    read_xml,
+    relative_name,
+    set_aside,
+)
+from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.core.sources import Source
+
+CATEGORIES: tuple[str, ...] = (
+    "airplane",
+    "airport",
+    "baseballfield",
+    "basketballcourt",
+    "bridge",
+    "chimney",
+    "expressway-service-area",
+    "expressway-toll-station",
+    "dam",
+    "golffield",
+    "groundtrackfield",
+    "harbor",
+    "overpass",
+    "ship",
+    "stadium",
+    "storagetank",
+    "tenniscourt",
+    "trainstation",
+    "vehicle",
+    "windmill",
+)
+SUBSET: str | None = "SIOR"
+TERMS = "DIOR: CC BY-NC 4.0, research use (arXiv 1909.00133)"
+
+_MIRROR = "https://hf.co/datasets/torchgeo/dior/resolve/ec7be9567d2e08eb3d3401c15a52ee2145d0ef01/"
+_PAGE = "https://gcheng-nwpu.github.io/#Datasets"
+SOURCES: tuple[Source, ...] = tuple(
+    Source(file, (_MIRROR + file,), f"md5:{md5}", "", _PAGE)
+    for file, md5 in (
+        ("Images_trainval.zip", "070e9314120403e5c965d12fe5321cb0"),
+        ("Annotations_trainval.zip", "90e045de37255c5919bbecf659b72c1a"),
+        ("Images_test.zip", "97f3cbc86de0867624a6a34190c694ae"),
+    )
+)
+
+_HORIZONTAL = ("Annotations/Horizontal Bounding Boxes", "annotations/horizontal", "Annotations")
+_ORIENTED = ("Annotations/Oriented Bounding Boxes", "annotations/oriented")
+_LAYOUT = "JPEGImages-trainval/*.jpg with Annotations/Horizontal Bounding Boxes/*.xml"
+_VOC = ("xmin", "ymin", "xmax", "ymax")
+_CORNERS = ("left_top", "right_top", "right_bottom", "left_bottom")
+
+
+def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
+    """Scenes with their annotations, sorted by scene_id; bad files and objects are quarantined.
+
+    Raises:
+        MissingInputError: there is no DIOR below ``root``.
+    """
+    horizontal = first_folder(root, _HORIZONTAL)
+    oriented = first_folder(root, _ORIENTED)
+    images: dict[str, Path] = {}
+    splits: dict[str, str] = {}
+    hbbs = {} if horizontal is None else files_by_stem(horizontal, (".xml",))
+    obbs = {} if oriented is None else files_by_stem(oriented, (".xml",))
+    for split in ("trainval", "test"):
+        folder = first_folder(root, (f"JPEGImages-{split}", f"images/{split}"))
+        found = {} if folder is None else files_by_stem(folder, IMAGE_SUFFIXES)
+        if folder is not None and split == "test" and not set(found) & set(hbbs):
+            _set_split_aside(relative_name(folder, root), len(found), quarantine)
+            continue
+        images.update(found)
+        splits.update(dict.fromkeys(found, split))
+    if not images or not hbbs:
+        raise missing_dataset(root, "dior", _LAYOUT)
+    splits.update(_listed_splits(root, splits))
+    for stem in pair_files(images, hbbs, root, quarantine):
+        boxes = _read_objects(hbbs[stem], root, _parse_hbb, quarantine)
+        if stem in obbs:
+            rotated = _read_objects(obbs[stem], root, _parse_obb, quarantine)
+            pairs = pair_annotations(boxes, rotated, quarantine)
+            boxes = [
+                a if pair is None else replace(a, obb=pair.obb, difficult=pair.difficult)
+                for a, pair in zip(boxes, pairs, strict=True)
+            ]
+        yield SceneRecord(clean_id(stem), splits[stem], images[stem], tuple(boxes))
+
+
+def _set_split_aside(folder: str, num_images: int, quarantine: Quarantine) -> None:
+    if num_images:
+        quarantine.add(
+            folder,
+            None,
+            "split without annotations",
+            f"{folder}: none of its images is annotated, got {num_images} images; one XML file "
+            "an image is needed; add the test annotations or remove the folder",
+        )
+
+
+def _listed_splits(root: Path, splits: Mapping[str, str]) -> dict[str, str]:
+    """Split of each image by ``Main/*.txt``; only of images that are there."""
+    folder = first_folder(root, ("Main", "ImageSets/Main", "splits"))
+    listed: dict[str, str] = {}
+    for split in ("train", "val", "test"):
+        path = None if folder is None else folder / f"{split}.txt"
+        if path is not None and path.is_file():
+            stems = read_text(path, relative_name(path, root)).split()
+            listed.update({stem: split for stem in stems if stem in splits})
+    return listed
+
+
+def _read_objects(
+    path: Path, root: Path, box: Callable[..., Annotation], quarantine: Quarantine
+) -> list[Annotation]:
+    where = relative_name(path, root)
+    try:
+        objects = read_xml(path, where).findall("object")
+    except AnnotationError as error:
+        set_aside(where, None, error, quarantine)
+        return []
+    return read_items(enumerate(objects, start=1), partial(box, where), where, quarantine)
+
+
+def _parse_hbb(source_file: str, ordinal: int, line: int, element: Any) -> Annotation:
+    where = f"{source_file}:object {line}"
+    x0, y0, x1, y1 = (number(child_text(element, f"bndbox/{k}", where), where) for k in _VOC)
+    hbb = np.array([x0 - 1, y0 - 1, x1, y1])
+    return _annotation(source_file, ordinal, line, element, hbb, None)
+
+
+def _parse_obb(source_file: str, ordinal: int, line: int, element: Any) -> Annotation:
+    where = f"{source_file}:object {line}"
+    px = [
+        [number(child_text(element, f"robndbox/{axis}_{k}", where), where) for axis in "xy"]
+        for k in _CORNERS
+    ]
+    corners = clockwise(np.array(px) - 0.5)
+    return _annotation(source_file, ordinal, line, element, polygon_to_hbb(corners), corners)
+
+
+def _annotation(
+    source_file: str,
+    ordinal: int,
+    line: int,
+    element: Any,
+    hbb: NDArray[np.float64],
+    obb: NDArray[np.float64] | None,
+) -> Annotation:
+    where = f"{source_file}:object {line}"
+    category = category_of(child_text(element, "name", where), CATEGORIES, where)
+    difficult = (element.findtext("difficult") or "0").strip() not in ("", "0")
+    return Annotation(category, hbb, obb, source_file, ordinal, line, difficult)

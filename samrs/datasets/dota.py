@@ -1,0 +1,181 @@
+"""DOTA-v2.0, the source of SOTA: 2,423 labelled aerial scenes, rotated and horizontal boxes.
+
+Source: https://captain-whu.github.io/DOTA, Ding et al., TPAMI 2021 (arXiv 2102.12219). Scenes
+of Google Earth, GF-2, JL-1 and CycloMedia, 300 to 20,000 px a side; 18 classes; train 1,830 and
+val 593 scenes carry labels.
+
+Layout read (the first of each that exists)::
+
+    <split>/images/P0003.png
+    <split>/labelTxt/P0003.txt          rotated; or labelTxt-v2.0/DOTA-v2.0_<split>/,
+                                        or annotations/version2.0/
+    <split>/labelTxt-hbb/P0003.txt      horizontal, optional; or
+                                        labelTxt-v2.0/DOTA-v2.0_<split>_hbb/
+
+or the same folders without a split ("all"). A raw file::
+
+    imagesource:GoogleEarth
+    gsd:0.115726939386
+    937 913 921 912 923 874 940 875 small-vehicle 0
+
+Eight coordinates (any start, either turn, possibly floats or outside the image), class, difficult;
+both header lines are optional, ``gsd:null`` occurs, ``difficult`` may be missing, an empty file is
+an image without objects. The horizontal version has eight coordinates too. A scene's horizontal
+boxes are those of that version where it is there, else the hulls of the rotated ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from samrs.core.errors import AnnotationError
+from samrs.core.geometry import clockwise, polygon_to_hbb
+from samrs.core.reading import (
+    IMAGE_SUFFIXES,
+    category_of,
+    clean_id,
+    files_by_stem,
+    first_folder,
+    missing_dataset,
+    number,
+    pair_annotations,
+    pair_files,
+    read_items,
+    read_text,
+    relative_name,
+    set_aside,
+)
+from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.core.sources import Source
+
+CATEGORIES: tuple[str, ...] = (
+    "large-vehicle",
+    "swimming-pool",
+    "helicopter",
+    "bridge",
+    "plane",
+    "ship",
+    "soccer-ball-field",
+    "basketball-court",
+    "ground-track-field",
+    "small-vehicle",
+    "baseball-diamond",
+    "tennis-court",
+    "roundabout",
+    "storage-tank",
+    "harbor",
+    "container-crane",
+    "airport",
+    "helipad",
+)
+SUBSET: str | None = "SOTA"
+TERMS = "DOTA-v2.0: academic use only, commercial use prohibited (captain-whu.github.io/DOTA)"
+
+_MIRROR = (
+    "https://hf.co/datasets/isaaccorley/dota/resolve/672e63236622f7da6ee37fca44c50ac368b77cab/"
+)
+_PAGE = "https://captain-whu.github.io/DOTA/dataset.html"
+# Version 2.0 adds scenes to those of version 1.0, so both image archives are needed.
+SOURCES: tuple[Source, ...] = tuple(
+    Source(file, (_MIRROR + file,), f"md5:{md5}", "", _PAGE)
+    for file, md5 in (
+        ("dotav1.0_images_train.tar.gz", "363b472dc3c71e7fa2f4a60223b437ea"),
+        ("dotav1.0_images_val.tar.gz", "42293219ba61d61c417ae558bbe1f2ba"),
+        ("dotav2.0_images_train.tar.gz", "91ae5212d170330ab9f65ccb6c675763"),
+        ("dotav2.0_images_val.tar.gz", "737f65edf54b5aa627b3d48b0e253095"),
+        ("dotav2.0_annotations_train.tar.gz", "04d3d626df2203053b7f06581b3b0667"),
+        ("dotav2.0_annotations_val.tar.gz", "ec53c1dbcfc125d7532bd6a065c647ac"),
+    )
+)
+
+
+def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
+    """Scenes with their annotations, sorted by scene_id; bad files and lines are quarantined.
+
+    Raises:
+        MissingInputError: there is no DOTA below ``root``.
+    """
+    found: list[tuple[str, str, Path, Path, Path | None]] = []
+    splits = [s for s in ("train", "val") if (root / s / "images").is_dir()]
+    if not splits and not (root / "images").is_dir():
+        raise missing_dataset(root, "dota", "<split>/images/*.png with <split>/labelTxt/*.txt")
+    for split in splits or ["all"]:
+        base = root / split if splits else root
+        rotated, horizontal = _label_folders(base, split)
+        images = files_by_stem(base / "images", IMAGE_SUFFIXES)
+        labels = {} if rotated is None else files_by_stem(rotated, (".txt",))
+        hbbs = {} if horizontal is None else files_by_stem(horizontal, (".txt",))
+        for stem in pair_files(images, labels, root, quarantine):
+            found.append((clean_id(stem), split, images[stem], labels[stem], hbbs.get(stem)))
+    for scene_id, split, image, label, hbb in sorted(found, key=lambda scene: scene[:2]):
+        annotations, gsd = _read_labels(label, root, quarantine)
+        if hbb is not None:
+            horizontal_boxes, _ = _read_labels(hbb, root, quarantine)
+            pairs = pair_annotations(annotations, horizontal_boxes, quarantine)
+            annotations = [
+                a if pair is None else replace(a, hbb=pair.hbb)
+                for a, pair in zip(annotations, pairs, strict=True)
+            ]
+        yield SceneRecord(scene_id, split, image, tuple(annotations), gsd)
+
+
+def _label_folders(base: Path, split: str) -> tuple[Path | None, Path | None]:
+    rotated = (f"labelTxt-v2.0/DOTA-v2.0_{split}", "annotations/version2.0", "labelTxt")
+    horizontal = (f"labelTxt-v2.0/DOTA-v2.0_{split}_hbb", "labelTxt-hbb")
+    return first_folder(base, rotated), first_folder(base, horizontal)
+
+
+def _read_labels(
+    path: Path, root: Path, quarantine: Quarantine
+) -> tuple[list[Annotation], float | None]:
+    where = relative_name(path, root)
+    try:
+        lines = list(enumerate(read_text(path, where).splitlines(), start=1))
+    except AnnotationError as error:
+        set_aside(where, None, error, quarantine)
+        return [], None
+    gsd = None
+    boxes: list[tuple[int, str]] = []
+    for line, text in lines:
+        key, colon, value = text.partition(":")
+        if colon and key.strip().lower() == "gsd":
+            gsd = _gsd(value, where, line, quarantine)
+        elif text.strip() and not (colon and key.strip().lower() == "imagesource"):
+            boxes.append((line, text))
+    return read_items(boxes, partial(_parse_line, where), where, quarantine), gsd
+
+
+def _gsd(value: str, where: str, line: int, quarantine: Quarantine) -> float | None:
+    if value.strip().lower() in ("", "null", "none"):
+        return None
+    try:
+        gsd = number(value.strip(), f"{where}:{line}")
+    except AnnotationError as error:
+        set_aside(where, line, error, quarantine)
+        return None
+    return gsd if gsd > 0 else None
+
+
+def _parse_line(source_file: str, ordinal: int, line: int, text: str) -> Annotation:
+    where = f"{source_file}:{line}"
+    tokens = text.split()
+    if len(tokens) not in (9, 10):
+        raise AnnotationError(
+            f"{where}: line does not parse, got {len(tokens)} fields in {text.strip()!r}; "
+            "x1 y1 x2 y2 x3 y3 x4 y4 class [difficult] is allowed; correct the line"
+        )
+    corners = clockwise(np.reshape([number(t, where) for t in tokens[:8]], (4, 2)))
+    return Annotation(
+        category_of(tokens[8], CATEGORIES, where),
+        polygon_to_hbb(corners),
+        corners,
+        source_file,
+        ordinal,
+        source_line=line,
+        difficult=len(tokens) == 10 and number(tokens[9], where) != 0,
+    )

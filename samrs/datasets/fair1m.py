@@ -1,0 +1,190 @@
+"""FAIR1M-2.0, the source of FAST: fine-grained objects in Gaofen and Google Earth images.
+
+Source: Sun et al., ISPRS 2022 (arXiv 2103.05569), registration at gaofen-challenge.com. 0.3 to
+0.8 m per px, GeoTIFF of 600 to 10,000 px a side, 37 classes, rotated boxes only.
+
+Layout read (``part1`` and ``part2`` of the official archives, or one folder a split)::
+
+    train/part1/images/0.tif         train/part1/labelXml/0.xml
+    train/part2/images/8288.tif      train/part2/labelXmls/8288.xml
+    validation/images/0.tif          validation/labelXmls/0.xml
+    <split>/images/*.tif             <split>/labelXml/*.xml
+
+A raw object::
+
+    <annotation><source><filename>0.tif</filename></source><objects><object>
+      <coordinate>pixel</coordinate><possibleresult><name>Cargo Truck</name></possibleresult>
+      <points><point>10.0,20.0</point><point>30.0,20.0</point><point>30.0,28.0</point>
+              <point>10.0,28.0</point><point>10.0,20.0</point></points>
+    </object></objects></annotation>
+
+The fifth point closes the polygon. Class names hold spaces, which SAMRS writes "-". Train and
+validation reuse file names, so the split (and part) is put before the scene's id. The horizontal
+box is the hull of the rotated one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from samrs.core.errors import AnnotationError
+from samrs.core.geometry import clockwise, polygon_to_hbb
+from samrs.core.reading import (
+    IMAGE_SUFFIXES,
+    category_of,
+    child_text,
+    clean_id,
+    files_by_stem,
+    first_folder,
+    missing_dataset,
+    number,
+    pair_files,
+    read_items,
+    read_xml,
+    relative_name,
+    set_aside,
+)
+from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.core.sources import Source
+
+CATEGORIES: tuple[str, ...] = (
+    "A220",
+    "A321",
+    "A330",
+    "A350",
+    "ARJ21",
+    "Baseball-Field",
+    "Basketball-Court",
+    "Boeing737",
+    "Boeing747",
+    "Boeing777",
+    "Boeing787",
+    "Bridge",
+    "Bus",
+    "C919",
+    "Cargo-Truck",
+    "Dry-Cargo-Ship",
+    "Dump-Truck",
+    "Engineering-Ship",
+    "Excavator",
+    "Fishing-Boat",
+    "Football-Field",
+    "Intersection",
+    "Liquid-Cargo-Ship",
+    "Motorboat",
+    "other-airplane",
+    "other-ship",
+    "other-vehicle",
+    "Passenger-Ship",
+    "Roundabout",
+    "Small-Car",
+    "Tennis-Court",
+    "Tractor",
+    "Trailer",
+    "Truck-Tractor",
+    "Tugboat",
+    "Van",
+    "Warship",
+)
+SUBSET: str | None = "FAST"
+TERMS = "FAIR1M-2.0: research use, registration required (gaofen-challenge.com)"
+
+_PAGE = "https://drive.google.com/file/d/"
+SOURCES: tuple[Source, ...] = tuple(
+    Source(file, (), f"md5:{md5}", str(Path(file).parent), _PAGE + drive_id)
+    for file, md5, drive_id in (
+        (
+            "train/part1/images.zip",
+            "a460fe6b1b5b276bf856ce9ac72d6568",
+            "1LWT_ybL-s88Lzg9A9wHpj0h2rJHrqrVf",
+        ),
+        (
+            "train/part1/labelXml.zip",
+            "80f833ff355f91445c92a0c0c1fa7414",
+            "1CnOuS8oX6T9JMqQnfFsbmf7U38G6Vc8u",
+        ),
+        (
+            "train/part2/images.zip",
+            "ad237e61dba304fcef23cd14aa6c4280",
+            "1cx4MRfpmh68SnGAYetNlDy68w0NgKucJ",
+        ),
+        (
+            "train/part2/labelXmls.zip",
+            "5c5948e68cd0f991a0d73f10956a3b05",
+            "1RFVjadTHA_bsB7BJwSZoQbiyM7KIDEUI",
+        ),
+        (
+            "validation/images.zip",
+            "dce782be65405aa381821b5f4d9eac94",
+            "1lSSHOD02B6_sUmr2b-R1iqhgWRQRw-S9",
+        ),
+        (
+            "validation/labelXmls.zip",
+            "700b516a21edc9eae66ca315b72a09a1",
+            "1sTTna1C5n3Senpfo-73PdiNilnja1AV4",
+        ),
+    )
+)
+
+_FOLDERS = (
+    ("train", "train"),
+    ("train", "train/part1"),
+    ("train", "train/part2"),
+    ("val", "val"),
+    ("val", "validation"),
+)
+_LAYOUT = "<split>/images/*.tif with <split>/labelXml/*.xml (split: train, validation)"
+
+
+def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
+    """Scenes with their annotations, sorted by scene_id; bad files and objects are quarantined.
+
+    Raises:
+        MissingInputError: there is no FAIR1M below ``root``.
+    """
+    found: list[tuple[str, str, Path, Path]] = []
+    folders = [(s, root / f) for s, f in _FOLDERS if (root / f / "images").is_dir()]
+    if not folders:
+        raise missing_dataset(root, "fair1m", _LAYOUT)
+    for split, folder in folders:
+        labelled = first_folder(folder, ("labelXml", "labelXmls"))
+        images = files_by_stem(folder / "images", IMAGE_SUFFIXES)
+        labels = {} if labelled is None else files_by_stem(labelled, (".xml",))
+        prefix = relative_name(folder, root).replace("/", "_")
+        for stem in pair_files(images, labels, root, quarantine):
+            found.append((clean_id(f"{prefix}_{stem}"), split, images[stem], labels[stem]))
+    for scene_id, split, image, label in sorted(found, key=lambda scene: scene[0]):
+        yield SceneRecord(scene_id, split, image, _read_objects(label, root, quarantine))
+
+
+def _read_objects(path: Path, root: Path, quarantine: Quarantine) -> tuple[Annotation, ...]:
+    where = relative_name(path, root)
+    try:
+        objects = read_xml(path, where).findall("objects/object")
+    except AnnotationError as error:
+        set_aside(where, None, error, quarantine)
+        return ()
+    parse = partial(_parse_object, where)
+    return tuple(read_items(enumerate(objects, start=1), parse, where, quarantine))
+
+
+def _parse_object(source_file: str, ordinal: int, line: int, element: Any) -> Annotation:
+    where = f"{source_file}:object {line}"
+    texts = [(point.text or "").strip() for point in element.findall("points/point")]
+    points = [[number(v, where) for v in text.split(",")] for text in texts]
+    if len(points) > 1 and points[0] == points[-1]:
+        points.pop()
+    if len(points) != 4 or any(len(p) != 2 for p in points):
+        raise AnnotationError(
+            f"{where}: polygon does not parse, got {texts}; four points x,y, the first one "
+            "repeated, are allowed; correct the object"
+        )
+    corners = clockwise(np.array(points))
+    name = child_text(element, "possibleresult/name", where)
+    category = category_of(name, CATEGORIES, where)
+    return Annotation(category, polygon_to_hbb(corners), corners, source_file, ordinal, line)

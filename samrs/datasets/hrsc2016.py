@@ -1,0 +1,172 @@
+"""HRSC2016: ships in harbours with rotated boxes and, for some test images, true masks.
+
+Source: Liu et al., ICPRAM 2017. Google Earth, 0.4 to 2 m per px, about 300 x 300 to 1500 x 900 px;
+1,061 annotated images; only 124 test images carry masks. One class here ("ship", the level on which
+SAMRS's ablation runs; the finer ``Class_ID`` is not used).
+
+Layout read::
+
+    Train/AllImages/100000006.bmp   Train/Annotations/100000006.xml
+    Test/AllImages/100000001.bmp    Test/Annotations/100000001.xml
+    Test/Segmentations/100000001.png                                  optional
+
+A raw object::
+
+    <HRSC_Image><Img_Resolution>1.07</Img_Resolution><Annotated>1</Annotated><HRSC_Objects>
+      <HRSC_Object><difficult>0</difficult>
+        <box_xmin>119</box_xmin><box_ymin>75</box_ymin><box_xmax>587</box_xmax><box_ymax>789</box_ymax>
+        <mbox_cx>341.2143</mbox_cx><mbox_cy>443.3325</mbox_cy><mbox_w>778.4297</mbox_w>
+        <mbox_h>178.2595</mbox_h><mbox_ang>-1.122944</mbox_ang><seg_color>0,255,255</seg_color>
+      </HRSC_Object></HRSC_Objects></HRSC_Image>
+
+``mbox_ang`` is in radians, positive clockwise on screen. ``seg_color`` is that ship's colour r,g,b
+in the segmentation PNG; an empty one means that there is no mask. An image with ``Annotated`` 0 was
+never looked at: it is quarantined, not taken for one without ships.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from samrs.core.colours import code_masks, colour_codes
+from samrs.core.errors import AnnotationError, ImageError
+from samrs.core.geometry import rotated_box_to_polygon
+from samrs.core.reading import (
+    IMAGE_SUFFIXES,
+    child_text,
+    clean_id,
+    files_by_stem,
+    missing_dataset,
+    number,
+    pair_files,
+    read_items,
+    read_xml,
+    relative_name,
+    set_aside,
+)
+from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.core.rle import crop_to_rle
+from samrs.core.scene_image import open_scene
+from samrs.core.sources import Source
+
+CATEGORIES: tuple[str, ...] = ("ship",)
+SUBSET: str | None = None
+TERMS = "HRSC2016: academic use only (Google Earth imagery)"
+SOURCES: tuple[Source, ...] = (
+    Source("HRSC2016.zip", (), None, "", "https://www.kaggle.com/datasets/guofeng/hrsc2016"),
+)
+
+_LAYOUT = "Train|Test/AllImages/*.bmp with Train|Test/Annotations/*.xml"
+_BOX = ("box_xmin", "box_ymin", "box_xmax", "box_ymax")
+_ROTATED = ("mbox_cx", "mbox_cy", "mbox_w", "mbox_h", "mbox_ang")
+Colour = tuple[int, int, int]
+
+
+def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
+    """Scenes with their annotations, sorted by scene_id; bad files and objects are quarantined.
+
+    Raises:
+        MissingInputError: there is no HRSC2016 below ``root``.
+    """
+    found: list[tuple[str, str, Path, Path, Path]] = []
+    folders = [root / s for s in ("Train", "Test") if (root / s / "AllImages").is_dir()]
+    if not folders:
+        raise missing_dataset(root, "hrsc2016", _LAYOUT)
+    for folder in folders:
+        images = files_by_stem(folder / "AllImages", IMAGE_SUFFIXES)
+        labelled = folder / "Annotations"
+        labels = files_by_stem(labelled, (".xml",)) if labelled.is_dir() else {}
+        for stem in pair_files(images, labels, root, quarantine):
+            masks = folder / "Segmentations" / f"{stem}.png"
+            found.append((clean_id(stem), folder.name.lower(), images[stem], labels[stem], masks))
+    for scene_id, split, image, label, masks in sorted(found, key=lambda scene: scene[:2]):
+        try:
+            xml = read_xml(label, relative_name(label, root))
+            annotations, gsd = _read_objects(xml, label, masks, root, quarantine)
+        except AnnotationError as error:
+            set_aside(relative_name(label, root), None, error, quarantine)
+            continue
+        yield SceneRecord(scene_id, split, image, annotations, gsd)
+
+
+def _read_objects(
+    xml: Any, label: Path, masks: Path, root: Path, quarantine: Quarantine
+) -> tuple[tuple[Annotation, ...], float | None]:
+    where = relative_name(label, root)
+    objects = xml.findall("HRSC_Objects/HRSC_Object")
+    if not objects and (xml.findtext("Annotated") or "1").strip() == "0":
+        raise AnnotationError(
+            f"{where}:1: image was never annotated, got Annotated 0; annotated images are allowed; "
+            "remove the image or annotate it"
+        )
+    text = (xml.findtext("Img_Resolution") or "").strip()
+    gsd = number(text, where) if text else 0.0
+    parse = partial(_parse_object, where)
+    parsed = read_items(enumerate(objects, start=1), parse, where, quarantine)
+    return _with_truth(parsed, masks, root, quarantine), gsd if gsd > 0 else None
+
+
+def _parse_object(
+    source_file: str, ordinal: int, line: int, element: Any
+) -> tuple[Annotation, Colour | None]:
+    where = f"{source_file}:object {line}"
+    hbb = np.array([number(child_text(element, k, where), where) for k in _BOX])
+    obb = rotated_box_to_polygon(*(number(child_text(element, k, where), where) for k in _ROTATED))
+    difficult = (element.findtext("difficult") or "0").strip() not in ("", "0")
+    annotation = Annotation("ship", hbb, obb, source_file, ordinal, line, difficult)
+    return annotation, _parse_colour(element.findtext("seg_color") or "", where)
+
+
+def _parse_colour(text: str, where: str) -> Colour | None:
+    if not text.strip():
+        return None
+    values = [number(v, where) for v in text.split(",")]
+    if len(values) != 3 or any(v not in range(256) for v in values):
+        raise AnnotationError(
+            f"{where}: seg_color does not parse, got {text!r}; r,g,b of 0 to 255 is allowed; "
+            "correct the object"
+        )
+    return int(values[0]), int(values[1]), int(values[2])
+
+
+def _with_truth(
+    parsed: list[tuple[Annotation, Colour | None]],
+    path: Path,
+    root: Path,
+    quarantine: Quarantine,
+) -> tuple[Annotation, ...]:
+    """The annotations with their true masks, where the image has a segmentation."""
+    if not path.is_file() or all(colour is None for _, colour in parsed):
+        return tuple(annotation for annotation, _ in parsed)
+    where = relative_name(path, root)
+    try:
+        with open_scene(path, where) as scene:
+            codes = colour_codes(scene.read())
+    except ImageError as error:
+        quarantine.add(where, None, "image does not decode", str(error))
+        return tuple(annotation for annotation, _ in parsed)
+    masks = {
+        code: crop_to_rle(mask, columns.start, rows.start, codes.shape)
+        for code, (rows, columns), mask in code_masks(codes)
+    }
+    for annotation, colour in parsed:
+        if colour is not None and int(colour_codes(colour)) not in masks:
+            quarantine.add(
+                annotation.source_file,
+                annotation.source_line,
+                "true mask is empty",
+                f"{annotation.source_file}:object {annotation.source_line}: no px of its seg_color "
+                f"in {where}, got {colour}; a colour of that image is allowed; correct either file",
+            )
+    return tuple(
+        annotation
+        if colour is None
+        else replace(annotation, truth=masks.get(int(colour_codes(colour))))
+        for annotation, colour in parsed
+    )

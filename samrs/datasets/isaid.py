@@ -1,0 +1,209 @@
+"""iSAID: DOTA-v1.0's scenes with a mask for each of 655,451 instances of 15 classes.
+
+Source: Waqas Zamir et al., CVPRW 2019 (arXiv 1905.12886), captain-whu.github.io/iSAID. Train 1,411
+and val 458 scenes carry masks.
+
+Layout read (or flat ``images/`` and ``masks/``, split "all")::
+
+    <split>/images/P0003.png
+    <split>/Instance_masks/images/P0003_instance_id_RGB.png
+    <split>/Semantic_masks/images/P0003_instance_color_RGB.png
+
+Both are colour images on black. An instance is one colour of the first (an arbitrary code); its
+class is the colour of most of its px in the second::
+
+    0,0,63 ship              0,63,63 storage-tank         0,63,0 baseball-diamond
+    0,63,127 tennis-court    0,63,191 basketball-court    0,63,255 ground-track-field
+    0,127,63 bridge          0,127,127 large-vehicle      0,0,127 small-vehicle
+    0,0,191 helicopter       0,0,255 swimming-pool        0,191,127 roundabout
+    0,127,191 soccer-ball-field    0,127,255 plane        0,100,155 harbor
+
+(colours and label order as in the iSAID devkit and mmsegmentation's iSAIDDataset). Label ids are
+0 for background and 1 to 15, which is the benchmark's 16 labels. The box of an instance is the
+hull of its mask; instances are numbered by their colour's code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samrs.core.colours import code_masks, colour_codes
+from samrs.core.errors import ImageError
+from samrs.core.reading import (
+    IMAGE_SUFFIXES,
+    clean_id,
+    files_by_stem,
+    first_folder,
+    missing_dataset,
+    pair_files,
+    relative_name,
+)
+from samrs.core.records import IGNORE, Annotation, Quarantine, SceneRecord
+from samrs.core.rle import crop_to_rle
+from samrs.core.scene_image import open_scene
+from samrs.core.sources import Source
+
+CATEGORIES: tuple[str, ...] = (
+    "background",
+    "ship",
+    "storage-tank",
+    "baseball-diamond",
+    "tennis-court",
+    "basketball-court",
+    "ground-track-field",
+    "bridge",
+    "large-vehicle",
+    "small-vehicle",
+    "helicopter",
+    "swimming-pool",
+    "roundabout",
+    "soccer-ball-field",
+    "plane",
+    "harbor",
+)
+SUBSET: str | None = None
+TERMS = "iSAID: academic use only (captain-whu.github.io/iSAID); images: DOTA's terms"
+
+_COLOURS = (
+    (0, 0, 0),
+    (0, 0, 63),
+    (0, 63, 63),
+    (0, 63, 0),
+    (0, 63, 127),
+    (0, 63, 191),
+    (0, 63, 255),
+    (0, 127, 63),
+    (0, 127, 127),
+    (0, 0, 127),
+    (0, 0, 191),
+    (0, 0, 255),
+    (0, 191, 127),
+    (0, 127, 191),
+    (0, 127, 255),
+    (0, 100, 155),
+)
+
+_DOTA = "https://hf.co/datasets/isaaccorley/dota/resolve/672e63236622f7da6ee37fca44c50ac368b77cab/"
+_PAGE = "https://captain-whu.github.io/iSAID/dataset.html"
+SOURCES: tuple[Source, ...] = (
+    *(
+        Source(file, (_DOTA + file,), f"md5:{md5}", "", _PAGE)
+        for file, md5 in (
+            ("dotav1.0_images_train.tar.gz", "363b472dc3c71e7fa2f4a60223b437ea"),
+            ("dotav1.0_images_val.tar.gz", "42293219ba61d61c417ae558bbe1f2ba"),
+        )
+    ),
+    *(
+        Source(f"{split}/{kind}/images.zip", (), None, f"{split}/{kind}", _PAGE)
+        for split in ("train", "val")
+        for kind in ("Instance_masks", "Semantic_masks")
+    ),
+)
+
+_ID, _CLASS = "_instance_id_RGB", "_instance_color_RGB"
+_LAYOUT = (
+    "<split>/images/*.png with <split>/Instance_masks/images/*_instance_id_RGB.png and "
+    "<split>/Semantic_masks/images/*_instance_color_RGB.png"
+)
+
+
+def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
+    """Scenes with instances, true masks and label maps, sorted by scene_id.
+
+    Raises:
+        MissingInputError: there is no iSAID below ``root``.
+    """
+    found: list[tuple[str, str, Path, Path, Path]] = []
+    splits = [s for s in ("train", "val") if (root / s / "images").is_dir()]
+    if not splits and not (root / "masks").is_dir():
+        raise missing_dataset(root, "isaid", _LAYOUT)
+    for split in splits or ["all"]:
+        base = root / split if splits else root
+        images = files_by_stem(base / "images", IMAGE_SUFFIXES)
+        ids = _masks(base, "Instance_masks/images", _ID)
+        classes = _masks(base, "Semantic_masks/images", _CLASS)
+        both = {stem: path for stem, path in ids.items() if stem in classes}
+        for stem in pair_files(images, both, root, quarantine):
+            found.append((clean_id(stem), split, images[stem], ids[stem], classes[stem]))
+    for scene_id, split, image, ids_path, classes_path in sorted(found, key=lambda s: s[:2]):
+        try:
+            labels = _label_map(classes_path, root, quarantine)
+            annotations = _annotations(ids_path, labels, root, quarantine)
+        except ImageError as error:
+            where = relative_name(image, root)
+            quarantine.add(where, None, "mask does not decode", str(error))
+            continue
+        semantic = partial(_same, labels)
+        yield SceneRecord(scene_id, split, image, annotations, semantic=semantic)
+
+
+def _masks(base: Path, folder: str, ending: str) -> dict[str, Path]:
+    found = first_folder(base, (folder, "masks"))
+    files = {} if found is None else files_by_stem(found, (".png",))
+    return {s.removesuffix(ending): p for s, p in files.items() if s.endswith(ending)}
+
+
+def _same(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return labels
+
+
+def _codes(path: Path, root: Path) -> NDArray[np.int32]:
+    with open_scene(path, relative_name(path, root)) as scene:
+        return colour_codes(scene.read())
+
+
+def _label_map(path: Path, root: Path, quarantine: Quarantine) -> NDArray[np.uint8]:
+    """Label ids (H, W) of a class-colour image; unknown colours are 255 and quarantined."""
+    codes = _codes(path, root)
+    known = colour_codes(_COLOURS)
+    order = np.argsort(known)
+    at = np.searchsorted(known, codes, sorter=order).clip(max=len(known) - 1)
+    labels = np.where(np.take(known, order[at]) == codes, order[at], IGNORE).astype(np.uint8)
+    num_unknown = int((labels == IGNORE).sum())
+    if num_unknown:
+        where = relative_name(path, root)
+        quarantine.add(
+            where,
+            None,
+            "unknown label colour",
+            f"{where}: px of colours that mean no class, got {num_unknown} px; iSAID's 16 colours "
+            "are allowed; these px count as unlabelled",
+        )
+    return labels
+
+
+def _annotations(
+    path: Path, labels: NDArray[np.uint8], root: Path, quarantine: Quarantine
+) -> tuple[Annotation, ...]:
+    """The instances of an id image, numbered by colour code."""
+    where = relative_name(path, root)
+    codes = _codes(path, root)
+    if codes.shape != labels.shape:
+        raise ImageError(
+            f"{where}: id image does not fit the class image, got {codes.shape[::-1]} px against "
+            f"{labels.shape[::-1]} px; equal sizes are allowed; replace either file"
+        )
+    annotations = []
+    for ordinal, (code, place, mask) in enumerate(code_masks(codes)):
+        votes = np.bincount(labels[place][mask], minlength=IGNORE + 1)
+        label = int(votes[1 : len(CATEGORIES)].argmax()) + 1
+        if votes[label] == 0:
+            colour = [code >> shift & 255 for shift in (16, 8, 0)]
+            quarantine.add(
+                where,
+                None,
+                "unknown class",
+                f"{where}: instance without class, got no class colour below id colour "
+                f"{colour}; each instance has one; correct either mask",
+            )
+            continue
+        rows, columns = place
+        hbb = np.array([columns.start, rows.start, columns.stop, rows.stop], dtype=np.float64)
+        truth = crop_to_rle(mask, columns.start, rows.start, codes.shape)
+        annotations.append(Annotation(CATEGORIES[label], hbb, None, where, ordinal, truth=truth))
+    return tuple(annotations)

@@ -1,0 +1,71 @@
+"""What holds for every file of samrs/datasets."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from samrs.core import axis
+from samrs.core.errors import MissingInputError
+from samrs.core.records import Quarantine
+from samrs.core.sources import Source
+from tests.datasets.by_hand import WRITERS
+
+NAMES = axis.names("samrs.datasets")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_module_is_a_dataset_card(name: str) -> None:
+    module = axis.load("samrs.datasets", name)
+    assert re.search(r"Source:|Format:", module.__doc__)
+    assert "::" in module.__doc__, "no raw sample"
+    assert module.TERMS
+    assert "\n" not in module.TERMS
+    assert module.SUBSET in (None, "SOTA", "SIOR", "FAST")
+    assert len(set(module.CATEGORIES)) == len(module.CATEGORIES)
+    assert all(isinstance(source, Source) for source in module.SOURCES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scenes_come_sorted_with_ids_that_are_safe_and_unique(name: str, tmp_path: Path) -> None:
+    WRITERS[name](tmp_path)
+    quarantine = Quarantine()
+    scenes = list(axis.load("samrs.datasets", name).read_scenes(tmp_path, quarantine))
+    ids = [scene.scene_id for scene in scenes]
+    assert len(ids) == 2
+    assert ids == sorted(set(ids))
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", i) for i in ids)
+    assert all(scene.image.is_file() for scene in scenes)
+    assert quarantine.rows == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_missing_dataset_says_what_is_expected_where(name: str, tmp_path: Path) -> None:
+    read = axis.load("samrs.datasets", name).read_scenes
+    with pytest.raises(MissingInputError, match=rf"nowhere: no {name} dataset, got no such folder"):
+        list(read(tmp_path / "nowhere", Quarantine()))
+    with pytest.raises(MissingInputError, match=r"got an empty folder; .+ is needed below it"):
+        list(read(tmp_path, Quarantine()))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_annotation_files_are_named_relative_to_the_dataset(name: str, tmp_path: Path) -> None:
+    WRITERS[name](tmp_path)
+    for scene in axis.load("samrs.datasets", name).read_scenes(tmp_path, Quarantine()):
+        for annotation in scene.annotations:
+            assert (tmp_path / annotation.source_file).is_file()
+
+
+def test_class_lists_have_the_sizes_samrs_publishes() -> None:
+    sizes = {n: len(axis.load("samrs.datasets", n).CATEGORIES) for n in NAMES}
+    assert sizes == {
+        "coco": 0,
+        "dior": 20,
+        "dota": 18,
+        "fair1m": 37,
+        "hrsc2016": 1,
+        "isaid": 16,
+        "potsdam": 5,
+    }
