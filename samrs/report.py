@@ -114,7 +114,9 @@ def _class_rows(classes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _subset(name: str, release: Path, stats: Mapping[str, Any], plots: Path) -> dict[str, Any]:
+def _subset(
+    name: str, release: Path, stats: Mapping[str, Any], plots: Path, origin: str
+) -> dict[str, Any]:
     manifest = read_manifest(release)
     examples = load_tiles(release, example_tiles(release, NUM_EXAMPLES))
     captions = {
@@ -125,8 +127,7 @@ def _subset(name: str, release: Path, stats: Mapping[str, Any], plots: Path) -> 
     return {
         "anchor": f"subset-{name}",
         "name": manifest["subset"],
-        "dataset": manifest["dataset"],
-        "terms": manifest["terms"],
+        "input": input_note(origin, manifest),
         "facts": [
             ("tiles", number(stats["tiles"])),
             ("instances", number(stats["instances"])),
@@ -149,10 +150,23 @@ def _subset(name: str, release: Path, stats: Mapping[str, Any], plots: Path) -> 
     }
 
 
-def report(*, releases: Mapping[str, Path], metrics: Path, out: Path) -> dict[str, Any]:
+def input_note(origin: str, manifest: Mapping[str, Any]) -> str:
+    """Where the images of a subset are from and under which terms."""
+    if origin == "demo":
+        return (
+            f"From procedural demo scenes in the layout of {manifest['dataset']}; no image and no "
+            f"box of the real dataset, whose terms are: {manifest['terms']}"
+        )
+    return f"From {manifest['dataset']}. Terms: {manifest['terms']}"
+
+
+def report(
+    releases: Mapping[str, Path], metrics: Path, out: Path, *, origin: str
+) -> dict[str, Any]:
     """Write ``index.html``.
 
     Args:
+        origin: ``demo`` or ``official``: whether the scenes are this project's or the publishers'.
         releases: folder of each release product, by the subset's name.
         metrics: the metrics folder of the run; every stage before this one writes there.
         out: folder; replaced.
@@ -187,7 +201,7 @@ def report(*, releases: Mapping[str, Path], metrics: Path, out: Path) -> dict[st
         "input": input_table(metrics_of_each(metrics / "normalize", "normalize")),
     }
     subsets = [
-        _subset(name, path, stats[name], metrics / "stats")
+        _subset(name, path, stats[name], metrics / "stats", origin)
         for name, path in progress(releases.items(), desc="report", unit="subset")
     ]
     note = model_note(next(iter(manifests.values()), {}))

@@ -66,7 +66,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], Path
 def html(run: tuple[dict[str, Path], Path], tmp_path_factory: pytest.TempPathFactory) -> str:
     releases, metrics = run
     out = tmp_path_factory.mktemp("out") / "report"
-    told = report(releases=releases, metrics=metrics, out=out)
+    told = report(releases, metrics, out, origin="official")
     page = (out / "index.html").read_text(encoding="utf-8")
     assert [p.name for p in out.iterdir()] == ["index.html"]
     assert told == {"bytes": len(page.encode()), "subsets": 2, "examples": 2, "worst": 3}
@@ -128,7 +128,7 @@ def test_best_recipe_of_each_size_bin_is_marked(html):
 
 def test_same_input_gives_the_same_page(html, run, tmp_path):
     releases, metrics = run
-    report(releases=releases, metrics=metrics, out=tmp_path / "again")
+    report(releases, metrics, tmp_path / "again", origin="official")
     assert (tmp_path / "again" / "index.html").read_text(encoding="utf-8") == html
 
 
@@ -151,7 +151,7 @@ def test_missing_metrics_name_the_stage_to_run(run, tmp_path, lost, stage):
     path.unlink()
     try:
         with pytest.raises(MissingInputError, match=f"metrics are missing.*run dvc repro {stage}"):
-            report(releases=releases, metrics=metrics, out=tmp_path / "report")
+            report(releases, metrics, tmp_path / "report", origin="official")
     finally:
         path.write_bytes(data)
 
