@@ -1,0 +1,221 @@
+"""Fine-tune on a human-labelled benchmark: what pre-training brings, with few and all labels.
+
+For every initialisation and every share of the training tiles one network is trained and tested.
+Smaller shares are part of larger ones, and every run of a share sees the same tiles in the same
+order, so that runs differ in their initialisation alone.
+
+Output: ``history.csv`` (init, share, step, loss), ``scores.csv`` (init, share, category, iou),
+``manifest.json``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import Callback
+
+from samrs.core.errors import ParameterError, ProductError
+from samrs.core.shards import fresh_product, read_manifest, sha256, write_json, write_manifest
+from samrs.evaluation import confusion, scores
+from samrs.networks import MultiHeadNetwork, load_encoder_decoder
+from samrs.semantic_data import SemanticTiles
+from samrs.training import Recipe, device_of, fingerprint, fit, history_rows
+
+INITS = ("scratch", "imagenet", "pretrain")
+
+
+def finetune(
+    normalized: Path,
+    pretrained: Path,
+    out: Path,
+    work: Path,
+    callbacks: Sequence[Callback] = (),
+    *,
+    inits: Sequence[str],
+    shares: Sequence[float],
+    crop: int,
+    batch_size: int,
+    steps: int,
+    lr: float,
+    weight_decay: float,
+    precision: str,
+    seed: int,
+    runtime: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Train and test every init x share, write the product ``finetune`` and return its metrics.
+
+    Tested are the tiles of the split ``test``, or of ``val`` where there is no test split with
+    labels; trained is on neither.
+
+    Args:
+        normalized: product ``normalize/<benchmark>`` with true label maps.
+        pretrained: product ``pretrain``; its manifest names encoder and decoder.
+        out: folder of the product; what stood there before is removed.
+        work: folder for unfinished training; finished runs found there are not repeated.
+        inits: of ``INITS``; ``imagenet`` downloads the encoder's weights.
+        shares: of the training tiles, in (0, 1]; at least one tile is taken.
+        crop: see ``samrs/training.py``, as are the remaining parameters.
+        runtime: speed only.
+
+    Returns:
+        ``tested`` tiles; ``runs``, each with init, share, tiles, miou, oa, mf1 and iou by category
+        (``samrs/evaluation.py`` says what is in the means); ``miou`` by init and share;
+        ``gain``: by share the mIoU of ``pretrain`` less that of ``scratch``, where both ran.
+
+    Raises:
+        ParameterError: an init is unknown or a number out of range.
+        MissingInputError: a product or the encoder's weights are missing.
+        ProductError: the benchmark lacks tiles to train or to test on.
+    """
+    _check(inits, shares)
+    recipe = Recipe(steps, crop, batch_size, lr, weight_decay, precision, seed)
+    parameters = {**vars(recipe), "inits": list(inits), "shares": list(shares)}
+    folder = work / fingerprint(parameters, [normalized, pretrained])
+    tiles = SemanticTiles(normalized, folder / "tiles")
+    train, test = split_tiles(tiles.splits, normalized)
+    about = read_manifest(pretrained)
+    rows: list[dict[str, Any]] = []
+    for init in inits:
+        for share in shares:
+            place = folder / f"{init}-{share}"
+            if not (place / "run.json").is_file():
+                network = start(init, about, pretrained, len(tiles.categories), seed)
+                chosen = nested_share(train, share, seed)
+                desc = f"finetune {about_name(normalized)} {init} {share:g}"
+                run = _run(network, tiles, chosen, test, place, recipe, desc, runtime, callbacks)
+                write_json(place / "run.part", {"init": init, "share": share, **run})
+                (place / "run.part").replace(place / "run.json")
+            rows.append(json.loads((place / "run.json").read_text(encoding="utf-8")))
+    _export(rows, out)
+    inputs = {"normalize": sha256(normalized / "manifest.json"), "pretrain": _weights(about)}
+    files = {path.name: sha256(path) for path in sorted(out.iterdir())}
+    product = {"product": "finetune", "dataset": about_name(normalized)}
+    write_manifest(out, {**product, "parameters": parameters, "inputs": inputs, "files": files})
+    shutil.rmtree(folder)
+    runs = [{key: value for key, value in row.items() if key != "history"} for row in rows]
+    return {"tested": len(test), "runs": runs, **compare(runs)}
+
+
+def _check(inits: Sequence[str], shares: Sequence[float]) -> None:
+    for init in inits:
+        if init not in INITS:
+            raise ParameterError(
+                f"finetune.inits: unknown name, got {init!r}; {', '.join(INITS)} are allowed; "
+                "correct params.yaml"
+            )
+    for share in shares:
+        if not 0 < share <= 1:
+            raise ParameterError(
+                f"finetune.shares: not a share, got {share}; above 0 and up to 1 is allowed; "
+                "correct params.yaml"
+            )
+
+
+def about_name(product: Path) -> str:
+    """The dataset a product was made of."""
+    return str(read_manifest(product)["dataset"])
+
+
+def _weights(about: Mapping[str, Any]) -> str:
+    return str(about["files"]["encoder_decoder.safetensors"])
+
+
+def split_tiles(splits: Sequence[str], product: Path) -> tuple[list[int], list[int]]:
+    """Tiles to train on and to test on."""
+    tested = "test" if "test" in splits else "val"
+    train = [i for i, split in enumerate(splits) if split not in ("val", "test")]
+    test = [i for i, split in enumerate(splits) if split == tested]
+    if not train or not test:
+        raise ProductError(
+            f"{product}: nothing to {'test' if train else 'train'} on, got tiles of the splits "
+            f"{sorted(set(splits))}; train and one of test and val are needed; check the dataset"
+        )
+    return train, test
+
+
+def nested_share(indices: Sequence[int], share: float, seed: int) -> list[int]:
+    """A share of the tiles, at least one; a smaller share is part of a larger one."""
+    order = np.random.default_rng(seed).permutation(len(indices))
+    count = max(1, round(share * len(indices)))
+    return sorted(indices[int(i)] for i in order[:count])
+
+
+def start(
+    init: str, about: Mapping[str, Any], pretrained: Path, outputs: int, seed: int
+) -> MultiHeadNetwork:
+    """A network with one head and the weights of an init; the head is the same for each."""
+    weights = "imagenet" if init == "imagenet" else None
+    network = MultiHeadNetwork(
+        about["encoder"], weights, about["decoder"], {"benchmark": outputs}, seed=seed
+    )
+    if init == "pretrain":
+        load_encoder_decoder(network, pretrained / "encoder_decoder.safetensors")
+    return network
+
+
+def _run(
+    network: MultiHeadNetwork,
+    tiles: SemanticTiles,
+    train: Sequence[int],
+    test: Sequence[int],
+    work: Path,
+    recipe: Recipe,
+    desc: str,
+    runtime: Mapping[str, Any],
+    callbacks: Sequence[Callback],
+) -> dict[str, Any]:
+    losses = fit(
+        network,
+        {"benchmark": tiles},
+        {"benchmark": train},
+        work,
+        recipe=recipe,
+        desc=desc,
+        runtime=runtime,
+        callbacks=callbacks,
+    )
+    matrix = confusion(
+        network.to(device_of(runtime)),
+        "benchmark",
+        tiles,
+        test,
+        desc=f"{desc}: test",
+        window=recipe.crop,
+        stride=2 * recipe.crop // 3,
+        flip=True,
+        precision=recipe.precision,
+    )
+    history = history_rows(losses)
+    return {"tiles": len(train), **scores(matrix, tiles.categories), "history": history}
+
+
+def compare(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """``miou`` by init and share, and ``gain`` by share of ``pretrain`` over ``scratch``."""
+    miou: dict[str, dict[str, float]] = {}
+    for run in runs:
+        miou.setdefault(run["init"], {})[f"{run['share']:g}"] = run["miou"]
+    base, ours = miou.get("scratch", {}), miou.get("pretrain", {})
+    gain = {share: round(ours[share] - base[share], 4) for share in ours if share in base}
+    return {"miou": miou, "gain": gain}
+
+
+def _export(rows: Sequence[Mapping[str, Any]], out: Path) -> None:
+    fresh_product(out)
+    keyed = [((row["init"], row["share"]), row) for row in rows]
+    history = [(*key, *step) for key, row in keyed for step in row["history"]]
+    _write_csv(out / "history.csv", ["init", "share", "step", "loss"], history)
+    ious = [(*key, name, value) for key, row in keyed for name, value in row["iou"].items()]
+    _write_csv(out / "scores.csv", ["init", "share", "category", "iou"], ious)
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

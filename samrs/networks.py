@@ -1,0 +1,150 @@
+"""Segmentation networks with a shared encoder and decoder and one head for each subset.
+
+Encoders and decoders are those of segmentation-models-pytorch (and timm, as ``tu-<name>``). Heads
+have no background class, as in SAMRS: 18, 20 and 37 outputs for SOTA, SIOR and FAST. Networks take
+uint8 images and normalize them with ImageNet's statistics, which its encoder weights expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import segmentation_models_pytorch as smp
+import torch
+from safetensors.torch import load_file, save_file
+from segmentation_models_pytorch.base import SegmentationHead, SegmentationModel
+from torch import Tensor, nn
+
+from samrs.core.errors import MissingInputError, ParameterError, ProductError
+
+DECODERS = ("unet", "upernet")
+MEAN_RGB = (123.675, 116.28, 103.53)
+STD_RGB = (58.395, 57.12, 57.375)
+SHARED = ("encoder.", "decoder.")
+
+
+class MultiHeadNetwork(nn.Module):
+    """Shared encoder and decoder, one linear head a subset.
+
+    Args:
+        encoder: a name segmentation-models-pytorch knows, e.g. ``resnet18`` or ``tu-swin_tiny...``.
+        encoder_weights: its pre-trained weights, e.g. ``imagenet`` (downloaded); None for random.
+        decoder: one of ``DECODERS``.
+        heads: number of outputs of each head by its subset.
+        seed: of the random weights; sets torch's global generator.
+
+    Raises:
+        ParameterError: encoder, its weights or decoder are unknown.
+        MissingInputError: the encoder's weights cannot be fetched.
+    """
+
+    def __init__(
+        self,
+        encoder: str,
+        encoder_weights: str | None,
+        decoder: str,
+        heads: Mapping[str, int],
+        *,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        body = _build(encoder, encoder_weights, decoder)
+        self.mean: Tensor
+        self.std: Tensor
+        self.encoder, self.decoder = body.encoder, body.decoder
+        first, upsample = body.segmentation_head[0], body.segmentation_head[1]
+        self.heads = nn.ModuleDict(
+            {
+                name: SegmentationHead(
+                    first.in_channels,
+                    outputs,
+                    kernel_size=first.kernel_size[0],
+                    upsampling=int(getattr(upsample, "scale_factor", 1)),
+                )
+                for name, outputs in heads.items()
+            }
+        )
+        self.register_buffer("mean", torch.tensor(MEAN_RGB).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD_RGB).view(3, 1, 1), persistent=False)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Decoded features (B, C, h, w) of uint8 RGB images (B, 3, H, W), sides divisible by 32."""
+        pixels = (images - self.mean) / self.std
+        decoded: Tensor = self.decoder(
+            self.encoder(pixels.contiguous(memory_format=torch.channels_last))
+        )
+        return decoded
+
+    def forward(self, images: Tensor, parts: Mapping[str, int]) -> dict[str, Tensor]:
+        """Logits (B_s, outputs_s, H, W) of each subset.
+
+        Args:
+            images: (B, 3, H, W) uint8 RGB, subset after subset.
+            parts: number of images B_s of each subset, in that order; they add up to B.
+        """
+        split = torch.split(self.features(images), list(parts.values()))
+        return {name: self.heads[name](part) for name, part in zip(parts, split, strict=True)}
+
+
+def _build(encoder: str, encoder_weights: str | None, decoder: str) -> SegmentationModel:
+    if decoder not in DECODERS:
+        raise ParameterError(
+            f"decoder: unknown name, got {decoder!r}; {', '.join(DECODERS)} are allowed; "
+            "use one of these"
+        )
+    try:
+        model: SegmentationModel = smp.create_model(decoder, encoder, encoder_weights)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise ParameterError(
+            f"encoder: cannot build, got {encoder!r} with weights {encoder_weights!r} ({error}); "
+            "encoders and weights of segmentation-models-pytorch are allowed; correct the name"
+        ) from error
+    except Exception as error:
+        if encoder_weights is None:
+            raise
+        raise MissingInputError(
+            f"encoder: weights cannot be fetched, got {error} for {encoder} {encoder_weights}; "
+            "a connection or a cached copy is needed; set encoder_weights to null to start from "
+            "random weights"
+        ) from error
+    return model
+
+
+def save_network(network: MultiHeadNetwork, folder: Path) -> tuple[Path, Path]:
+    """Write ``encoder_decoder.safetensors`` and ``heads.safetensors``; returns their paths."""
+    shared, heads = folder / "encoder_decoder.safetensors", folder / "heads.safetensors"
+    state = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+    save_file({n: t for n, t in state.items() if n.startswith(SHARED)}, shared)
+    save_file({n: t for n, t in state.items() if not n.startswith(SHARED)}, heads)
+    return shared, heads
+
+
+def load_encoder_decoder(network: MultiHeadNetwork, path: Path) -> None:
+    """Load the shared weights that ``save_network`` wrote; heads stay as they are.
+
+    Raises:
+        MissingInputError: there is no such file.
+        ProductError: the weights are of another encoder or decoder.
+    """
+    if not path.is_file():
+        raise MissingInputError(
+            f"{path}: no pre-trained weights, got no such file; encoder_decoder.safetensors of the "
+            "stage pretrain is needed; run it (dvc repro pretrain)"
+        )
+    weights = load_file(path)
+    state = network.state_dict()
+    own = {name: t.shape for name, t in state.items() if name.startswith(SHARED)}
+    odd = sorted(
+        name
+        for name in own.keys() | weights.keys()
+        if name not in own or name not in weights or weights[name].shape != own[name]
+    )
+    if odd:
+        raise ProductError(
+            f"{path}: weights do not fit the network, got {len(odd)} of {len(own)} tensors that "
+            f"differ, first {odd[0]}; the encoder and decoder of its manifest are allowed; run the "
+            "stage pretrain again"
+        )
+    network.load_state_dict(weights, strict=False)

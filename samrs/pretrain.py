@@ -1,0 +1,163 @@
+"""Pre-train a segmentation network on the released subsets (SAMRS's SEP).
+
+A shared encoder and decoder with one head a subset; the loss is the sum of the heads' cross-entropy
+over labelled pixels. Batches are split over the subsets in proportion to their size.
+
+Output: ``encoder_decoder.safetensors`` (what ``samrs/finetune.py`` starts from),
+``heads.safetensors``, ``history.csv`` (step, loss), ``manifest.json``.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback
+
+from samrs.core.errors import ParameterError
+from samrs.core.shards import fresh_product, sha256, write_manifest
+from samrs.evaluation import confusion, scores
+from samrs.networks import MultiHeadNetwork, save_network
+from samrs.sampling import epoch_steps, split_batch
+from samrs.semantic_data import SemanticTiles
+from samrs.training import Recipe, device_of, fingerprint, fit, history_rows
+
+HOLD_OUT_EVERY = 10
+"""Of a subset without a test or val split every so-manieth tile is held out."""
+
+
+def pretrain(
+    releases: Mapping[str, Path],
+    out: Path,
+    work: Path,
+    callbacks: Sequence[Callback] = (),
+    *,
+    encoder: str,
+    encoder_weights: str | None,
+    decoder: str,
+    crop: int,
+    batch_size: int,
+    steps: int,
+    lr: float,
+    weight_decay: float,
+    precision: str,
+    seed: int,
+    runtime: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Pre-train, write the product ``pretrain`` and return its metrics.
+
+    Args:
+        releases: product ``release/<subset>`` by subset.
+        out: folder of the product; what stood there before is removed.
+        work: folder for unfinished training; a killed run goes on from there.
+        encoder: see ``samrs/networks.py``, as are ``encoder_weights`` and ``decoder``.
+        crop: see ``samrs/training.py``, as are the remaining parameters.
+        runtime: speed only.
+
+    Returns:
+        ``steps``, ``epochs`` (of the subset with the largest need), ``final_loss`` (mean of the
+        last tenth), ``samples`` seen and held-out ``miou`` by subset. The latter is over labelled
+        pixels only: the heads know no background, so it says how well objects are told apart.
+
+    Raises:
+        ParameterError: a parameter is out of range, or there is no subset.
+        MissingInputError: a product or the encoder's weights are missing.
+    """
+    if not releases:
+        raise ParameterError(
+            "pretrain: no subset to train on, got none; at least one release is needed; add one to "
+            "subsets in params.yaml"
+        )
+    about = {"encoder": encoder, "encoder_weights": encoder_weights, "decoder": decoder}
+    recipe = Recipe(steps, crop, batch_size, lr, weight_decay, precision, seed)
+    parameters = {**about, **vars(recipe), "subsets": list(releases)}
+    folder = work / fingerprint(parameters, list(releases.values()))
+    tiles = {name: SemanticTiles(path, folder / name) for name, path in releases.items()}
+    held = {name: hold_out(t.splits) for name, t in tiles.items()}
+    kept = {name: [i for i in range(len(t)) if i not in held[name]] for name, t in tiles.items()}
+    sizes = {name: len(found) for name, found in kept.items()}
+    parts = split_batch(sizes, batch_size)
+    heads = {name: len(t.categories) for name, t in tiles.items()}
+    network = MultiHeadNetwork(encoder, encoder_weights, decoder, heads, seed=seed)
+    losses = fit(
+        network,
+        tiles,
+        kept,
+        folder,
+        recipe=recipe,
+        desc="pretrain",
+        runtime=runtime,
+        callbacks=callbacks,
+    )
+    miou = _held_out_miou(network, tiles, held, recipe, runtime)
+    fresh_product(out)
+    _export(network, losses, out)
+    categories = {name: list(t.categories) for name, t in tiles.items()}
+    inputs = {name: sha256(path / "manifest.json") for name, path in releases.items()}
+    _write_manifest(out, {**about, "categories": categories, "inputs": inputs}, recipe)
+    shutil.rmtree(folder)
+    last = losses[-max(1, len(losses) // 10) :]
+    return {
+        "steps": steps,
+        "epochs": round(steps / epoch_steps(sizes, parts), 2),
+        "final_loss": round(sum(last) / len(last), 4),
+        "samples": {name: steps * part for name, part in parts.items()},
+        "miou": miou,
+    }
+
+
+def hold_out(splits: Sequence[str]) -> set[int]:
+    """Tiles that are never trained on: those of test, without these of val, else every tenth.
+
+    SAMRS, too, trains on DIOR's trainval and leaves its test images out.
+    """
+    for name in ("test", "val"):
+        if name in splits:
+            return {i for i, split in enumerate(splits) if split == name}
+    return set(range(HOLD_OUT_EVERY - 1, len(splits), HOLD_OUT_EVERY))
+
+
+def _held_out_miou(
+    network: MultiHeadNetwork,
+    tiles: Mapping[str, SemanticTiles],
+    held: Mapping[str, set[int]],
+    recipe: Recipe,
+    runtime: Mapping[str, Any],
+) -> dict[str, float]:
+    network.to(device_of(runtime))
+    return {
+        name: scores(
+            confusion(
+                network,
+                name,
+                subset,
+                sorted(held[name]),
+                desc=f"pretrain: held-out {name}",
+                window=recipe.crop,
+                stride=recipe.crop,
+                flip=False,
+                precision=recipe.precision,
+            ),
+            subset.categories,
+        )["miou"]
+        for name, subset in tiles.items()
+        if held[name]
+    }
+
+
+def _export(network: MultiHeadNetwork, losses: Sequence[float], out: Path) -> None:
+    save_network(network, out)
+    with (out / "history.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["step", "loss"])
+        writer.writerows(history_rows(losses))
+
+
+def _write_manifest(out: Path, about: Mapping[str, Any], recipe: Recipe) -> None:
+    files = {path.name: sha256(path) for path in sorted(out.iterdir())}
+    write_manifest(
+        out, {"product": "pretrain", **about, "parameters": vars(recipe), "files": files}
+    )

@@ -1,0 +1,164 @@
+"""Builds SAM from a checkpoint file, which is read as tensors only and refused when it is not one.
+
+sam = build_sam("nano", None, device="cpu")  # the bundled weights
+sam = build_sam("vit_b", Path("sam_vit_b_01ec64.pth"), device="cuda")
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from segment_anything import sam_model_registry
+from segment_anything.modeling import Sam
+from torch import Tensor
+
+from samrs.core.errors import SamrsError
+from samrs.sam.nano import build_nano
+
+NANO_WEIGHTS = Path(__file__).parents[2] / "models" / "nano.safetensors"
+RANDOM_SEED = 0
+BUILDERS: dict[str, Callable[[], Sam]] = {
+    "nano": build_nano,
+    "vit_b": sam_model_registry["vit_b"],
+    "vit_l": sam_model_registry["vit_l"],
+    "vit_h": sam_model_registry["vit_h"],
+}
+
+
+class CheckpointError(SamrsError):
+    """A checkpoint is missing, unreadable, or another model's."""
+
+
+def build_sam(
+    model: str,
+    checkpoint: Path | None,
+    *,
+    device: torch.device | str,
+    random_weights: bool = False,
+) -> Sam:
+    """SAM in evaluation mode with float32 weights on `device`.
+
+    Args:
+        model: a key of `BUILDERS`.
+        checkpoint: safetensors, or a file of `torch.save` with a plain dict of tensors; None is
+            nano's bundled weights.
+        random_weights: give seeded random weights instead, for benchmarks; `checkpoint` must be
+            None.
+
+    Raises:
+        CheckpointError: unknown model; no checkpoint where one is needed; a file that is missing,
+            truncated, of another type, or whose tensors are not the model's.
+    """
+    if model not in BUILDERS:
+        raise CheckpointError(
+            f"build_sam: there is no such model, got {model!r}; allowed are {', '.join(BUILDERS)};"
+            " correct the name"
+        )
+    if random_weights:
+        return _random(model, checkpoint).to(device)
+    if checkpoint is None and model != "nano":
+        raise CheckpointError(
+            f"build_sam: {model} has no bundled weights, got checkpoint None; allowed is a path;"
+            " give Meta's checkpoint (reference: dl.fbaipublicfiles.com/segment_anything/),"
+            " or ask for random weights, or use nano"
+        )
+    path = NANO_WEIGHTS if checkpoint is None else checkpoint
+    tensors = read_tensors(path)
+    sam = _shell(model)
+    _check_fit(path, model, expected=sam.state_dict(), found=tensors)
+    sam.load_state_dict(tensors, strict=False, assign=True)
+    return sam.float().to(device).eval().requires_grad_(True)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The float32 tensors of a checkpoint by name; the file's type is told by its content.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or not a dict of tensors.
+    """
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path}: there is no such checkpoint, got no file; allowed are safetensors and"
+            " torch.save files; correct the path or fetch the file"
+        )
+    size = f"{path.stat().st_size:,} bytes"
+    with path.open("rb") as file:
+        head = file.read(9)
+    try:
+        if head[8:] == b"{":
+            tensors = load_file(path)
+        elif head[:2] in (b"PK", b"\x80\x02"):
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
+        else:
+            raise CheckpointError(
+                f"{path}: not a checkpoint, got {size} beginning {head[:8]!r}; allowed are"
+                " safetensors and torch.save files; give the model's own file"
+            )
+    except (
+        SafetensorError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+        EOFError,
+        RuntimeError,
+    ) as e:
+        reason = str(e).splitlines()[0]
+        raise CheckpointError(
+            f"{path}: the checkpoint cannot be read, got {size} and {reason!r}; allowed is a whole"
+            " safetensors or torch.save file of tensors only; it is probably truncated: fetch it"
+            " again"
+        ) from e
+    if not isinstance(tensors, Mapping) or not all(isinstance(v, Tensor) for v in tensors.values()):
+        raise CheckpointError(
+            f"{path}: not a model's weights, got {type(tensors).__name__} of other things;"
+            " allowed is a dict of tensors by name; save model.state_dict()"
+        )
+    return {name: value.float() for name, value in tensors.items()}
+
+
+def _shell(model: str) -> Sam:
+    """The model without weights: drawing random ones for ViT-H takes longer than reading them."""
+    if model == "nano":
+        return build_nano()
+    with torch.device("meta"):
+        return BUILDERS[model]()
+
+
+def _random(model: str, checkpoint: Path | None) -> Sam:
+    if checkpoint is not None:
+        raise CheckpointError(
+            f"build_sam: random weights and a checkpoint exclude each other, got {checkpoint};"
+            " allowed is one of them; drop one"
+        )
+    with torch.random.fork_rng():
+        torch.manual_seed(RANDOM_SEED)
+        return BUILDERS[model]().eval()
+
+
+def _check_fit(
+    path: Path, model: str, *, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]
+) -> None:
+    """Refuses tensors that are not the model's, naming the first that differs."""
+    missing = [name for name in expected if name not in found]
+    foreign = [name for name in found if name not in expected]
+    reshaped = [
+        f"{name} of {tuple(found[name].shape)} for {tuple(expected[name].shape)}"
+        for name in expected
+        if name in found and found[name].shape != expected[name].shape
+    ]
+    faults = [
+        f"{len(names)} {what} (first: {names[0]})"
+        for what, names in (("missing", missing), ("unknown", foreign), ("misshapen", reshaped))
+        if names
+    ]
+    if faults:
+        raise CheckpointError(
+            f"{path}: the checkpoint is not {model}'s, got {len(found)} tensors with"
+            f" {', '.join(faults)}; allowed are exactly {model}'s {len(expected)}; give {model}'s"
+            f" checkpoint or name the model it is of ({', '.join(BUILDERS)})"
+        )

@@ -1,0 +1,82 @@
+"""GrabCut in the box: the floor of a segmenter that looks at the image but has learnt nothing.
+
+Rother et al., GrabCut (SIGGRAPH 2004), as in OpenCV, on a crop around the box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from samrs.core.errors import ParameterError
+from samrs.core.prompting import Floats, Prediction, Prompt
+from samrs.core.rle import Rle, crop_to_rle
+
+MARGIN = 0.2
+"""Background shown around the box, as a share of its longer side; the best of 0.1 to 2."""
+
+MIN_MARGIN = 8
+MAX_SIDE = 192
+"""Crops with a longer side are reduced to this before GrabCut, whose cost grows with pixels."""
+
+ITERATIONS = 5
+SEED = 0
+
+
+class GrabcutSegmenter:
+    """Answers every box with GrabCut's foreground inside it, which may be empty."""
+
+    def encode(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The tile itself."""
+        return image
+
+    def decode(self, state: NDArray[np.uint8], prompt: Prompt) -> Prediction:
+        """One mask per box, without scores.
+
+        Raises:
+            ParameterError: the prompt holds no boxes.
+        """
+        if prompt.boxes_xyxy is None:
+            raise ParameterError(
+                "segmenter grabcut: no box in the prompt, got points or masks only; a recipe with "
+                "a box is needed; use hbox or rhbox"
+            )
+        nan = np.full(len(prompt), np.nan)
+        return Prediction([_grabcut(state, box) for box in prompt.boxes_xyxy], nan, nan)
+
+
+def _grabcut(image: NDArray[np.uint8], box: Floats) -> Rle:
+    height, width = image.shape[:2]
+    margin = max(MARGIN * max(box[2] - box[0], box[3] - box[1]), MIN_MARGIN)
+    x0, y0 = (int(max(v - margin, 0)) for v in box[:2])
+    x1, y1 = (int(min(v + margin, side)) for v, side in zip(box[2:], (width, height), strict=True))
+    crop = np.ascontiguousarray(image[y0:y1, x0:x1])
+    scale = min(MAX_SIDE / max(crop.shape[:2]), 1.0)
+    small = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    mask = np.full(small.shape[:2], cv2.GC_BGD, dtype=np.uint8)
+    left, top, right, bottom = np.rint((box - [x0, y0, x0, y0]) * scale).astype(int)
+    left, top = min(left, small.shape[1] - 1), min(top, small.shape[0] - 1)
+    mask[top : max(bottom, top + 1), left : max(right, left + 1)] = cv2.GC_PR_FGD
+    if (mask == cv2.GC_BGD).any():  # a box that fills the tile leaves no background to learn
+        colours = np.zeros((1, 65)), np.zeros((1, 65))
+        cv2.setRNGSeed(SEED)
+        mode = cv2.GC_INIT_WITH_MASK  # which reads no rectangle
+        cv2.grabCut(small, mask, (0, 0, 1, 1), *colours, ITERATIONS, mode)
+    found = ((mask == cv2.GC_PR_FGD) | (mask == cv2.GC_FGD)).astype(np.uint8)
+    size_wh = (crop.shape[1], crop.shape[0])
+    whole = cv2.resize(found, size_wh, interpolation=cv2.INTER_NEAREST)
+    return crop_to_rle(whole, x0, y0, (height, width))
+
+
+def model_sha256(model: str) -> str | None:
+    """None: there are no weights."""
+    return None
+
+
+def load(*, model: str, precision: str, runtime: Mapping[str, Any]) -> GrabcutSegmenter:
+    """The segmenter; the arguments are those of every segmenter and change nothing here."""
+    return GrabcutSegmenter()

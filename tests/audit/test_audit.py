@@ -1,0 +1,167 @@
+"""The audit: matching of boxes to masks, its files, real folders, the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from samrs.ablation import ablate
+from samrs.audit import audit, keep_scenes, main, match_truth, pick_cells
+from samrs.contact_sheet import write_sheet
+from samrs.core.errors import ProductError
+from samrs.core.records import INSTANCES, TILES, TRUTH
+from samrs.core.rle import rle_iou
+from samrs.core.shards import iter_rows, read_table, verify_product, write_table
+from samrs.label import label
+from tests.label.hand_made import write_product
+
+RUNTIME = {"device": "cpu", "threads": 1, "workers": 0}
+
+
+def renamed(product: Path, **changes: Any) -> None:
+    """Write the masks' side as another dataset: its own ids and class spelling."""
+    for table, schema in (("instances", INSTANCES), ("truth", TRUTH)):
+        rows = read_table(product, table).to_pylist()
+        for row in rows:
+            row["instance_id"] = f"mask-{row['instance_id']}"
+            if table == "instances":
+                row["category"] = changes.get(row["instance_id"], row["category"].title())
+        write_table(product, table, schema, rows[::-1] if table == "truth" else rows)
+
+
+def test_masks_are_matched_to_boxes_whatever_their_ids(tmp_path: Path) -> None:
+    product = write_product(tmp_path / "boxes", with_truth=False)
+    masks = write_product(tmp_path / "masks")
+    renamed(masks)
+    counts = match_truth(product, masks)
+    assert counts == {"matched": 5, "boxes_without_mask": 0, "masks_without_box": 0}
+    ours = {row["instance_id"]: row["rle"] for row in iter_rows(product, "truth")}
+    theirs = {row["instance_id"]: row["rle"] for row in iter_rows(masks, "truth")}
+    assert ours == {name.removeprefix("mask-"): rle for name, rle in theirs.items()}
+    verify_product(product)
+
+
+def test_a_mask_of_another_class_is_not_matched_but_counted(tmp_path: Path) -> None:
+    product = write_product(tmp_path / "boxes", with_truth=False)
+    masks = write_product(tmp_path / "masks")
+    renamed(masks, **{"mask-a-0": "Harbor"})
+    counts = match_truth(product, masks)
+    assert counts == {"matched": 4, "boxes_without_mask": 1, "masks_without_box": 1}
+
+
+def test_a_box_that_lies_elsewhere_is_not_matched(tmp_path: Path) -> None:
+    product = write_product(tmp_path / "boxes", with_truth=False)
+    rows = read_table(product, "instances").to_pylist()
+    rows[0]["hbb"] = (np.array(rows[0]["hbb"]) + 40).tolist()
+    write_table(product, "instances", INSTANCES, rows)
+    masks = write_product(tmp_path / "masks")
+    assert match_truth(product, masks)["matched"] == 4
+
+
+def test_products_of_other_images_are_refused(tmp_path: Path) -> None:
+    product = write_product(tmp_path / "boxes", with_truth=False)
+    masks = write_product(tmp_path / "masks")
+    rows = read_table(masks, "tiles").to_pylist()
+    write_table(masks, "tiles", TILES, [{**r, "tile_id": f"x{r['tile_id']}"} for r in rows])
+    with pytest.raises(ProductError, match="no tile in common"):
+        match_truth(product, masks)
+
+
+def test_kept_scenes_are_evenly_spaced_and_whole(tmp_path: Path) -> None:
+    out = keep_scenes(write_product(tmp_path / "hand"), tmp_path / "two", 2)
+    assert read_table(out, "tiles")["scene_id"].to_pylist() == ["a", "c"]
+    assert read_table(out, "instances").num_rows == read_table(out, "truth").num_rows == 5
+    verify_product(out)
+
+
+def test_more_scenes_than_there_are_keeps_all(tmp_path: Path) -> None:
+    out = keep_scenes(write_product(tmp_path / "hand"), tmp_path / "many", 99)
+    assert read_table(out, "tiles").num_rows == 3
+
+
+def floor_frame(product: Path) -> pd.DataFrame:
+    return ablate(
+        product,
+        recipes=["hbox_mask"],
+        floors=[],
+        segmenter="obb",
+        model="nano",
+        precision="float32",
+        runtime=RUNTIME,
+    )
+
+
+def test_the_contact_sheet_shows_best_median_and_worst(tmp_path: Path) -> None:
+    product = write_product(tmp_path / "hand")
+    rows = pick_cells(product, floor_frame(product))
+    assert [name.split()[0] for name, _ in rows] == ["best", "median", "worst"]
+    titles = [cell.title for cell in rows[0][1]]
+    assert titles[0] == "ship\nIoU 1.00, 240 px"
+    assert [cell.title for cell in rows[2][1]] == titles[::-1]
+    for name in ("one", "two"):
+        write_sheet(rows, tmp_path / f"{name}.png")
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def measured(dataset: str, folder: Path, out: Path, **changes: Any) -> Any:
+    given = {"truth": None, "recipes": ["hbox"], "model": "nano", "precision": "float32"}
+    given |= {"tile": None, "overlap": 0, "limit": 3, "runtime": RUNTIME}
+    return audit(dataset, folder, out, **{**given, **changes})
+
+
+def few_images(folder: Path, out: Path, count: int) -> Path:
+    """A COCO folder with the first images of another that have instances."""
+    stored = json.loads((folder / "annotations.json").read_text())
+    used = sorted({a["image_id"] for a in stored["annotations"]})[:count]
+    stored["images"] = [i for i in stored["images"] if i["id"] in used]
+    stored["annotations"] = [a for a in stored["annotations"] if a["image_id"] in used]
+    (out / "images").mkdir(parents=True)
+    (out / "annotations.json").write_text(json.dumps(stored))
+    for image in stored["images"]:
+        name = Path(image["file_name"]).name
+        (out / "images" / name).symlink_to(folder / "images" / name)
+    return out
+
+
+def test_nwpu_vhr10_is_measured_and_its_labels_are_the_masks_scored(
+    real: Path, tmp_path: Path
+) -> None:
+    folder = few_images(real / "nwpu_vhr10", tmp_path / "few", 3)
+    frame, summary = measured("coco", folder, tmp_path, limit=2)
+    assert summary["images"] == 2
+    assert summary["instances"] == len(frame) / 4 > 2
+    assert set(summary["floors"]) == {"box", "obb", "grabcut"}
+    for name in ("table.csv", "by_class.csv", "plot.png", "contact_sheet.png"):
+        assert (tmp_path / name).stat().st_size > 100
+    assert json.loads((tmp_path / "summary.json").read_text()) == summary
+
+    product = tmp_path / "normalize" / "coco-2"
+    given = {"prompt": "hbox", "segmenter": "sam", "model": "nano", "precision": "float32"}
+    label(product, tmp_path / "masks", **given, runtime=RUNTIME)
+    masks = {row["instance_id"]: row["rle"] for row in iter_rows(tmp_path / "masks", "masks")}
+    truths = {row["instance_id"]: row["rle"] for row in iter_rows(product, "truth")}
+    for _, row in frame[frame["recipe"] == "hbox"].iterrows():
+        name = row["instance_id"]
+        assert masks[name] == row["rle"]
+        assert row["iou"] == pytest.approx(rle_iou([masks[name]], [truths[name]])[0, 0])
+
+
+def test_dota_boxes_are_measured_with_isaid_masks(real: Path, tmp_path: Path) -> None:
+    frame, summary = measured("dota", real / "dota_isaid", tmp_path, truth="isaid", limit=1)
+    assert summary["matched"] == summary["instances"] >= 50
+    assert summary["boxes_without_mask"] <= 2
+    floors = summary["floors"]
+    assert floors["obb"]["all"]["miou_i"] > floors["box"]["all"]["miou_i"] > 0.5
+    assert set(frame["category"]) <= {"large-vehicle", "small-vehicle"}
+
+
+def test_the_command_line_ends_with_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"^error: .*: no dota dataset, got no such folder"):
+        main(["dota", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit, match=r"^error: datasets: unknown name, got 'dotta'"):
+        main(["dotta", str(tmp_path), "--out", str(tmp_path / "out")])

@@ -1,0 +1,100 @@
+"""Every prompt of the axis, and their sums."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from samrs.core import axis
+from samrs.core.errors import ParameterError, UnknownNameError
+from samrs.core.geometry import rotated_box_to_polygon
+from samrs.core.prompting import Boxes
+from samrs.recipes import AXIS, parse_recipe
+
+NONE = np.full((4, 2), np.nan)
+DIAMOND = rotated_box_to_polygon(20, 10, 10 * 2**0.5, 10 * 2**0.5, np.pi / 4)
+
+
+def boxes() -> Boxes:
+    """A diamond with obb, a box without, and a diamond half outside the tile."""
+    return Boxes(
+        np.array([[11.0, 1, 29, 19], [0, 0, 10, 6], [0, 20, 6, 40]]),
+        np.array([DIAMOND, NONE, DIAMOND + [-20, 20]]),
+        (50, 60),
+    )
+
+
+@pytest.mark.parametrize("name", axis.names(AXIS))
+def test_a_prompt_answers_every_box_in_order_and_counts_fallbacks(name: str) -> None:
+    part = axis.load(AXIS, name)
+    prompt = part.build(boxes())
+    assert len(prompt) == 3
+    given = [prompt.boxes_xyxy, prompt.points_xy, prompt.mask_polygons]
+    assert any(values is not None for values in given)
+    for values in given:
+        assert values is None or (len(values) == 3 and np.isfinite(values).all())
+    assert prompt.fallback.tolist() == [False, part.NEEDS_OBB, False]
+
+
+@pytest.mark.parametrize("name", axis.names(AXIS))
+def test_a_tile_without_boxes_gives_an_empty_prompt(name: str) -> None:
+    assert len(axis.load(AXIS, name).build(boxes().take(slice(0, 0)))) == 0
+
+
+def test_point_is_the_centre_of_the_clipped_box() -> None:
+    prompt = parse_recipe("point").build(boxes())
+    assert prompt.points_xy is not None
+    assert prompt.points_xy[:, 0].tolist() == [[20, 10], [5, 3], [3, 30]]
+    assert prompt.point_labels is not None
+    assert prompt.point_labels.tolist() == [[1], [1], [1]]
+
+
+def test_rhbox_is_the_hull_of_the_obb_cut_to_the_tile() -> None:
+    prompt = parse_recipe("rhbox").build(boxes())
+    assert prompt.boxes_xyxy is not None
+    np.testing.assert_allclose(
+        prompt.boxes_xyxy, [[10, 0, 30, 20], [0, 0, 10, 6], [0, 20, 10, 40]], atol=1e-9
+    )
+
+
+def test_rbox_fills_the_rotated_box_and_falls_back_to_the_upright_one() -> None:
+    prompt = parse_recipe("rbox").build(boxes())
+    assert prompt.mask_polygons is not None
+    np.testing.assert_allclose(prompt.mask_polygons[0], DIAMOND)
+    assert prompt.mask_polygons[1].tolist() == [[0, 0], [10, 0], [10, 6], [0, 6]]
+
+
+def test_rhbox_uses_the_upright_box_where_the_hull_misses_the_tile() -> None:
+    far = Boxes(boxes().hbb[:1], np.array([DIAMOND + 500]), (50, 60))
+    prompt = parse_recipe("rhbox").build(far)
+    assert prompt.boxes_xyxy is not None
+    assert prompt.boxes_xyxy.tolist() == [[11, 1, 29, 19]]
+    assert prompt.fallback.tolist() == [True]
+
+
+def test_a_sum_gives_all_its_parts() -> None:
+    recipe = parse_recipe("hbox+point+rbox")
+    prompt = recipe.build(boxes())
+    assert recipe.name == "hbox+point+rbox"
+    assert recipe.needs_obb
+    assert prompt.boxes_xyxy is not None
+    assert prompt.points_xy is not None
+    assert prompt.mask_polygons is not None
+    assert prompt.fallback.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "match"),
+    [
+        ("hbox+rhbox", ParameterError, "more than one box.*'hbox\\+rhbox'.*leave one"),
+        ("rbox+hbox_mask", ParameterError, "more than one mask"),
+        ("point+point", ParameterError, "named twice.*write 'point'"),
+        ("hobx", UnknownNameError, "prompts: unknown name, got 'hobx'; allowed are hbox, "),
+        ("hbox+", UnknownNameError, "got ''"),
+    ],
+)
+def test_a_recipe_that_makes_no_sense_is_refused(
+    text: str, error: type[Exception], match: str
+) -> None:
+    with pytest.raises(error, match=match):
+        parse_recipe(text)

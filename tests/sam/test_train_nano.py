@@ -1,0 +1,131 @@
+"""Training nano: crops and questions are right, runs repeat and resume, the decoder is SAM's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from samrs.sam import bank, train_nano
+from samrs.sam.bank import draw_crop, draw_item, load_item
+from samrs.sam.nano import FRAME, TOKEN, build_nano
+from samrs.sam.questions import KINDS, Questions, ask
+from samrs.sam.train_nano import Trainee, answer_loss, for_crops, rate_at, train
+
+
+@pytest.fixture(scope="module")
+def items(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bank")
+    for index in range(2):
+        load_item(folder, index)
+    return folder
+
+
+def questions(kind: str, size: int = 256) -> list[Questions]:
+    """A small instance's question and a large one's."""
+    masks = np.zeros((2, size, size), np.bool_)
+    masks[0, 30:70, 40:90] = True
+    masks[1, 110:250, 120:240] = True
+    number = KINDS.index(kind)
+    offset = np.array([3, 5])
+    return ask(np.random.default_rng(1), masks, place=0, offset=offset, kinds=(number, number))
+
+
+def test_an_item_is_the_same_every_time(items: Path) -> None:
+    for index in range(2):
+        image, ids = draw_item(index)
+        stored_image, stored_ids = load_item(items, index)
+        assert np.array_equal(image, stored_image)
+        assert np.array_equal(ids, stored_ids)
+        assert ids.max() > 0
+
+
+@pytest.mark.parametrize("size", bank.CELLS)
+def test_a_crop_holds_whole_numbers_of_its_instances(items: Path, size: int) -> None:
+    crops = [
+        draw_crop(np.random.default_rng(4), items, items=2, size=size, most=6) for _ in range(2)
+    ]
+    assert np.array_equal(crops[0].image, crops[1].image)
+    assert crops[0].image.shape == (size, size, 3)
+    assert 1 <= len(crops[0].masks) <= 6
+    assert (crops[0].masks.sum((1, 2)) >= bank.FEWEST_PX).all()
+    assert (crops[0].masks.sum(0) <= 1).all()
+
+
+def test_a_question_is_in_frame_pixels_and_its_target_in_its_window() -> None:
+    asked = questions("box")[0]
+    window = asked.corner[0] * TOKEN
+    cells = asked.targets[0].nonzero()
+    low, high = (
+        cells.min(0).values.flip(0) * 4 + window,
+        (cells.max(0).values.flip(0) + 1) * 4 + window,
+    )
+    shift = torch.tensor([3, 5]) * TOKEN
+    assert asked.boxes is not None
+    box = asked.boxes[0] - torch.cat([shift, shift])
+    assert torch.allclose(box, torch.cat([low, high]).float(), atol=8)
+    assert int(asked.targets[0].sum()) == 40 * 50
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_answer_in_training_is_the_official_decoders(kind: str) -> None:
+    torch.manual_seed(0)
+    trainee = Trainee(build_nano())
+    sam = trainee.sam
+    part = questions(kind, FRAME)[1].take(KINDS.index(kind))
+    assert part.targets.shape[-1] == FRAME // 4
+    embedding = torch.randn(1, 128, 64, 64)
+    points = None if part.points is None else (part.points, part.labels)
+    sparse, dense = sam.prompt_encoder(points, part.boxes, part.masks)
+    places = sam.prompt_encoder.get_dense_pe()
+    with torch.no_grad():
+        masks, scores = sam.mask_decoder.predict_masks(embedding, places, sparse, dense)
+        count = (len(part), -1, -1, -1)
+        mine, my_scores = trainee.answer(embedding.expand(count), places.expand(count), part)
+    assert torch.allclose(mine, masks, atol=1e-4)
+    assert torch.allclose(my_scores, scores, atol=1e-4)
+
+
+def test_a_crop_uses_the_middle_of_the_global_relative_positions() -> None:
+    state = dict(Trainee(build_nano()).named_parameters())
+    name = next(n for n in state if "rel_pos_h" in n and len(state[n]) == 127)
+    cut = for_crops(state, 256)[name]
+    assert len(cut) == 31
+    assert torch.equal(cut, state[name][48:79].bfloat16())
+
+
+def test_a_right_answer_costs_less_than_a_wrong_one() -> None:
+    part = questions("box")[1].take(0)
+    right = (part.targets[:, None].float() - 8).expand(-1, 4, -1, -1)
+    scores = torch.ones(len(part), 4)
+    assert (answer_loss(right, scores, part) < 0.5).all()
+    assert (answer_loss(-right, scores, part) > 2).all()
+
+
+def test_the_rate_rises_stays_and_falls() -> None:
+    rates = [rate_at(step, stable=1000, cooldown=100) for step in (0, 500, 999, 1050, 1100)]
+    assert rates == pytest.approx([1 / train_nano.WARMUP, 1, 1, 0.5, 0])
+
+
+def test_training_repeats_and_resumes(
+    tmp_path: Path, items: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_nano, "SIZES", {256: (1, 3)})
+    monkeypatch.setattr(train_nano, "MIX", {256: 1.0})
+
+    def run(name: str, steps: int) -> list[float]:
+        return train(
+            steps=steps, cooldown=0, items=2, seed=3, bank=items, work=tmp_path / name,
+            out=tmp_path / f"{name}.safetensors", workers=0,
+        )  # fmt: skip
+
+    whole = run("whole", 3)
+    halves = run("halves", 1) + run("halves", 3)
+    assert whole == halves
+    assert np.isfinite(whole).all()
+    written = [load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "halves")]
+    assert all(torch.equal(written[0][name], written[1][name]) for name in written[0])
+    assert not list(tmp_path.rglob("*.new"))

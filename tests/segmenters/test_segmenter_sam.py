@@ -1,0 +1,179 @@
+"""The SAM segmenter answers as segment_anything's SamPredictor does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from segment_anything import SamPredictor
+from segment_anything.modeling import Sam
+from segment_anything.utils.amg import calculate_stability_score
+from torch.nn import functional
+
+from samrs.core.errors import ParameterError
+from samrs.core.geometry import hbb_to_polygon, polygon_to_hbb, rotated_box_to_polygon
+from samrs.core.prompting import Boxes, Prediction, Prompt
+from samrs.core.rle import polygons_to_rle, rle_iou, rle_to_mask
+from samrs.recipes import parse_recipe
+from samrs.sam import checkpoints
+from samrs.segmenters import sam as segmenter
+from tests.segmenters.tiny_sam import tiny_sam
+
+RECIPES = ("point", "hbox", "rhbox", "rbox", "hbox_mask", "rhbox_mask", "hbox+point", "hbox+rbox")
+SIZES = {
+    "square, the frame's": (256, 256),
+    "wide": (150, 301),
+    "tall": (391, 200),
+    "tiny": (64, 40),
+}
+
+
+def scene(size_hw: tuple[int, int], count: int, seed: int = 1) -> tuple[NDArray[np.uint8], Boxes]:
+    """Noise with blocks of colour, and boxes anywhere in it, some at the edges."""
+    rng = np.random.default_rng(seed)
+    height, width = size_hw
+    image = rng.integers(0, 80, (height, width, 3), dtype=np.uint8)
+    obbs, hbbs = [], []
+    for _ in range(count):
+        centre = rng.uniform((0, 0), (width, height))
+        w, h = rng.uniform(0.05, 0.4, 2) * min(size_hw)
+        obb = rotated_box_to_polygon(*centre, w, h, rng.uniform(0, np.pi))
+        hbb = np.clip(polygon_to_hbb(obb), 0, [width, height, width, height])
+        image[rle_to_mask(polygons_to_rle([obb], size_hw))] = rng.integers(0, 255, 3)
+        obbs.append(obb)
+        hbbs.append(hbb)
+    return image, Boxes(np.array(hbbs), np.array(obbs), size_hw)
+
+
+def official_mask_prompt(predictor: SamPredictor, polygon: NDArray[np.float64]) -> torch.Tensor:
+    """SAMRS's mask prompt (1, 1, h, w), written plainly."""
+    frame = predictor.model.image_encoder.img_size
+    mask = torch.from_numpy(rle_to_mask(polygons_to_rle([polygon], predictor.original_size)))
+    logits = torch.where(mask, 1000.0, -1000.0)[None, None]
+    height, width = predictor.input_size
+    logits = functional.interpolate(logits, (height, width), mode="bilinear")
+    logits = functional.pad(logits, (0, frame - width, 0, frame - height), value=-1000.0)
+    return functional.interpolate(
+        logits, predictor.model.prompt_encoder.mask_input_size, mode="bilinear"
+    )
+
+
+def official(predictor: SamPredictor, prompt: Prompt) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (N, H, W) at tile size and predicted IoUs (N,) of SamPredictor."""
+    size = predictor.original_size
+    boxes = points = masks = None
+    if prompt.boxes_xyxy is not None:
+        boxes = torch.as_tensor(predictor.transform.apply_boxes(prompt.boxes_xyxy, size)).float()
+    if prompt.points_xy is not None:
+        points = torch.as_tensor(predictor.transform.apply_coords(prompt.points_xy, size)).float()
+    labels = None if prompt.point_labels is None else torch.as_tensor(prompt.point_labels)
+    if prompt.mask_polygons is not None:
+        masks = torch.cat([official_mask_prompt(predictor, p) for p in prompt.mask_polygons])
+    logits, ious, _ = predictor.predict_torch(
+        points, labels, boxes, masks, multimask_output=False, return_logits=True
+    )
+    return logits[:, 0], ious[:, 0]
+
+
+def assert_equal_to_official(sam: Sam, image: NDArray[np.uint8], *prompts: Prompt) -> None:
+    """Encode once on both sides, then compare every prompt's masks and scores."""
+    ours, predictor = segmenter.SamSegmenter(sam, "float32"), SamPredictor(sam)
+    state = ours.encode(image)
+    predictor.set_image(image)
+    for prompt in prompts:
+        compare(ours.decode(state, prompt), *official(predictor, prompt))
+
+
+def compare(answer: Prediction, logits: torch.Tensor, ious: torch.Tensor) -> None:
+    overlaps = []
+    for rle, truth in zip(answer.rles, (logits > 0).numpy(), strict=True):
+        mask = rle_to_mask(rle)
+        union = (mask | truth).sum()
+        overlaps.append((mask & truth).sum() / union if union else 1.0)
+    assert np.mean(overlaps) >= 0.999
+    assert min(overlaps) >= 0.99
+    np.testing.assert_allclose(answer.predicted_iou, ious.numpy(), atol=1e-4)
+    stability = torch.nan_to_num(calculate_stability_score(logits, 0.0, 1.0)).numpy()
+    np.testing.assert_allclose(answer.stability_score, stability, atol=2e-3)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("size_hw", SIZES.values(), ids=SIZES)
+def test_masks_equal_the_official_predictor(recipe: str, size_hw: tuple[int, int]) -> None:
+    image, boxes = scene(size_hw, 12)
+    assert_equal_to_official(tiny_sam(), image, parse_recipe(recipe).build(boxes))
+
+
+def test_nano_masks_equal_the_official_predictor() -> None:
+    nano = checkpoints.build_sam("nano", checkpoints.NANO_WEIGHTS, device="cpu")
+    image, boxes = scene((300, 420), 6)
+    recipes = ("hbox", "point", "rbox", "hbox+point+rbox")
+    assert_equal_to_official(nano, image, *[parse_recipe(r).build(boxes) for r in recipes])
+
+
+def test_random_weights_give_masks_of_different_shapes() -> None:
+    image, boxes = scene((150, 301), 12)
+    ours = segmenter.SamSegmenter(tiny_sam(), "float32")
+    rles = ours.decode(ours.encode(image), parse_recipe("hbox").build(boxes)).rles
+    areas = [rle_to_mask(rle).mean() for rle in rles]
+    assert 0.02 < np.mean(areas) < 0.98
+    assert rle_iou(rles, rles).min() < 0.9
+
+
+def test_one_prompt_gets_the_same_mask_alone_and_among_many() -> None:
+    image, boxes = scene((256, 256), segmenter.CHUNK + 8)
+    ours = segmenter.SamSegmenter(tiny_sam(), "float32")
+    state = ours.encode(image)
+    prompt = parse_recipe("hbox").build(boxes)
+    together = ours.decode(state, prompt)
+    last = ours.decode(state, prompt.take(slice(len(prompt) - 1, None)))
+    assert len(together.rles) == segmenter.CHUNK + 8
+    assert rle_iou(last.rles, together.rles[-1:])[0, 0] > 0.999
+
+
+def test_bfloat16_is_close_to_float32_and_answers_in_float32() -> None:
+    image, boxes = scene((256, 256), 8)
+    prompt = parse_recipe("hbox").build(boxes)
+    answers = []
+    for precision in segmenter.PRECISIONS:
+        ours = segmenter.SamSegmenter(tiny_sam(), precision)
+        state = ours.encode(image)
+        assert state.embedding.dtype == torch.float32
+        answers.append(ours.decode(state, prompt))
+    pairs = np.diag(rle_iou(answers[0].rles, answers[1].rles))
+    assert pairs.mean() > 0.95
+
+
+def test_a_prompt_of_nothing_is_refused() -> None:
+    ours = segmenter.SamSegmenter(tiny_sam(), "float32")
+    state = ours.encode(np.zeros((64, 64, 3), np.uint8))
+    with pytest.raises(ParameterError, match=r"segmenter sam: empty prompt.*at least one"):
+        ours.decode(state, Prompt(np.zeros(1, dtype=bool)))
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(ParameterError, match="precision: unknown, got 'half'; allowed are float32"):
+        segmenter.SamSegmenter(tiny_sam(), "half")
+
+
+def test_logits_below_the_floor_give_an_empty_mask() -> None:
+    rle, stability = segmenter._logits_to_rle(np.full((64, 64), -5, np.float32), 256, (30, 40))
+    assert rle_to_mask(rle).shape == (30, 40)
+    assert rle_to_mask(rle).sum() == 0
+    assert stability == 0
+
+
+def test_a_mask_prompt_of_a_whole_wide_tile_fills_the_top_of_the_frame() -> None:
+    prompt = segmenter.frame.mask_to_prompt(np.ones((100, 200), bool), 256, (64, 64))[0]
+    assert (prompt[:31] == 1000).all()
+    assert (prompt[33:] == -1000).all()
+
+
+def test_boxes_at_every_edge_stay_inside_the_tile() -> None:
+    size_hw = (120, 200)
+    image, _ = scene(size_hw, 4)
+    edges = np.array([[0, 0, 20, 20], [180, 0, 200, 30], [0, 100, 50, 120], [150, 90, 200, 120.0]])
+    obbs = np.array([hbb_to_polygon(edge) for edge in edges])
+    prompt = parse_recipe("hbox+rbox").build(Boxes(edges, obbs, size_hw))
+    assert_equal_to_official(tiny_sam(), image, prompt)
