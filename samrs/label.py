@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -71,7 +71,8 @@ def label(
     engine = module.load(model=model, precision=precision, runtime=runtime)
     totals = _Totals()
     with ShardWriter(fresh_product(out), "masks", MASKS) as writer:
-        for tile, instances in tiles(normalized, f"sam-label {source['dataset']}"):
+        desc = f"sam-label {source['dataset']}"
+        for tile, instances in tiles(normalized, desc, lambda: f"{totals.rate():.1f} masks/s"):
             totals.tiles += 1
             if not instances:
                 continue
@@ -107,7 +108,9 @@ def label(
     return {**totals.metrics(), **made_by}
 
 
-def tiles(normalized: Path, desc: str) -> Iterator[tuple[Row, list[Row]]]:
+def tiles(
+    normalized: Path, desc: str, note: Callable[[], str] | None = None
+) -> Iterator[tuple[Row, list[Row]]]:
     """The tiles of a normalized product with their instances, in stored order, showing progress.
 
     Raises:
@@ -117,7 +120,7 @@ def tiles(normalized: Path, desc: str) -> Iterator[tuple[Row, list[Row]]]:
     group = next(groups, None)
     total = read_table(normalized, "tiles", ["tile_id"]).num_rows
     stored = iter_rows(normalized, "tiles", batch_rows=8)
-    for tile in progress(stored, desc=desc, unit="tile", total=total):
+    for tile in progress(stored, desc=desc, unit="tile", total=total, note=note):
         if group is None or group[0] != tile["tile_id"]:
             yield tile, []
             continue
@@ -169,9 +172,12 @@ class _Totals:
             if row[name] is not None:
                 values.append(row[name])
 
+    def rate(self) -> float:
+        """Masks a second so far."""
+        return self.instances / max(time.monotonic() - self.begin, 1e-9)
+
     def metrics(self) -> dict[str, Any]:
-        seconds = max(time.monotonic() - self.begin, 1e-9)
-        log.info("%d masks, %.1f masks/s", self.instances, self.instances / seconds)
+        log.info("%d masks, %.1f masks/s", self.instances, self.rate())
         return {
             "tiles": self.tiles,
             "instances": self.instances,

@@ -186,7 +186,7 @@ def _tile_row(record: SceneRecord, image: SceneImage, place: Window) -> dict[str
         "scene_id": record.scene_id,
         "split": record.split,
         **place._asdict(),
-        "gsd": record.gsd,
+        "gsd": image.gsd if record.gsd is None else record.gsd,
         "image": {"bytes": data, "path": name + suffix},
     }
 

@@ -1,12 +1,21 @@
-"""Fixtures shared by all tests."""
+"""Fixtures and settings shared by all tests."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+# Two test processes share two cores: more threads than one each only wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
+
+# No deadlines: a busy machine is no failure.
+settings.register_profile("samrs", deadline=None, max_examples=60, derandomize=True)
+settings.load_profile("samrs")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,22 +31,29 @@ KEEP_BYTES = 16 * 2**20
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-class SceneImage:
+class SceneImage(ABC):
     """An open image: its size, its pixels, and its own bytes where they can be handed on.
 
     Args:
         size_wh: width and height in px.
         plain: the file's bytes and suffix (".png", ".jpg"), where it is an 8-bit RGB PNG or JPEG
             of at most ``KEEP_BYTES`` without orientation tag; else None.
+        gsd: metres per px where the file is georeferenced in a metric projection; else None.
     """
 
-    def __init__(self, size_wh: tuple[int, int], plain: tuple[bytes, str] | None) -> None:
+    def __init__(
+        self,
+        size_wh: tuple[int, int],
+        plain: tuple[bytes, str] | None = None,
+        gsd: float | None = None,
+    ) -> None:
         self.size_wh = size_wh
         self.plain = plain
+        self.gsd = gsd
 
+    @abstractmethod
     def read(self, window: Window | None = None) -> NDArray[np.uint8]:
         """Pixels (h, w, 3) uint8 RGB of a window, or of the whole scene."""
-        raise NotImplementedError
 
 
 class _Decoded(SceneImage):
@@ -63,7 +71,9 @@ class _Decoded(SceneImage):
 
 class _Raster(SceneImage):
     def __init__(self, dataset: rasterio.DatasetReader, where: str) -> None:
-        super().__init__((dataset.width, dataset.height), None)
+        metric = dataset.crs is not None and dataset.crs.linear_units == "metre"
+        gsd = float(dataset.res[0]) if metric else None
+        super().__init__((dataset.width, dataset.height), gsd=gsd)
         self._dataset, self._where = dataset, where
         kinds = set(dataset.dtypes)
         if kinds != {"uint8"} or ColorInterp.palette in dataset.colorinterp:

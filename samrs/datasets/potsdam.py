@@ -53,7 +53,6 @@ TEST_COLUMNS = {
 TEST_TILES = frozenset(f"{row}_{column}" for row in TEST_COLUMNS for column in TEST_COLUMNS[row])
 """The benchmark's test tiles; all others are for training."""
 
-GSD = 0.05
 _COLOURS = {
     (255, 255, 255): 0,
     (0, 0, 255): 1,
@@ -83,7 +82,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     for stem in pair_files(images, labels, root, quarantine):
         split = "test" if stem.removeprefix("top_potsdam_") in TEST_TILES else "train"
         semantic = partial(_label_map, labels[stem], root, quarantine)
-        yield SceneRecord(clean_id(stem), split, images[stem], (), GSD, semantic)
+        yield SceneRecord(clean_id(stem), split, images[stem], semantic=semantic)
 
 
 def _files(folder: Path, ending: str) -> dict[str, Path]:
