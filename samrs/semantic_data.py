@@ -6,8 +6,9 @@ training reads at random. So the encoded images are copied once into one file wh
 memory: a read touches its own bytes only, and worker processes share the pages.
 
 Augmentation is SAMRS's recipe: random scale 0.5-2, pad, crop, flips, quarter turns, colour. One
-addition: a crop without any foreground is drawn again a few times, since most of a released tile
-is unlabelled and teaches nothing.
+addition, from nnU-Net (Isensee et al., Nature Methods 2021): some crops are placed on a random
+pixel of a random foreground category of the tile, the others anywhere. Most of a released tile is
+unlabelled and teaches nothing, and small categories would hardly ever be seen.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ PAD_RGB = (124, 116, 104)
 """ImageNet's mean colour, which stands for "nothing" after normalization."""
 
 SCALES = (0.5, 2.0)
-CROP_TRIES = 10
+ON_FOREGROUND = 0.67
+"""Share of the crops that are placed on a foreground category."""
+
 COLOUR = 0.25
 """Brightness, contrast and saturation change by up to this share, each."""
 
@@ -233,7 +236,8 @@ def augment(
     if labels.size == 0:
         raise ImageError("tile: no pixels, got size 0; at least 1 x 1 is allowed; make it again")
     side = round(crop / rng.uniform(*SCALES))
-    part, known = _foreground_window(image, labels, side, background, rng)
+    x, y = _corner(labels, side, background, rng)
+    part, known = image[y : y + side, x : x + side], labels[y : y + side, x : x + side]
     below, right = side - known.shape[0], side - known.shape[1]
     if below or right:
         part = cv2.copyMakeBorder(
@@ -250,17 +254,20 @@ def augment(
     return shift_colour(part, rng), np.ascontiguousarray(known)
 
 
-def _foreground_window(
-    image: Image, labels: Image, side: int, background: Sequence[int], rng: np.random.Generator
-) -> tuple[Image, Image]:
-    height, width = labels.shape
-    for _ in range(CROP_TRIES):
-        y = int(rng.integers(max(height - side, 0) + 1))
-        x = int(rng.integers(max(width - side, 0) + 1))
-        known = labels[y : y + side, x : x + side]
-        if not np.isin(known, background).all():
-            break
-    return image[y : y + side, x : x + side], known
+def _corner(
+    labels: Image, side: int, background: Sequence[int], rng: np.random.Generator
+) -> tuple[int, int]:
+    """Left and top of a window: anywhere, or so that it holds a pixel of a foreground category."""
+    last_y, last_x = (max(length - side, 0) for length in labels.shape)
+    x, y = int(rng.integers(last_x + 1)), int(rng.integers(last_y + 1))
+    counts = np.bincount(labels.ravel(), minlength=IGNORE + 1)
+    categories = [int(i) for i in np.flatnonzero(counts) if i not in background]
+    if categories and rng.random() < ON_FOREGROUND:
+        chosen = np.flatnonzero(labels == rng.choice(categories))
+        row, column = divmod(int(rng.choice(chosen)), labels.shape[1])
+        x = min(max(column - int(rng.integers(side)), 0), last_x)
+        y = min(max(row - int(rng.integers(side)), 0), last_y)
+    return x, y
 
 
 def shift_colour(image: Image, rng: np.random.Generator) -> Image:

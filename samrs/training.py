@@ -14,6 +14,7 @@ import hashlib
 import json
 import logging
 import math
+import signal
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -209,6 +211,7 @@ def fit(
 
     Raises:
         ParameterError: the batch is smaller than the number of subsets.
+        SystemExit: with status 143 when the process is told to terminate.
     """
     sizes = {name: len(indices[name]) for name in tiles}
     crops = Crops(tiles, indices, crop=recipe.crop, seed=recipe.seed)
@@ -219,7 +222,11 @@ def fit(
         # Lightning's hints about loader processes and its own deprecations are not the user's.
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", module="torch.optim.lr_scheduler")
-        trainer.fit(task, ckpt_path=_last(work), weights_only=True)
+        try:
+            trainer.fit(task, ckpt_path=_last(work), weights_only=True)
+        except SIGTERMException as error:
+            # Lightning's own ends the process with status 0, as if all were done.
+            raise SystemExit(128 + signal.SIGTERM) from error
     network.eval()
     return task.losses
 

@@ -32,11 +32,11 @@ KINDS = ("ship", "harbor")
 VIEWS = (
     View("port", 0.6, ("ship",)),
     View("open_sea", 0.6, ("ship",), density=1.5),
-    View("marina", 0.25, ("ship",)),
+    View("marina", 0.12, ("ship",), density=0.4),
     View("port", 0.9, ("ship",)),
     View("open_sea", 0.9, ("ship",), density=2.0),
     View("port", 0.4, ("ship",)),
-    View("marina", 0.35, ("ship",)),
+    View("marina", 0.18, ("ship",), density=0.3),
     View("open_sea", 0.4, ("ship",)),
 )
 

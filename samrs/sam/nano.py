@@ -8,8 +8,9 @@ an hour needs:
 - no absolute positions in the image encoder: it sees the same thing everywhere in the frame, and
   can be trained on crops of it;
 - windows of 8x8 tokens, which divide the 64x64 grid (SAM pads 14x14 windows), and one global block;
-- positional frequencies of prompts spread up to one cycle in 32 px (SAM: normal, most of them one
-  cycle in 500 px), so that the corners of a box 10 px long can be told apart without 11 M images.
+- positional frequencies of x and y apart, from half a cycle in the frame to one in 32 px (SAM:
+  random directions, normal lengths), so that "right of this corner" is easy to learn and the
+  corners of a box 10 px long can be told apart.
 
 The weights are in `models/nano.safetensors`; `docs/models/nano.md` is their card.
 """
@@ -37,7 +38,7 @@ GLOBAL_BLOCKS = (3,)
 PROMPT_WIDTH = 128
 DECODER_HEADS = 4
 DECODER_MLP = 512
-PE_FREQUENCIES = (0.5, 16.0)
+PE_FREQUENCIES = (0.25, 16.0)
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
 
@@ -93,9 +94,9 @@ def build_nano() -> Sam:
 
 
 def _frequencies() -> torch.Tensor:
-    """(2, PROMPT_WIDTH // 2) cycles per half frame: random directions, log-spaced lengths."""
-    count = PROMPT_WIDTH // 2
+    """(2, PROMPT_WIDTH // 2) cycles per half frame, log-spaced, half of x and half of y."""
+    count = PROMPT_WIDTH // 4
     low, high = PE_FREQUENCIES
-    length = torch.logspace(0, 1, count, base=high / low) * low
-    angle = torch.rand(count) * 2 * torch.pi
-    return torch.stack([length * angle.cos(), length * angle.sin()])
+    waves = low * torch.logspace(0, 1, count, base=high / low)
+    still = torch.zeros(count)
+    return torch.stack([torch.cat([waves, still]), torch.cat([still, waves])])

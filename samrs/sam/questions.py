@@ -15,7 +15,7 @@ from samrs.sam.nano import MASK_STRIDE, TOKEN
 from samrs.sam.shapes import Rng
 
 KINDS = ("box", "box+point", "points", "mask", "box+mask", "point+mask")
-SHARES = (0.56, 0.09, 0.13, 0.10, 0.08, 0.04)
+SHARES = (0.60, 0.08, 0.12, 0.09, 0.07, 0.04)
 WINDOW = 8
 POINTS = 2
 JITTER = 0.03
@@ -85,26 +85,32 @@ def draw_kinds(rng: Rng) -> tuple[int, int]:
 
 
 def ask(
-    rng: Rng, masks: NDArray[np.bool_], *, place: int, offset: NDArray[Any], kinds: tuple[int, int]
+    rng: Rng,
+    masks: NDArray[np.bool_],
+    *,
+    place: int,
+    offset: NDArray[Any],
+    kinds: tuple[int, int],
+    window: int = WINDOW,
 ) -> list[Questions]:
     """One question for each of the (K, n, n) masks of crop `place` of a batch.
 
-    Most small instances are decoded in a window of `WINDOW` tokens somewhere around them.
+    Most small instances are decoded in a window of `window` tokens somewhere around them.
 
     Args:
         offset: (x, y) of the crop in the frame, in tokens.
         kinds: positions in `KINDS` to choose from.
     """
-    return [_ask_one(rng, mask, place, offset, kinds[int(rng.integers(2))]) for mask in masks]
+    return [_ask_one(rng, m, place, offset, kinds[int(rng.integers(2))], window) for m in masks]
 
 
 def _ask_one(
-    rng: Rng, mask: NDArray[np.bool_], place: int, offset: NDArray[Any], kind: int
+    rng: Rng, mask: NDArray[np.bool_], place: int, offset: NDArray[Any], kind: int, window: int
 ) -> Questions:
     tight = _box(mask)
     box = _jittered(rng, tight, mask.shape[0])
     points, labels = _points(rng, mask, tight)
-    corner, grid = _window(rng, tight, mask.shape[0] // TOKEN)
+    corner, grid = _window(rng, tight, mask.shape[0] // TOKEN, window)
     x, y = corner * TOKEN
     mask = mask[y : y + grid * TOKEN, x : x + grid * TOKEN]
     low = grid * TOKEN // MASK_STRIDE
@@ -126,13 +132,15 @@ def _ask_one(
     )
 
 
-def _window(rng: Rng, box: NDArray[np.float32], grid: int) -> tuple[NDArray[np.int64], int]:
-    low = np.maximum(np.ceil(box[2:] / TOKEN).astype(int) - WINDOW, 0)
-    high = np.minimum(box[:2].astype(int) // TOKEN, grid - WINDOW)
-    fits = (box[2:] - box[:2]).max() < (WINDOW - 2) * TOKEN and (low <= high).all()
+def _window(
+    rng: Rng, box: NDArray[np.float32], grid: int, window: int
+) -> tuple[NDArray[np.int64], int]:
+    low = np.maximum(np.ceil(box[2:] / TOKEN).astype(int) - window, 0)
+    high = np.minimum(box[:2].astype(int) // TOKEN, grid - window)
+    fits = (box[2:] - box[:2]).max() < (window - 2) * TOKEN and (low <= high).all()
     if not fits or rng.random() < 0.1:
         return np.zeros(2, np.int64), grid
-    return rng.integers(low, high + 1), WINDOW
+    return rng.integers(low, high + 1), window
 
 
 def _box(mask: NDArray[np.bool_]) -> NDArray[np.float32]:

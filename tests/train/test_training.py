@@ -21,14 +21,14 @@ from tests.train.conftest import ENCODER, RECIPE, RUNTIME
 
 
 class Kill(Callback):
-    """Kills its own process after a number of steps, as a machine would."""
+    """Sends a signal to its own process after a number of steps, as a machine or a user would."""
 
-    def __init__(self, after: int) -> None:
-        self.after = after
+    def __init__(self, after: int, how: signal.Signals) -> None:
+        self.after, self.how = after, how
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         if trainer.global_step == self.after:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self.how)
 
 
 def train(
@@ -49,11 +49,15 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
     straight, losses = train(releases, tmp_path / "straight")
     work = tmp_path / "killed"
     fork = multiprocessing.get_context("fork")
-    child = fork.Process(target=train, args=(releases, work, Kill(5)), daemon=True)
-    child.start()
-    child.join(60)
-    assert child.exitcode == -signal.SIGKILL
-    assert [path.name for path in (work / "run").glob("*.ckpt")] == ["step=0000004.ckpt"]
+    statuses, checkpoints = [], []
+    for kill in (Kill(5, signal.SIGKILL), Kill(7, signal.SIGTERM)):
+        child = fork.Process(target=train, args=(releases, work, kill), daemon=True)
+        child.start()
+        child.join(60)
+        statuses.append(child.exitcode)
+        checkpoints.append(max(path.name for path in (work / "run").glob("*.ckpt")))
+    assert statuses == [-signal.SIGKILL, 128 + signal.SIGTERM]
+    assert checkpoints == ["step=0000004.ckpt", "step=0000006.ckpt"]
     resumed, again = train(releases, work)
     assert again == losses
     assert len(losses) == 10
