@@ -9,21 +9,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from samrs.core import axis
-from samrs.core.errors import ProductError
 from samrs.core.images import decode_rgb
 from samrs.core.progress import progress
 from samrs.core.prompting import Boxes
 from samrs.core.records import MASKS
 from samrs.core.shards import (
     ShardWriter,
+    by_tile,
     fresh_product,
     iter_rows,
     read_manifest,
@@ -116,22 +114,10 @@ def tiles(
     Raises:
         ProductError: the instances do not stand in the order of their tiles.
     """
-    groups = groupby(iter_rows(normalized, "instances", batch_rows=1024), key=itemgetter("tile_id"))
-    group = next(groups, None)
     total = read_table(normalized, "tiles", ["tile_id"]).num_rows
     stored = iter_rows(normalized, "tiles", batch_rows=8)
-    for tile in progress(stored, desc=desc, unit="tile", total=total, note=note):
-        if group is None or group[0] != tile["tile_id"]:
-            yield tile, []
-            continue
-        yield tile, list(group[1])
-        group = next(groups, None)
-    if group is not None:
-        raise ProductError(
-            f"{normalized}: instances do not stand in the order of the tiles, got {group[0]!r} "
-            "with no tile left for it; both tables in one order are needed; run the stage "
-            "normalize again"
-        )
+    shown = progress(stored, desc=desc, unit="tile", total=total, note=note)
+    yield from by_tile(normalized, shown, iter_rows(normalized, "instances", batch_rows=1024))
 
 
 def where(normalized: Path, tile: Row) -> str:

@@ -7,10 +7,9 @@ under the first reason of DROP_REASONS that applies, in the metrics and in the m
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import groupby, zip_longest
-from operator import itemgetter
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from samrs.core.progress import progress
 from samrs.core.records import IGNORE, MASKS, RELEASED, SEMANTIC
 from samrs.core.shards import (
     ShardWriter,
+    by_tile,
     fresh_product,
     iter_rows,
     read_manifest,
@@ -112,23 +112,6 @@ def _joined(normalized: Path, labelled: Path) -> Iterator[Row]:
         yield {**pair[0], **pair[1]}
 
 
-def _by_tile(normalized: Path, rows: Iterable[Row]) -> Iterator[tuple[Row, list[Row]]]:
-    """Every tile with its rows, tiles without rows included."""
-    groups = groupby(rows, key=itemgetter("tile_id"))
-    tile_id, group = next(groups, (None, iter(())))
-    for tile in iter_rows(normalized, "tiles", ["tile_id", "split", "width", "height"]):
-        if tile["tile_id"] != tile_id:
-            yield tile, []
-            continue
-        yield tile, list(group)
-        tile_id, group = next(groups, (None, iter(())))
-    if tile_id is not None:
-        raise ProductError(
-            f"{normalized}: instances do not follow the tiles, got those of {tile_id!r} out of "
-            "turn; the order of the tiles table is allowed; run normalize again"
-        )
-
-
 def _paint(tile: Row, rows: list[Row], rule: str, where: Path) -> SemanticMap:
     size_hw = (tile["height"], tile["width"])
     for row in rows:
@@ -152,8 +135,9 @@ def _write(
         ShardWriter(out, "instances", RELEASED) as instances,
         ShardWriter(out, "semantic", SEMANTIC) as semantic,
     ):
-        tiles = _by_tile(normalized, _joined(normalized, labelled))
-        for tile, rows in progress(tiles, desc=f"release {out.name}", unit="tile"):
+        tiles = iter_rows(normalized, "tiles", ["tile_id", "split", "width", "height"])
+        joined = by_tile(normalized, tiles, _joined(normalized, labelled))
+        for tile, rows in progress(joined, desc=f"release {out.name}", unit="tile"):
             kept = []
             for row in rows:
                 reason = thresholds.drop_reason(row)

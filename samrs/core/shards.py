@@ -11,6 +11,8 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -135,6 +137,29 @@ def iter_rows(
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=batch_rows, columns=columns):
                 yield from batch.to_pylist()
+
+
+def by_tile(
+    product: Path, tiles: Iterable[dict[str, Any]], rows: Iterable[dict[str, Any]]
+) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Every tile with its rows of another table, tiles without rows included.
+
+    Raises:
+        ProductError: the rows do not stand in the order of the tiles.
+    """
+    groups = groupby(rows, key=itemgetter("tile_id"))
+    tile_id, group = next(groups, (None, iter(())))
+    for tile in tiles:
+        if tile["tile_id"] != tile_id:
+            yield tile, []
+            continue
+        yield tile, list(group)
+        tile_id, group = next(groups, (None, iter(())))
+    if tile_id is not None:
+        raise ProductError(
+            f"{product}: instances do not follow the tiles, got those of {tile_id!r} out of turn; "
+            "the order of the tiles table is allowed; run the stage normalize again"
+        )
 
 
 def write_table(product: Path, table: str, schema: pa.Schema, rows: Iterable[Any]) -> int:

@@ -1,6 +1,6 @@
 """What nano is trained on: 512 px items with instance ids, cut and distorted into crops.
 
-Item `i` is a procedural scene of seed 10,000,000 + i, or, every third, random shapes on random
+Item `i` is a procedural scene of seed 10,000,000 + i, or, every sixth, random shapes on random
 ground. Items are drawn once and kept raw under the bank's folder: drawing one takes longer than a
 training step on it. Everything is a function of the seed and the numbers given, so the same
 command trains on the same crops.
@@ -18,7 +18,9 @@ from samrs.sam.shapes import Ids, Image, Rng, draw_ground, paste_shapes
 
 ITEM = 512
 FIRST_SEED = 10_000_000
-SCALES = (0.5, 2.0)
+SCALES = (0.75, 2.3)
+PLAIN = 0.5
+"""Share of the crops whose colours are left as they are, save for a little light."""
 FEWEST_PX = 10
 CELLS = {256: (1,), 512: (1, 1, 2), 1024: (1, 2, 2, 4)}
 """How many pieces a side a crop of each size is put together from."""
@@ -30,11 +32,13 @@ class Crop:
 
     Args:
         image: (n, n, 3) uint8 RGB.
+        ids: (n, n) int32, the instances of every pixel, 0 for none.
         masks: (K, n, n) bool.
         filled_hw: what of the crop is image; the rest is padding, as SAM pads to 1024 px.
     """
 
     image: Image
+    ids: NDArray[np.int32]
     masks: NDArray[np.bool_]
     filled_hw: tuple[int, int]
 
@@ -55,9 +59,9 @@ def load_item(folder: Path, index: int) -> tuple[Image, Ids]:
 
 
 def draw_item(index: int) -> tuple[Image, Ids]:
-    """Draws item `index`: shapes on random ground, or a scene, every other with a few shapes."""
+    """Draws item `index`: shapes on random ground, or a scene, every fourth with a few shapes."""
     rng = np.random.default_rng((FIRST_SEED, index))
-    if index % 3 == 0:
+    if index % 6 == 0:
         image, ids = draw_ground(rng, ITEM), np.zeros((ITEM, ITEM), np.int16)
         paste_shapes(rng, image, ids, int(rng.integers(8, 26)))
         return image, ids
@@ -71,7 +75,7 @@ def draw_item(index: int) -> tuple[Image, Ids]:
     for number, thing in enumerate(scene.objects, start=1):
         x0, y0, x1, y1 = thing.box
         ids[y0:y1, x0:x1][thing.mask] = number
-    if index % 2:
+    if index % 4 == 1:
         paste_shapes(rng, image, ids, int(rng.integers(1, 6)))
     return image, ids
 
@@ -99,7 +103,7 @@ def draw_crop(rng: Rng, folder: Path, *, items: int, size: int, most: int) -> Cr
         short = int(size * rng.uniform(0.5, 1))
         filled = (short, size) if rng.random() < 0.6 else (size, short)
         ids[filled[0] :], ids[:, filled[1] :] = 0, 0
-    return Crop(image, _choose(rng, ids, most), filled)
+    return Crop(image, ids, _choose(rng, ids, most), filled)
 
 
 def _cut(rng: Rng, image: Image, ids: Ids, side: int) -> tuple[Image, Ids]:
@@ -123,6 +127,8 @@ def _cut(rng: Rng, image: Image, ids: Ids, side: int) -> tuple[Image, Ids]:
 
 def distort_colours(rng: Rng, image: Image) -> Image:
     """Light, contrast, gamma, hue, grey, blur, noise, and JPEG's marks, each sometimes."""
+    if rng.random() < PLAIN:
+        return np.asarray(cv2.convertScaleAbs(image, alpha=rng.uniform(0.85, 1.15)), np.uint8)
     if rng.random() < 0.35:
         sigma = rng.uniform(0.4, 1.6)
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8)
@@ -151,9 +157,10 @@ def distort_colours(rng: Rng, image: Image) -> Image:
 
 def _choose(rng: Rng, ids: NDArray[np.int32], most: int) -> NDArray[np.bool_]:
     """(K, n, n) masks of at most `most` instances, rare sizes (powers of two of the area) first."""
-    numbers, areas = np.unique(ids, return_counts=True)
-    fit = (numbers > 0) & (areas >= FEWEST_PX)
-    numbers, areas = numbers[fit], areas[fit]
+    areas = np.bincount(ids.ravel())
+    areas[0] = 0
+    numbers = np.flatnonzero(areas >= FEWEST_PX)
+    areas = areas[numbers]
     if not len(numbers):
         return np.zeros((0, *ids.shape), np.bool_)
     bins = np.log2(areas).astype(int)

@@ -16,7 +16,9 @@ from samrs.sam.shapes import Rng
 
 KINDS = ("box", "box+point", "points", "mask", "box+mask", "point+mask")
 SHARES = (0.60, 0.08, 0.12, 0.09, 0.07, 0.04)
-WINDOW = 8
+WINDOWS = (8, 16, 32)
+WHOLE = 0.08
+"""Share of the questions that are decoded over the whole crop."""
 POINTS = 2
 JITTER = 0.03
 INSIDE = 1000.0
@@ -91,26 +93,32 @@ def ask(
     place: int,
     offset: NDArray[Any],
     kinds: tuple[int, int],
-    window: int = WINDOW,
+    windows: tuple[int, ...] = WINDOWS,
 ) -> list[Questions]:
     """One question for each of the (K, n, n) masks of crop `place` of a batch.
 
-    Most small instances are decoded in a window of `window` tokens somewhere around them.
+    Most instances are decoded in the smallest of the `windows` (tokens a side) that leaves room
+    around them, placed at random; the others over the whole crop.
 
     Args:
         offset: (x, y) of the crop in the frame, in tokens.
         kinds: positions in `KINDS` to choose from.
     """
-    return [_ask_one(rng, m, place, offset, kinds[int(rng.integers(2))], window) for m in masks]
+    return [_ask_one(rng, m, place, offset, kinds[int(rng.integers(2))], windows) for m in masks]
 
 
 def _ask_one(
-    rng: Rng, mask: NDArray[np.bool_], place: int, offset: NDArray[Any], kind: int, window: int
+    rng: Rng,
+    mask: NDArray[np.bool_],
+    place: int,
+    offset: NDArray[Any],
+    kind: int,
+    windows: tuple[int, ...],
 ) -> Questions:
     tight = _box(mask)
     box = _jittered(rng, tight, mask.shape[0])
     points, labels = _points(rng, mask, tight)
-    corner, grid = _window(rng, tight, mask.shape[0] // TOKEN, window)
+    corner, grid = _window(rng, tight, mask.shape[0] // TOKEN, windows)
     x, y = corner * TOKEN
     mask = mask[y : y + grid * TOKEN, x : x + grid * TOKEN]
     low = grid * TOKEN // MASK_STRIDE
@@ -133,14 +141,16 @@ def _ask_one(
 
 
 def _window(
-    rng: Rng, box: NDArray[np.float32], grid: int, window: int
+    rng: Rng, box: NDArray[np.float32], grid: int, windows: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], int]:
-    low = np.maximum(np.ceil(box[2:] / TOKEN).astype(int) - window, 0)
-    high = np.minimum(box[:2].astype(int) // TOKEN, grid - window)
-    fits = (box[2:] - box[:2]).max() < (window - 2) * TOKEN and (low <= high).all()
-    if not fits or rng.random() < 0.1:
-        return np.zeros(2, np.int64), grid
-    return rng.integers(low, high + 1), window
+    """The corner xy and side, in tokens, of the part of a `grid` x `grid` crop to decode."""
+    for side in () if rng.random() < WHOLE else windows:
+        low = np.maximum(np.ceil(box[2:] / TOKEN).astype(int) - side, 0)
+        high = np.minimum(box[:2].astype(int) // TOKEN, grid - side)
+        fits = (box[2:] - box[:2]).max() < (side - 2) * TOKEN and (low <= high).all()
+        if fits:
+            return rng.integers(low, high + 1), side
+    return np.zeros(2, np.int64), grid
 
 
 def _box(mask: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -9,14 +9,21 @@ anywhere in the 1024 px frame, since the encoder knows no absolute position.
 
 The learning rate is constant for `steps` and falls to zero over `cooldown`, in whose second half
 large crops are frequent; an average of the weights is what is written. Progress is kept under
-`--work`: the same command goes on where it was stopped, and larger numbers prolong a run. One
-thread is the default, because on a shared machine two of them mostly wait for each other.
+`--work`: the same command goes on where it was stopped, and larger numbers prolong a run.
+
+`--processes` share a step, each with its own crops and one thread; their gradients are averaged.
+Two of them use two cores better than two threads do, which wait for each other thousands of times a
+step. The weights depend on their number, as on the seed.
 """
+
+from __future__ import annotations
 
 import argparse
 import math
+import tempfile
 import time
-from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,42 +31,49 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from segment_anything.modeling import Sam
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.func import functional_call
+from torch.multiprocessing.spawn import start_processes
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from samrs.sam.bank import draw_crop
+from samrs.sam.bank import distort_colours, draw_crop, draw_item
+from samrs.sam.dense import DenseHead, dense_targets
 from samrs.sam.nano import (
     FRAME,
     MASK_STRIDE,
     PIXEL_MEAN,
     PIXEL_STD,
     TOKEN,
+    WIDTH,
     build_nano,
 )
 from samrs.sam.questions import KINDS, Questions, ask, draw_kinds
 
 REHEARSALS = ((8, 32), (16, 12))
 """Of box filling: tokens a side, rectangles a step."""
-SIZES = {256: (4, 8), 512: (1, 24), 1024: (1, 24)}
-"""Crop side in px: crops a step, instances a crop."""
-MIX = {256: 0.90, 512: 0.09, 1024: 0.01}
+SIZES = {256: (6, 12), 512: (2, 24), 1024: (1, 36)}
+"""Crop side in px: crops a step and process, instances a crop."""
+MIX = {256: 0.84, 512: 0.14, 1024: 0.02}
 MIX_LATE = {256: 0.60, 512: 0.30, 1024: 0.10}
 FIRST_ITEMS = 240
 WARMUP = 60
-RATE_MATRICES = 2e-3
-RATE_OTHERS = 1e-3
+RATE_MATRICES = 2.5e-3
+RATE_OTHERS = 1.5e-3
+DENSE = 2.0
+"""Weight of the dense loss."""
 DECAY = 0.05
 CLIP = 1.0
 AVERAGE = 0.99
 
 
 class Crops(torch.utils.data.Dataset[dict[str, Any]]):
-    """Step `i`'s batch as tensors; the same for the same seed, whoever draws it."""
+    """Step `i`'s batch of one process as tensors; the same for the same seed, whoever draws it."""
 
-    def __init__(self, folder: Path, *, seed: int, items: int, first: int, steps: int, stable: int):
-        self.folder, self.seed, self.items = folder, seed, items
+    def __init__(
+        self, folder: Path, *, seed: int, items: int, first: int, steps: int, stable: int, rank: int
+    ):
+        self.folder, self.seed, self.items, self.rank = folder, seed, items, rank
         self.first, self.steps, self.stable = first, steps, stable
 
     def __len__(self) -> int:
@@ -69,21 +83,26 @@ class Crops(torch.utils.data.Dataset[dict[str, Any]]):
         step = self.first + place
         rng = np.random.default_rng((self.seed, step))
         mix = MIX if step < (self.stable + self.steps) // 2 else MIX_LATE
+        # one size for all processes, or the others would wait for the largest
         size = int(rng.choice(list(mix), p=list(mix.values())))
+        rng = np.random.default_rng((self.seed, step, self.rank))
         count, most = SIZES[size]
         # the bank grows with the run, so that training need not wait for all of it
         items = min(self.items, FIRST_ITEMS + step)
         kinds = draw_kinds(rng)
         images: list[Any] = []
+        dense: list[Any] = []
         asked: dict[int, list[Questions]] = {}
         for place in range(count):
             crop = draw_crop(rng, self.folder, items=items, size=size, most=most)
             images.append(normalised(crop.image, crop.filled_hw))
+            dense.append(dense_targets(crop.ids))
             offset = rng.integers(0, (FRAME - size) // TOKEN + 1, 2)
             for one in ask(rng, crop.masks, place=place, offset=offset, kinds=kinds):
                 asked.setdefault(one.targets.shape[-1], []).append(one)
         return {
             "images": torch.from_numpy(np.stack(images)),
+            "dense": torch.from_numpy(np.stack(dense)),
             "asked": [Questions.joined(parts) for parts in asked.values()],
             "again": kinds[step % 2] if step % 4 < 2 else -1,
         }
@@ -91,9 +110,11 @@ class Crops(torch.utils.data.Dataset[dict[str, Any]]):
 
 def normalised(image: Any, filled_hw: tuple[int, int]) -> Any:
     """(3, n, n) float32 as `Sam.preprocess` gives it: zero where the crop is padding."""
-    out = (image.astype(np.float32) - PIXEL_MEAN) / PIXEL_STD
-    out[filled_hw[0] :], out[:, filled_hw[1] :] = 0, 0
-    return np.ascontiguousarray(out.transpose(2, 0, 1), dtype=np.float32)
+    out = np.empty((3, *image.shape[:2]), np.float32)
+    for channel, (mean, spread) in enumerate(zip(PIXEL_MEAN, PIXEL_STD, strict=True)):
+        out[channel] = (image[..., channel].astype(np.float32) - mean) / spread
+    out[:, filled_hw[0] :], out[:, :, filled_hw[1] :] = 0, 0
+    return out
 
 
 class Trainee(nn.Module):
@@ -102,11 +123,13 @@ class Trainee(nn.Module):
     def __init__(self, sam: Sam) -> None:
         super().__init__()
         self.sam = sam
+        self.dense = DenseHead()
 
-    def forward(self, images: Tensor, asked: list[Questions], again: int) -> Tensor:
+    def forward(self, images: Tensor, dense: Tensor, asked: list[Questions], again: int) -> Tensor:
         """The loss of one batch; questions of kind `again` are asked twice, the second time with
         the first answer as mask prompt."""
         embeddings = self.sam.image_encoder(images).float()
+        seen: Tensor = DENSE * self.dense(embeddings, dense)
         grid = embeddings.shape[-1]
         embeddings = embeddings.permute(0, 2, 3, 1).flatten(0, 2)
         frame = FRAME // TOKEN
@@ -125,7 +148,7 @@ class Trainee(nn.Module):
                     part = part.select(torch.arange(0, len(part), 2))
                     logits, scores = self.answer(own[::2], where[::2], part, best)
                     losses.append(answer_loss(logits, scores, part))
-        return torch.cat(losses).mean() if losses else embeddings.sum() * 0
+        return seen + torch.cat(losses).mean() if losses else seen
 
     def answer(
         self, embeddings: Tensor, places: Tensor, part: Questions, masks: Tensor | None = None
@@ -242,7 +265,7 @@ def rehearse(model: Trainee, *, steps: int, seed: int) -> list[float]:
         logits, scores = model.answer(image, where, part)
         loss = answer_loss(logits, scores, part).mean()
         factor = rate_at(step, stable=int(0.7 * steps), cooldown=steps - int(0.7 * steps))
-        losses.append(_improve(model, tools, loss, factor))
+        losses.append(_improve(model, tools, loss, factor, alone=True))
         if (step + 1) % 50 == 0:
             tqdm.write(f"{time.strftime('%H:%M:%S')} boxes {step + 1} {np.mean(losses[-50:]):.4f}")
     return losses
@@ -258,89 +281,198 @@ def _rectangles(rng: np.random.Generator, kind: int, grid: int, count: int) -> l
         mask = np.zeros((1, side, side), np.bool_)
         mask[0, y : y + height, x : x + width] = True
         offset = rng.integers(0, FRAME // TOKEN - grid + 1, 2)
-        asked += ask(rng, mask, place=0, offset=offset, kinds=(kind, kind), window=grid)
+        asked += ask(rng, mask, place=0, offset=offset, kinds=(kind, kind), windows=(grid,))
     return asked
 
 
 def train(
     *, steps: int, cooldown: int, items: int, seed: int, bank: Path, work: Path, out: Path,
-    rehearsal: int = 0, keep_every: int = 100, workers: int = 1,
-) -> list[float]:  # fmt: skip
+    rehearsal: int = 0, keep_every: int = 100, processes: int = 1, workers: int = 1,
+) -> None:  # fmt: skip
     """Trains for `steps` + `cooldown` steps, going on from `work` where it can.
 
     Args:
         rehearsal: steps of box filling before the first one.
         items: items in the bank.
         keep_every: after so many steps the state is kept and the averaged weights written to `out`.
-        workers: processes drawing crops; speed only.
-
-    Returns:
-        the losses of the steps taken.
+        processes: that share a step; they change the result.
+        workers: further processes drawing crops for each; speed only.
     """
+    run = Run(steps, cooldown, items, seed, bank, work, out, rehearsal, keep_every, workers)
+    if processes == 1:
+        run.train(0)
+        return
+    work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=work) as meeting:
+        arguments = (run, processes, Path(meeting) / "meeting")
+        start_processes(_one_of, arguments, nprocs=processes)  # type: ignore[no-untyped-call]
+
+
+def _one_of(rank: int, run: Run, processes: int, meeting: Path) -> None:
+    """One of several training processes."""
+    torch.set_num_threads(1)
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{meeting.absolute()}", rank=rank, world_size=processes
+    )
+    run.train(rank)
+    distributed.destroy_process_group()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run, as `train` is asked for it."""
+
+    steps: int
+    cooldown: int
+    items: int
+    seed: int
+    bank: Path
+    work: Path
+    out: Path
+    rehearsal: int
+    keep_every: int
+    workers: int
+
+    def train(self, rank: int) -> None:
+        """The part of one process; the first writes."""
+        model = first_model(self.seed)
+        average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        tools = optimisers(model)
+        kept, rehearsed = self.work / "state.pt", self.work / "rehearsed.pt"
+        done = 0
+        if kept.exists():
+            state = torch.load(kept, weights_only=True)
+            model.load_state_dict(state["model"])
+            average, done = state["average"], state["done"]
+            for tool, saved in zip(tools, state["tools"], strict=True):
+                tool.load_state_dict(saved)
+        elif self.rehearsal:
+            if rank == 0 and not rehearsed.exists():
+                rehearse(model, steps=self.rehearsal, seed=self.seed)
+                _keep(model.state_dict(), rehearsed)
+            _meet()
+            model.load_state_dict(torch.load(rehearsed, weights_only=True))
+            average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        total = self.steps + self.cooldown
+        crops = Crops(
+            self.bank, seed=self.seed, items=self.items, first=done, steps=total,
+            stable=self.steps, rank=rank,
+        )  # fmt: skip
+        loader = torch.utils.data.DataLoader(
+            crops, batch_size=None, num_workers=self.workers,
+            prefetch_factor=4 if self.workers else None,
+        )  # fmt: skip
+        losses: list[float] = []
+        bar = tqdm(total=total, initial=done, desc="nano", unit="step", mininterval=10,
+                   disable=rank > 0)  # fmt: skip
+        for step, batch in zip(range(done, total), loader, strict=True):
+            factor = rate_at(step, stable=self.steps, cooldown=self.cooldown)
+            losses.append(_improve(model, tools, batch_loss(model, batch), factor))
+            bar.update()
+            decay = min(AVERAGE, (1 + step) / (10 + step))
+            for name, value in model.state_dict().items():
+                average[name].lerp_(value, 1 - decay)
+            if rank > 0:
+                continue
+            if (step + 1) % 20 == 0:
+                tqdm.write(f"{time.strftime('%H:%M:%S')} {step + 1} {np.mean(losses[-20:]):.4f}")
+            if (step + 1) % self.keep_every == 0 or step + 1 == total:
+                keep = {"model": model.state_dict(), "average": average, "done": step + 1}
+                _keep({**keep, "tools": [tool.state_dict() for tool in tools]}, kept)
+                write_weights(average, self.out)
+        bar.close()
+
+
+def first_model(seed: int) -> Trainee:
+    """nano before training."""
     torch.manual_seed(seed)
     model = Trainee(build_nano()).train()
     with torch.no_grad():  # first logits near zero, or the first hundred steps only shrink them
         for head in model.sam.mask_decoder.output_hypernetworks_mlps:
             head.layers[-1].weight.mul_(0.05)
             head.layers[-1].bias.zero_()
-    average = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    tools = optimisers(model)
-    kept = work / "state.pt"
-    done = 0
-    if kept.exists():
-        state = torch.load(kept, weights_only=True)
-        model.load_state_dict(state["model"])
-        average, done = state["average"], state["done"]
-        for tool, saved in zip(tools, state["tools"], strict=True):
-            tool.load_state_dict(saved)
-    elif rehearsal:
-        rehearse(model, steps=rehearsal, seed=seed)
-        average = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    total = steps + cooldown
-    crops = Crops(bank, seed=seed, items=items, first=done, steps=total, stable=steps)
-    loader = torch.utils.data.DataLoader(
-        crops, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None
-    )
-    losses: list[float] = []
-    for step, batch in zip(_bar(done, total), loader, strict=False):
-        factor = rate_at(step, stable=steps, cooldown=cooldown)
-        losses.append(_improve(model, tools, batch_loss(model, batch), factor))
-        decay = min(AVERAGE, (1 + step) / (10 + step))
-        for name, value in model.state_dict().items():
-            average[name].lerp_(value, 1 - decay)
-        if (step + 1) % 20 == 0:
-            tqdm.write(f"{time.strftime('%H:%M:%S')} {step + 1} {np.mean(losses[-20:]):.4f}")
-        if (step + 1) % keep_every == 0 or step + 1 == total:
-            keep = {"model": model.state_dict(), "average": average, "done": step + 1}
-            keep["tools"] = [tool.state_dict() for tool in tools]
-            work.mkdir(parents=True, exist_ok=True)
-            torch.save(keep, kept.with_suffix(".new"))
-            kept.with_suffix(".new").replace(kept)
-            write_weights(average, out)
-    return losses
+        weight, bias = whitening_filters(seed)
+        model.sam.image_encoder.patch_embed.proj.weight.copy_(weight)
+        model.sam.image_encoder.patch_embed.proj.bias.copy_(bias)
+    return model
 
 
-def _bar(done: int, total: int) -> Iterator[int]:
-    yield from tqdm(range(done, total), initial=done, total=total, desc="nano", unit="step",
-                    mininterval=10)  # fmt: skip
+@cache
+def whitening_filters(seed: int, items: int = 24, ridge: float = 0.05) -> tuple[Tensor, Tensor]:
+    """The first layer before training, (WIDTH, 3, 16, 16) and (WIDTH,): the principal components
+    of tokens, each scaled to about unit variance, `ridge` being added to theirs.
+
+    Random filters see little but a token's mean, where most of an image's variance is; what an
+    outline needs is in the rest. After Jordan, arXiv:2404.00498, 3.2.
+    """
+    rng = np.random.default_rng((seed, 2))
+    tokens = []
+    for index in range(items):
+        image, _ = draw_item(index)
+        pixels = torch.from_numpy(normalised(distort_colours(rng, image), image.shape[:2]))
+        tokens.append(F.unfold(pixels[None], TOKEN, stride=TOKEN)[0].T)
+    rows = torch.cat(tokens).double()
+    mean = rows.mean(0)
+    variances, axes = torch.linalg.eigh(torch.cov(rows.T))
+    variances, axes = variances.flip(0)[:WIDTH], axes.flip(1)[:, :WIDTH]
+    # an axis has no direction of its own: the same sign on every machine
+    axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
+    filters = (axes / (variances + ridge).sqrt()).T
+    weight = filters.view(WIDTH, 3, TOKEN, TOKEN).float()
+    return weight, -(filters @ mean).float()
+
+
+def _keep(state: dict[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, path.with_suffix(".new"))
+    path.with_suffix(".new").replace(path)
+
+
+def _meet() -> None:
+    """Waits for the other processes."""
+    if distributed.is_initialized():
+        distributed.barrier()
+
+
+def _share(model: Trainee) -> None:
+    """Averages the gradients over the processes."""
+    if not distributed.is_initialized():
+        return
+    held = [p for p in model.parameters() if p.requires_grad]
+    parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in held]
+    flat = torch.cat([part.flatten() for part in parts])
+    distributed.all_reduce(flat)
+    flat /= distributed.get_world_size()
+    for p, part in zip(held, torch.split(flat, [p.numel() for p in held]), strict=True):
+        p.grad = part.view_as(p)
 
 
 def batch_loss(model: Trainee, batch: dict[str, Any]) -> Tensor:
     """The loss of a batch of `Crops`."""
     state = for_crops(dict(model.named_parameters()), batch["images"].shape[-1])
-    arguments = (batch["images"].bfloat16(), batch["asked"], batch["again"])
+    arguments = (batch["images"].bfloat16(), batch["dense"], batch["asked"], batch["again"])
     loss: Tensor = functional_call(model, state, arguments)
     return loss
 
 
 def _improve(
-    model: Trainee, tools: list[torch.optim.Optimizer], loss: Tensor, factor: float
+    model: Trainee,
+    tools: list[torch.optim.Optimizer],
+    loss: Tensor,
+    factor: float,
+    *,
+    alone: bool = False,
 ) -> float:
-    """One step of the optimisers at `factor` of their rates; the loss as a number."""
+    """One step of the optimisers at `factor` of their rates; the loss as a number.
+
+    The gradients are those of all processes unless this one is `alone` in it.
+    """
     value = float(loss.detach())
     if not math.isfinite(value):
         raise FloatingPointError(f"train_nano: the loss is no number, got {value}")
     torch.autograd.backward(loss)
+    if not alone:
+        _share(model)
     nn.utils.clip_grad_norm_(model.parameters(), CLIP)
     for tool in tools:
         for group in tool.param_groups:
@@ -353,7 +485,8 @@ def _improve(
 
 def write_weights(state: dict[str, Tensor], out: Path) -> None:
     """Writes a trainee's weights as half precision safetensors, at once or not at all."""
-    half = {name.removeprefix("sam."): value.half().contiguous() for name, value in state.items()}
+    sam = {name: value for name, value in state.items() if name.startswith("sam.")}
+    half = {name.removeprefix("sam."): value.half().contiguous() for name, value in sam.items()}
     # frequencies are exact in float32, and a few hundred bytes
     for name in half:
         if "gaussian" in name or "pixel" in name:
@@ -378,10 +511,9 @@ def main() -> None:
     parser.add_argument("--bank", type=Path, default=Path(".work/nano/bank"))
     parser.add_argument("--work", type=Path, default=Path(".work/nano"))
     parser.add_argument("--out", type=Path, default=Path("models/nano.safetensors"))
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = vars(parser.parse_args())
-    torch.set_num_threads(arguments.pop("threads"))
-    train(**arguments)
+    parser.add_argument("--processes", type=int, default=2)
+    torch.set_num_threads(1)
+    train(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

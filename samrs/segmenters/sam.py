@@ -21,12 +21,12 @@ from samrs.core.errors import ParameterError
 from samrs.core.prompting import Floats, Prediction, Prompt
 from samrs.core.rle import Rle, crop_to_rle, empty_rle, polygons_to_rle, rle_to_mask
 from samrs.core.shards import sha256
-from samrs.sam import checkpoints, frame, published
+from samrs.sam import checkpoints, decoding, encoding, frame, published
 
 PRECISIONS = ("float32", "bfloat16")
-CHUNK = 8
-"""Prompts decoded together: bounds memory, and fits the caches of a CPU, where nano's decoder takes
-45 ms a prompt in eights and 80 in thirty-twos. Not a setting: sums round with the batch's shape."""
+CHUNK = 4
+"""Prompts decoded together: bounds memory, and fits the caches of a CPU. Not a setting: sums round
+with the batch's shape."""
 
 OFFSET = 1.0
 """Logit offset of the stability score, as in SamAutomaticMaskGenerator."""
@@ -66,7 +66,7 @@ class SamSegmenter:
         with torch.autocast(
             self.sam.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
         ):
-            embedding = self.sam.image_encoder(pixels)
+            embedding = encoding.encode(self.sam.image_encoder, pixels)
         return Encoded(embedding.float(), (image.shape[0], image.shape[1]))
 
     def decode(self, state: Encoded, prompt: Prompt) -> Prediction:
@@ -101,12 +101,11 @@ class SamSegmenter:
             boxes=self._boxes(prompt, state.size_hw),
             masks=self._masks(prompt, state.size_hw),
         )
-        low_res, ious = self.sam.mask_decoder(
-            image_embeddings=state.embedding,
-            image_pe=self.sam.prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=False,
+        # without mask prompts the dense embedding is one and the same, repeated
+        shared = dense if prompt.mask_polygons is not None else dense[:1]
+        places = self.sam.prompt_encoder.get_dense_pe()
+        low_res, ious = decoding.decode(
+            self.sam.mask_decoder, state.embedding + shared, places, sparse, slice(0, 1)
         )
         return low_res[:, 0].cpu().numpy(), ious[:, 0].cpu().numpy()
 

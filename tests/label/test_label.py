@@ -90,7 +90,7 @@ def test_instances_out_of_the_tiles_order_are_refused(tmp_path: Path) -> None:
     product = write_product(tmp_path / "hand")
     rows: pa.Table = read_table(product, "instances")
     write_table(product, "instances", INSTANCES, rows.to_pylist()[::-1])
-    with pytest.raises(ProductError, match=r"instances do not stand in the order.*'a__0_0'"):
+    with pytest.raises(ProductError, match=r"instances do not follow the tiles.*'a__0_0'"):
         labelled(product, tmp_path / "out")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +26,16 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def questions(kind: str, size: int = 256) -> list[Questions]:
-    """A small instance's question and a large one's."""
+def questions(kind: str, size: int = 256, windows: tuple[int, ...] = (8,)) -> list[Questions]:
+    """A small instance's question and a large one's, which fits into no window of 8 tokens."""
     masks = np.zeros((2, size, size), np.bool_)
     masks[0, 30:70, 40:90] = True
     masks[1, 110:250, 120:240] = True
     number = KINDS.index(kind)
     offset = np.array([3, 5])
-    return ask(np.random.default_rng(1), masks, place=0, offset=offset, kinds=(number, number))
+    rng = np.random.default_rng(1)
+    kinds = (number, number)
+    return ask(rng, masks, place=0, offset=offset, kinds=kinds, windows=windows)
 
 
 def test_an_item_is_the_same_every_time(items: Path) -> None:
@@ -75,7 +79,7 @@ def test_the_answer_in_training_is_the_official_decoders(kind: str) -> None:
     torch.manual_seed(0)
     trainee = Trainee(build_nano())
     sam = trainee.sam
-    part = questions(kind, FRAME)[1].take(KINDS.index(kind))
+    part = questions(kind, FRAME, windows=())[1].take(KINDS.index(kind))
     assert part.targets.shape[-1] == FRAME // 4
     embedding = torch.randn(1, 128, 64, 64)
     points = None if part.points is None else (part.points, part.labels)
@@ -116,16 +120,46 @@ def test_training_repeats_and_resumes(
     monkeypatch.setattr(train_nano, "SIZES", {256: (1, 3)})
     monkeypatch.setattr(train_nano, "MIX", {256: 1.0})
 
-    def run(name: str, steps: int) -> list[float]:
-        return train(
-            steps=steps, cooldown=0, items=2, seed=3, bank=items, work=tmp_path / name,
-            out=tmp_path / f"{name}.safetensors", workers=0,
+    def run(name: str, steps: int) -> dict[str, torch.Tensor]:
+        out = tmp_path / f"{name}.safetensors"
+        train(
+            steps=steps, cooldown=0, items=2, seed=3, bank=items, work=tmp_path / name, out=out,
+            workers=0,
         )  # fmt: skip
+        return load_file(out)
 
     whole = run("whole", 3)
-    halves = run("halves", 1) + run("halves", 3)
-    assert whole == halves
-    assert np.isfinite(whole).all()
-    written = [load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "halves")]
-    assert all(torch.equal(written[0][name], written[1][name]) for name in written[0])
+    first = run("halves", 1)
+    halves = run("halves", 3)
+    assert all(torch.equal(whole[name], halves[name]) for name in whole)
+    assert any(not torch.equal(first[name], halves[name]) for name in first)
+    assert not any(name.startswith("dense") for name in whole)
     assert not list(tmp_path.rglob("*.new"))
+
+
+def test_two_processes_take_one_run(tmp_path: Path, items: Path) -> None:
+    """The training command itself, in its own processes: they agree, and keep what they learned."""
+    command = [
+        sys.executable, "-m", "samrs.sam.train_nano", "--processes", "2", "--rehearsal", "1",
+        "--steps", "2", "--cooldown", "1", "--items", "2", "--bank", items, "--work", tmp_path,
+        "--out", tmp_path / "nano.safetensors",
+    ]  # fmt: skip
+    subprocess.run([str(part) for part in command], check=True, timeout=300)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert state["done"] == 3
+    written = load_file(tmp_path / "nano.safetensors")
+    assert set(written) == set(build_nano().state_dict())
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "nano.safetensors", "rehearsed.pt", "state.pt",
+    ]  # fmt: skip
+
+
+def test_the_first_layer_starts_white() -> None:
+    weight, bias = train_nano.whitening_filters(0)
+    image, _ = draw_item(1)
+    pixels = torch.from_numpy(train_nano.normalised(image, image.shape[:2]))
+    seen = torch.nn.functional.conv2d(pixels[None], weight, bias, stride=TOKEN)[0].flatten(1)
+    spread = seen.std(1)
+    assert weight.shape == (192, 3, TOKEN, TOKEN)
+    assert spread.min() > 0.1
+    assert spread.max() < 10

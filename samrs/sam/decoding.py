@@ -1,0 +1,165 @@
+"""SAM's mask decoder without its repeated work: the same masks as ``MaskDecoder``, up to rounding.
+
+The official decoder repeats the image embedding for every prompt and projects all of its 4,096
+tokens to keys, values and queries, five times a prompt. Two rearrangements avoid that:
+
+- A prompt has a handful of tokens. ``q (W k + b)`` is ``(W^T q) k`` plus a constant that the
+  softmax over the image ignores, and ``sum p (W v + b)`` is ``W (sum p v) + b``: so the projections
+  are applied to the prompt's tokens, never to the image's (as DeepSeek-V2 absorbs them,
+  arXiv:2405.04434, 2.1.2). The other direction, image to tokens, is treated alike.
+- Without a mask prompt the first layer sees the same image tokens for every prompt, so they are
+  shared: (1, N, C) instead of (B, N, C).
+
+The upscaling's transposed convolutions of stride 2 overlap nowhere: they are matrix products on
+rows of channels, and its LayerNorm2d is a plain layer norm there.
+"""
+
+from __future__ import annotations
+
+import torch
+from segment_anything.modeling import MaskDecoder
+from segment_anything.modeling.transformer import Attention, TwoWayTransformer
+from torch import Tensor
+from torch.nn import functional
+
+
+def decode(
+    decoder: MaskDecoder, image: Tensor, places: Tensor, sparse: Tensor, which: slice
+) -> tuple[Tensor, Tensor]:
+    """Masks and predicted IoUs of B prompts.
+
+    Args:
+        decoder: of any size.
+        image: (1 or B, C, h, w) image embedding plus dense prompt embedding; 1 where all prompts
+            share it.
+        places: (1, C, h, w) ``PromptEncoder.get_dense_pe()``.
+        sparse: (B, T, C) tokens of boxes and points.
+        which: of the mask tokens; ``slice(0, 1)`` is ``multimask_output=False``, ``slice(1, 4)``
+            is True.
+
+    Returns:
+        (B, M, 4 h, 4 w) logits and (B, M) predicted IoUs.
+    """
+    own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+    tokens = torch.cat([own.expand(len(sparse), -1, -1), sparse], 1)
+    rows, where = image.flatten(2).mT.contiguous(), places.flatten(2).mT.contiguous()
+    said, seen = _two_way(decoder.transformer, rows, where, tokens)
+    heads = decoder.output_hypernetworks_mlps[which]
+    vectors = torch.stack(
+        [head(said[:, 1 + i]) for i, head in zip(_positions(decoder, which), heads, strict=True)], 1
+    )
+    ious = decoder.iou_prediction_head(said[:, 0])[:, which]
+    logits = [
+        _upscaled(decoder, rows, vector, image.shape[-2:])
+        for rows, vector in zip(seen, vectors, strict=True)
+    ]
+    return torch.stack(logits), ious
+
+
+def _positions(decoder: MaskDecoder, which: slice) -> range:
+    return range(decoder.num_mask_tokens)[which]
+
+
+def _two_way(
+    transformer: TwoWayTransformer, image: Tensor, places: Tensor, tokens: Tensor
+) -> tuple[Tensor, Tensor]:
+    """``TwoWayTransformer.forward`` on rows: the prompts' tokens and the image's, (B, N, C)."""
+    queries, keys = tokens, image
+    for layer in transformer.layers:
+        if layer.skip_first_layer_pe:
+            queries = layer.self_attn(q=queries, k=queries, v=queries)
+        else:
+            placed = queries + tokens
+            queries = queries + layer.self_attn(q=placed, k=placed, v=queries)
+        queries = layer.norm1(queries)
+        attended = _to_image(layer.cross_attn_token_to_image, queries + tokens, keys, places)
+        queries = layer.norm2(queries + attended)
+        queries = layer.norm3(queries + layer.mlp(queries))
+        attention = layer.cross_attn_image_to_token
+        keys = layer.norm4(_from_image(attention, keys, places, queries + tokens, queries))
+    last = transformer.final_attn_token_to_image
+    attended = _to_image(last, queries + tokens, keys, places)
+    return transformer.norm_final_attn(queries + attended), keys
+
+
+def _split(attention: Attention, projected: Tensor) -> Tensor:
+    """(B, T, H d) as (B, H, T, d)."""
+    return _parted(projected, -1, attention.num_heads).transpose(1, 2)
+
+
+def _parted(values: Tensor, dim: int, parts: int) -> Tensor:
+    """One dimension as two: so many parts, and what they hold."""
+    out: Tensor = torch.unflatten(values, dim, (parts, -1))
+    return out
+
+
+def _by_head(attention: Attention, weight: Tensor) -> Tensor:
+    """(H d, C) as (H, d, C)."""
+    return _parted(weight, 0, attention.num_heads)
+
+
+def _to_image(attention: Attention, tokens: Tensor, image: Tensor, places: Tensor) -> Tensor:
+    """(B, T, C) of what `tokens` (B, T, C) find in the image (1 or B, N, C)."""
+    queries = _split(attention, attention.q_proj(tokens))
+    queries = queries @ _by_head(attention, attention.k_proj.weight) * queries.shape[-1] ** -0.5
+    chances = _scores(queries.flatten(1, 2), image, places).softmax(-1)
+    found = _parted(_product(chances, image), 1, attention.num_heads)
+    found = found @ _by_head(attention, attention.v_proj.weight).mT
+    bias = _by_head(attention, attention.v_proj.bias)[:, None]
+    joined: Tensor = attention.out_proj((found + bias).transpose(1, 2).flatten(2))
+    return joined
+
+
+def _from_image(
+    attention: Attention, image: Tensor, places: Tensor, tokens: Tensor, values: Tensor
+) -> Tensor:
+    """(B, N, C) of `image` (1 or B, N, C) plus what it finds in `tokens` (B, T, C)."""
+    keys = _split(attention, attention.k_proj(tokens))
+    scale = keys.shape[-1] ** -0.5
+    bias = keys @ _by_head(attention, attention.q_proj.bias)[..., None] * scale
+    keys = keys @ _by_head(attention, attention.q_proj.weight) * scale
+    scores = _scores(keys.flatten(1, 2), image, places)
+    scores = _parted(scores, 1, attention.num_heads) + bias
+    chances = scores.softmax(2).flatten(1, 2)
+    out = _split(attention, attention.v_proj(values)) @ _by_head(
+        attention, attention.out_proj.weight.mT
+    )
+    # each head's chances sum to 1, so a share of the bias in each of its rows adds up to all of it
+    out = (out + attention.out_proj.bias / attention.num_heads).flatten(1, 2)
+    return torch.bmm(chances.mT, out).add_(image)
+
+
+def _scores(tokens: Tensor, image: Tensor, places: Tensor) -> Tensor:
+    """(B, R, N) products of (B, R, C) with the image's tokens plus their places, without a copy of
+    the image per prompt to add them to."""
+    if len(image) == 1:
+        return _product(tokens, (image + places).mT)
+    return _product(tokens, image.mT).add_(_product(tokens, places.mT))
+
+
+def _product(one: Tensor, other: Tensor) -> Tensor:
+    """(B, R, K) x (1 or B, K, N): one product where the image is shared."""
+    if len(other) == 1:
+        return _parted(one.flatten(0, 1) @ other[0], 0, len(one))
+    return torch.bmm(one, other)
+
+
+def _upscaled(decoder: MaskDecoder, rows: Tensor, vectors: Tensor, size_hw: torch.Size) -> Tensor:
+    """(M, 4 h, 4 w) logits of one prompt: `MaskDecoder.output_upscaling` of the image's tokens
+    (N, C), times the (M, C / 8) of the hypernetworks."""
+    first, norm, rise, second, again = decoder.output_upscaling
+    cells: Tensor = rise(functional.layer_norm(
+        _transposed(first, rows), norm.weight.shape, norm.weight, norm.bias, norm.eps
+    ))  # fmt: skip
+    cells = torch.matmul(again(_transposed(second, cells.flatten(0, 1))), vectors.T)
+    height, width = size_hw
+    # token row, token column, then row and column within the first and within the second 2 x 2
+    grid = cells.view(height, width, 2, 2, 2, 2, -1).permute(6, 0, 2, 4, 1, 3, 5)
+    return grid.reshape(-1, 4 * height, 4 * width)
+
+
+def _transposed(convolution: torch.nn.ConvTranspose2d, rows: Tensor) -> Tensor:
+    """(N, 4, out) of a 2 x 2 transposed convolution of stride 2 on rows (N, in)."""
+    assert convolution.bias is not None
+    weight = convolution.weight.permute(0, 2, 3, 1).flatten(1)
+    return _parted(torch.addmm(convolution.bias.repeat(4), rows, weight), 1, 4)

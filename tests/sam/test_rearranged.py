@@ -1,0 +1,73 @@
+"""Encoder and decoder as rearranged give what segment_anything's own modules give."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from segment_anything import sam_model_registry
+from segment_anything.modeling import Sam
+
+from samrs.sam.checkpoints import build_sam
+from samrs.sam.decoding import decode
+from samrs.sam.encoding import encode
+from tests.segmenters.tiny_sam import tiny_sam
+
+
+def relative(mine: torch.Tensor, theirs: torch.Tensor) -> float:
+    return float((mine - theirs).abs().max() / theirs.abs().max())
+
+
+def shaken(sam: Sam, seed: int = 0) -> Sam:
+    """Relative positions start as zeros, biases too: random ones, or they would prove nothing."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, value in sam.named_parameters():
+        if "rel_pos" in name or name.endswith("bias"):
+            value.data.add_(0.2 * torch.randn(value.shape, generator=generator))
+    return sam
+
+
+@pytest.fixture(scope="module", params=["tiny", "nano"])
+def sam(request: pytest.FixtureRequest) -> Sam:
+    return shaken(tiny_sam() if request.param == "tiny" else build_sam("nano", None, device="cpu"))
+
+
+@torch.inference_mode()
+def test_the_encoder_gives_the_official_embedding(sam: Sam) -> None:
+    side = sam.image_encoder.img_size
+    pixels = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(1))
+    assert relative(encode(sam.image_encoder, pixels), sam.image_encoder(pixels)) < 1e-4
+
+
+@torch.inference_mode()
+def test_a_block_of_vit_b_gives_the_official_one() -> None:
+    """14 px windows pad the grid of 64, and there are absolute positions: not so in nano."""
+    encoder = shaken(sam_model_registry["vit_b"]()).eval().image_encoder
+    # one window block and one global block, or the test would take a minute
+    encoder.blocks = torch.nn.ModuleList([encoder.blocks[0], encoder.blocks[2]])
+    encoder.pos_embed.data.normal_(generator=torch.Generator().manual_seed(2))
+    pixels = torch.randn(1, 3, 1024, 1024, generator=torch.Generator().manual_seed(1))
+    assert relative(encode(encoder, pixels), encoder(pixels)) < 1e-3
+
+
+@pytest.mark.parametrize("multimask", [False, True])
+@pytest.mark.parametrize("kind", ["box", "points", "box+points", "mask", "box+mask"])
+@torch.inference_mode()
+def test_the_decoder_gives_the_official_logits(sam: Sam, kind: str, multimask: bool) -> None:
+    generator = torch.Generator().manual_seed(3)
+    encoder, count = sam.prompt_encoder, 3
+    side = encoder.input_image_size[0]
+    corners = torch.rand(count, 2, 2, generator=generator).sort(1).values * side
+    boxes = corners.flatten(1) if "box" in kind else None
+    points = (corners, torch.tensor([[1, 0]] * count)) if "points" in kind else None
+    low = encoder.mask_input_size
+    masks = torch.randn(count, 1, *low, generator=generator) if "mask" in kind else None
+    image = torch.randn(1, encoder.embed_dim, *encoder.image_embedding_size, generator=generator)
+    sparse, dense = encoder(points, boxes, masks)
+    places = encoder.get_dense_pe()
+    theirs = sam.mask_decoder(image, places, sparse, dense, multimask)
+    shared = dense if masks is not None else dense[:1]
+    which = slice(1, None) if multimask else slice(0, 1)
+    mine = decode(sam.mask_decoder, image + shared, places, sparse, which)
+    for ours, official in zip(mine, theirs, strict=True):
+        assert ours.shape == official.shape
+        assert relative(ours, official) < 1e-4
