@@ -5,14 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from samrs.label import label
-from stages.stage import arguments, declared, running, runtime, section, write_metrics
+from stages.stage import (
+    arguments,
+    declared,
+    running,
+    runtime,
+    section,
+    work_folder,
+    write_metrics,
+)
 
 
 def main() -> None:
     normalized, out, metrics = arguments("normalized", "out", "metrics")
     top = ("prompt", "segmenter", "model", "precision")
-    values = section(label, declared(), "", *top, given="runtime")
-    write_metrics(metrics, label(Path(normalized), Path(out), runtime=runtime(), **values))
+    values = section(label, declared(), "", *top, given="runtime work")
+    work = work_folder("sam_label") / Path(out).name
+    done = label(Path(normalized), Path(out), runtime=runtime(), work=work, **values)
+    write_metrics(metrics, done)
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ def test_nwpu_vhr10_is_measured_and_its_labels_are_the_masks_scored(
 
     product = tmp_path / "normalize" / "coco-2"
     given = {"prompt": "hbox", "segmenter": "sam", "model": "nano", "precision": "float32"}
-    label(product, tmp_path / "masks", **given, runtime=RUNTIME)
+    label(product, tmp_path / "masks", **given, runtime=RUNTIME, work=tmp_path / "work")
     masks = {row["instance_id"]: row["rle"] for row in iter_rows(tmp_path / "masks", "masks")}
     truths = {row["instance_id"]: row["rle"] for row in iter_rows(product, "truth")}
     for _, row in frame[frame["recipe"] == "hbox"].iterrows():

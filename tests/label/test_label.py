@@ -19,7 +19,8 @@ RUNTIME = {"device": "cpu", "threads": 1, "workers": 0}
 
 def labelled(product: Path, out: Path, **changes: str) -> dict[str, Any]:
     given = {"prompt": "hbox", "segmenter": "box", "model": "nano", "precision": "float32"}
-    return label(product, out, **{**given, **changes}, runtime=RUNTIME)
+    work = out.parent / f"work of {out.name}"
+    return label(product, out, **{**given, **changes}, runtime=RUNTIME, work=work)
 
 
 def test_every_instance_gets_a_row_in_the_order_of_the_instances(tmp_path: Path) -> None:

@@ -1,0 +1,253 @@
+"""Finished tiles are kept, reused where nothing changed and nowhere else, and killed runs go on."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from samrs import journal, label
+from samrs.core.errors import ProductError
+from samrs.core.records import INSTANCES, TILES
+from samrs.core.shards import read_manifest, read_table, write_manifest, write_table
+from samrs.journal import Journal
+from tests.label.hand_made import write_product
+from tests.label.test_label import RUNTIME
+
+SCHEMA = pa.schema([("n", pa.int64())])
+GIVEN = {"prompt": "hbox", "segmenter": "box", "model": "nano", "precision": "float32"}
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The places of the tiles that were encoded."""
+    places: list[str] = []
+    original = label._labelled
+
+    def counted(engine: Any, recipe: Any, tile: Any, instances: Any, place: str) -> Any:
+        places.append(tile["tile_id"])
+        return original(engine, recipe, tile, instances, place)
+
+    monkeypatch.setattr(label, "_labelled", counted)
+    return places
+
+
+def files(product: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(product.iterdir())}
+
+
+def run(product: Path, tmp_path: Path, name: str = "out", **changes: str) -> dict[str, Any]:
+    given = {**GIVEN, **changes}
+    return label.label(product, tmp_path / name, **given, runtime=RUNTIME, work=tmp_path / "work")
+
+
+def test_a_second_run_encodes_nothing_and_gives_the_same_bytes(
+    tmp_path: Path, encoded: list[str]
+) -> None:
+    product = write_product(tmp_path / "hand")
+    first = run(product, tmp_path, "one")
+    assert len(encoded) == 2
+    assert run(product, tmp_path, "two") == first
+    assert len(encoded) == 2
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+
+
+@pytest.mark.parametrize("change", [{"prompt": "rhbox"}, {"precision": "bfloat16"}])
+def test_another_prompt_or_segmenter_reuses_nothing(
+    tmp_path: Path, encoded: list[str], change: dict[str, str]
+) -> None:
+    product = write_product(tmp_path / "hand")
+    run(product, tmp_path)
+    run(product, tmp_path, **change)
+    assert len(encoded) == 4
+    # the folder is bounded: the jobs of other parameters are gone
+    assert len([p for p in (tmp_path / "work").iterdir() if p.is_dir()]) == 1
+
+
+def test_other_code_or_weights_reuse_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = journal.fingerprint({"model_sha256": "a"})
+    assert journal.fingerprint({"model_sha256": "a"}) == before
+    assert journal.fingerprint({"model_sha256": "b"}) != before
+    monkeypatch.setattr(label, "__file__", __file__)
+    assert journal.fingerprint({"model_sha256": "a"}) != before
+
+
+def grown(product: Path, at: Path, moved: bool = False) -> Path:
+    """The product with one more tile, or with one box moved."""
+    tiles = read_table(product, "tiles").to_pylist()
+    instances = read_table(product, "instances").to_pylist()
+    if moved:
+        instances[0]["hbb"] = [v + 1 for v in instances[0]["hbb"]]
+    else:
+        last = tiles[-1]
+        more = [{**row, "tile_id": "z"} for row in instances if row["tile_id"] == last["tile_id"]]
+        tiles, instances = [*tiles, {**last, "tile_id": "z"}], instances + more
+    write_table(at, "tiles", TILES, tiles)
+    write_table(at, "instances", INSTANCES, instances)
+    about = {k: v for k, v in read_manifest(product).items() if k not in ("files", "tables")}
+    write_manifest(at, about)
+    return at
+
+
+def test_only_new_and_changed_tiles_are_encoded(tmp_path: Path, encoded: list[str]) -> None:
+    product = write_product(tmp_path / "hand")
+    run(product, tmp_path)
+    encoded.clear()
+    run(grown(product, tmp_path / "grown"), tmp_path)
+    assert encoded == ["z"]
+    encoded.clear()
+    run(grown(product, tmp_path / "moved", moved=True), tmp_path)
+    assert encoded == [read_table(product, "instances")["tile_id"][0].as_py()]
+
+
+def test_finished_tiles_survive_an_unreadable_one(tmp_path: Path, encoded: list[str]) -> None:
+    product = write_product(tmp_path / "hand")
+    whole = run(product, tmp_path, "whole")
+    broken = tmp_path / "broken"
+    tiles = read_table(product, "tiles").to_pylist()
+    bad = tiles[-1]["image"]["bytes"]
+    tiles[-1]["image"]["bytes"] = bad[:40]
+    write_table(broken, "tiles", TILES, tiles)
+    write_table(broken, "instances", INSTANCES, read_table(product, "instances").to_pylist())
+    write_manifest(broken, {k: v for k, v in read_manifest(product).items() if k != "files"})
+    encoded.clear()
+    (tmp_path / "fresh").mkdir()
+    with pytest.raises(Exception, match=str(tiles[-1]["tile_id"])):
+        run(broken, tmp_path / "fresh")
+    assert len(encoded) == 2
+    encoded.clear()
+    assert run(product, tmp_path / "fresh") == whole
+    assert encoded == [tiles[-1]["tile_id"]]
+
+
+def test_rows_are_written_by_count_and_by_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "CHUNK_TILES", 3)
+    with Journal(tmp_path, SCHEMA, {}) as kept:
+        for n in range(7):
+            kept.put(f"tile {n}", [{"n": n}, {"n": -n}])
+        assert len(list(kept.job.glob("*.parquet"))) == 2
+    with Journal(tmp_path, SCHEMA, {}) as kept:
+        assert kept.get("tile 6") == [{"n": 6}, {"n": -6}]
+        assert kept.get("tile 0") == [{"n": 0}, {"n": 0}]
+        assert kept.get("tile 7") is None
+    monkeypatch.setattr(journal, "CHUNK_SECONDS", 0)
+    with Journal(tmp_path, SCHEMA, {"other": 1}) as kept:
+        kept.put("tile", [{"n": 1}])
+        assert len(list(kept.job.glob("*.parquet"))) == 1
+
+
+def test_a_damaged_file_is_labelled_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Journal(tmp_path, SCHEMA, {}) as kept:
+        kept.put("a", [{"n": 1}])
+    path = next(kept.job.glob("*.parquet"))
+    path.write_bytes(path.read_bytes()[:-9])
+    with Journal(tmp_path, SCHEMA, {}) as kept:
+        assert kept.get("a") is None
+    assert "labelled again" in caplog.text
+
+
+def test_a_full_disk_is_named_and_loses_only_what_was_pending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    kept = Journal(tmp_path, SCHEMA, {})
+    kept.put("a", [{"n": 1}])
+    kept.flush()
+    kept.put("b", [{"n": 2}])
+    monkeypatch.setattr(journal.pq, "write_table", full)
+    with pytest.raises(ProductError, match=r"No space left on device.*1 masks are lost"), kept:
+        pass
+    monkeypatch.undo()
+    with Journal(tmp_path, SCHEMA, {}) as again:
+        assert again.get("a") == [{"n": 1}]
+        assert again.get("b") is None
+
+
+def test_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "PATIENCE", 0.2)
+    with Journal(tmp_path, SCHEMA, {}), pytest.raises(ProductError, match="in use"):
+        Journal(tmp_path, SCHEMA, {})
+    with Journal(tmp_path, SCHEMA, {}):
+        pass
+
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from samrs import journal, label
+journal.CHUNK_TILES = 1
+slow = label._labelled
+def slower(*given):
+    rows = list(slow(*given))
+    print("tile", flush=True)
+    time.sleep(0.2)
+    return rows
+label._labelled = slower
+product, out, work = map(Path, sys.argv[1:])
+given = {"prompt": "hbox", "segmenter": "box", "model": "nano", "precision": "float32"}
+label.label(product, out, **given, runtime={"device": "cpu", "threads": 1}, work=work)
+"""
+
+
+def start(product: Path, out: Path, work: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", SCRIPT, str(product), str(out), str(work)]
+    # a file of the code must not be compiled anew by every child
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ})
+
+
+def many_tiles(at: Path, hand: Path, count: int) -> Path:
+    tiles = read_table(hand, "tiles").to_pylist()
+    instances = read_table(hand, "instances").to_pylist()
+    own = [row for row in instances if row["tile_id"] == tiles[0]["tile_id"]]
+    names = [f"t{n:02d}" for n in range(count)]
+    write_table(at, "tiles", TILES, [{**tiles[0], "tile_id": n} for n in names])
+    write_table(at, "instances", INSTANCES, [{**row, "tile_id": n} for n in names for row in own])
+    write_manifest(at, {k: v for k, v in read_manifest(hand).items() if k != "files"})
+    return at
+
+
+def test_sigterm_finishes_the_tile_and_says_so(tmp_path: Path) -> None:
+    product = many_tiles(tmp_path / "many", write_product(tmp_path / "hand"), 20)
+    child = start(product, tmp_path / "out", tmp_path / "work")
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.send_signal(signal.SIGTERM)
+    rest, _ = child.communicate(timeout=60)
+    assert child.returncode == 143
+    assert rest.count("tile") <= 1
+    again = start(product, tmp_path / "out", tmp_path / "work")
+    assert again.communicate(timeout=60)[0].count("tile") == 20 - 1 - rest.count("tile")
+    assert again.returncode == 0
+
+
+def test_killed_anywhere_it_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    product = many_tiles(tmp_path / "many", write_product(tmp_path / "hand"), 8)
+    whole = start(product, tmp_path / "whole", tmp_path / "other")
+    whole.communicate(timeout=60)
+    moments = random.Random(5)
+    encoded = 0
+    for _ in range(5):
+        child = start(product, tmp_path / "out", tmp_path / "work")
+        assert child.stdout is not None
+        encoded += len(child.stdout.readline()) > 0
+        time.sleep(moments.uniform(0, 0.3))
+        child.kill()
+        encoded += child.communicate(timeout=60)[0].count("tile")
+    last = start(product, tmp_path / "out", tmp_path / "work")
+    encoded += last.communicate(timeout=60)[0].count("tile")
+    assert last.returncode == 0
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+    # every kill costs at most the tile at hand
+    assert encoded <= 8 + 5
