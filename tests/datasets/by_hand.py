@@ -175,6 +175,23 @@ def coco(root: Path, value: object = None) -> None:
     write_text(root / "annotations.json", json.dumps(coco_value() if value is None else value))
 
 
+def voc(root: Path) -> None:
+    write_image(root / "JPEGImages/a.jpg")
+    write_image(root / "JPEGImages/b.jpg", image(1))
+    ship = voc_object("ship", (5, 5, 14, 10))
+    write_text(root / "Annotations/a.xml", f"<annotation>{ship}</annotation>")
+    write_text(root / "Annotations/b.xml", "<annotation></annotation>")
+
+
+def yolo(root: Path) -> None:
+    write_image(root / "images/train/a.jpg")
+    write_image(root / "images/val/b.jpg", image(1))
+    write_text(root / "data.yaml", "path: .\ntrain: images/train\nnames:\n  0: plane\n  1: ship\n")
+    write_text(
+        root / "labels/train/a.txt", f"1 {9 / WIDTH} {7 / HEIGHT} {10 / WIDTH} {6 / HEIGHT}\n"
+    )
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
     "coco": coco,
     "dior": dior,
@@ -183,5 +200,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "hrsc2016": hrsc2016,
     "isaid": isaid,
     "potsdam": potsdam,
+    "voc": voc,
+    "yolo": yolo,
 }
 """Writer of each dataset; each writes two scenes, whose first box is (4, 4, 14, 10) or so."""

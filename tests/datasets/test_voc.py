@@ -1,0 +1,74 @@
+"""Pascal VOC's format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from samrs.core.records import Quarantine, SceneRecord
+from samrs.datasets import voc
+from tests.datasets import by_hand
+from tests.datasets.by_hand import voc_object, write_image, write_text
+
+
+def read(root: Path) -> tuple[list[SceneRecord], Quarantine]:
+    quarantine = Quarantine()
+    return list(voc.read_scenes(root, quarantine)), quarantine
+
+
+def test_corners_are_one_based_and_inclusive(tmp_path: Path) -> None:
+    by_hand.voc(tmp_path)
+    (first, second), _ = read(tmp_path)
+    (ship,) = first.annotations
+    assert (ship.category, ship.hbb.tolist(), ship.obb) == ("ship", [4, 4, 14, 10], None)
+    assert (ship.source_file, ship.source_line) == ("Annotations/a.xml", 1)
+    assert not ship.difficult
+    assert second.annotations == ()
+
+
+def test_categories_are_the_names_that_occur(tmp_path: Path) -> None:
+    by_hand.voc(tmp_path)
+    more = voc_object("plane", (1, 1, 2, 2)) + "<object><name> </name></object>"
+    write_text(tmp_path / "Annotations/b.xml", f"<annotation>{more}</annotation>")
+    assert voc.categories(tmp_path) == ("plane", "ship")
+
+
+def test_lists_of_images_make_splits(tmp_path: Path) -> None:
+    by_hand.voc(tmp_path)
+    write_text(tmp_path / "ImageSets/Main/train.txt", "a 1\n\n")
+    write_text(tmp_path / "ImageSets/Main/val.txt", "b\n")
+    assert [scene.split for scene in read(tmp_path)[0]] == ["train", "val"]
+
+
+@pytest.mark.parametrize(
+    ("xml", "reason", "said"),
+    [
+        ("<annotation><object>", "does not parse", "not well-formed XML"),
+        ("<annotation><object><name>ship</name></object></annotation>", "does not parse", "xmin"),
+        (f"<annotation>{voc_object('', (1, 1, 2, 2))}</annotation>", "does not parse", "<name>"),
+        (
+            '<!DOCTYPE a [<!ENTITY e "x">]><annotation>&e;</annotation>',
+            "does not parse",
+            "EntitiesForbidden",
+        ),
+    ],
+)
+def test_bad_files_are_set_aside(tmp_path: Path, xml: str, reason: str, said: str) -> None:
+    by_hand.voc(tmp_path)
+    write_text(tmp_path / "Annotations/a.xml", xml)
+    scenes, quarantine = read(tmp_path)
+    assert [len(scene.annotations) for scene in scenes] == [0, 0]
+    (row,) = quarantine.rows
+    assert row["reason"] == reason
+    assert said in str(row["detail"])
+
+
+def test_files_without_partner_are_counted(tmp_path: Path) -> None:
+    by_hand.voc(tmp_path)
+    write_image(tmp_path / "JPEGImages/c.jpg")
+    write_text(tmp_path / "Annotations/d.xml", "<annotation></annotation>")
+    scenes, quarantine = read(tmp_path)
+    assert [scene.scene_id for scene in scenes] == ["a", "b"]
+    reasons = sorted(str(row["reason"]) for row in quarantine.rows)
+    assert reasons == ["annotation without image", "image without annotation"]
