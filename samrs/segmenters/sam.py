@@ -6,7 +6,8 @@ Kirillov et al., Segment Anything (arXiv 2304.02643). One mask a prompt
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from samrs.core.rle import Rle, crop_to_rle, empty_rle, polygons_to_rle, rle_to_
 from samrs.core.shards import sha256
 from samrs.sam import checkpoints, decoding, encoding, frame, published
 
+log = logging.getLogger("samrs")
 PRECISIONS = ("float32", "bfloat16")
-CHUNK = 4
+CHUNK = {"cpu": 4, "cuda": 64}
 """Prompts decoded together: bounds memory, and fits the caches of a CPU. Not a setting: sums round
 with the batch's shape."""
 
@@ -82,14 +84,31 @@ class SamSegmenter:
             )
         rles: list[Rle] = []
         scores: list[tuple[float, float]] = []
-        for start in range(0, len(prompt), CHUNK):
-            low_res, ious = self._low_res(state, prompt.take(slice(start, start + CHUNK)))
-            for logits, iou in zip(low_res, ious, strict=True):
+        chunk = CHUNK[self.sam.device.type]
+        for start in range(0, len(prompt), chunk):
+            for logits, iou in self._answers(state, prompt.take(slice(start, start + chunk))):
                 rle, stability = _logits_to_rle(logits, self.frame, state.size_hw)
                 rles.append(rle)
                 scores.append((float(iou), stability))
         table = np.array(scores, dtype=np.float64).reshape(-1, 2)
         return Prediction(rles, table[:, 0], table[:, 1])
+
+    def _answers(
+        self, state: Encoded, prompt: Prompt
+    ) -> Iterator[tuple[NDArray[np.float32], float]]:
+        """Logits (h, w) and predicted IoU of each prompt; in halves where memory does not do."""
+        try:
+            low_res, ious = self._low_res(state, prompt)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not _out_of_memory(error) or len(prompt) == 1:
+                raise
+            half = len(prompt) // 2
+        else:
+            yield from zip(low_res, ious.tolist(), strict=True)
+            return
+        log.warning("segmenter sam: out of memory with %d prompts, now %d", len(prompt), half)
+        for part in (slice(0, half), slice(half, len(prompt))):
+            yield from self._answers(state, prompt.take(part))
 
     @torch.inference_mode()
     def _low_res(
@@ -135,6 +154,12 @@ class SamSegmenter:
 
     def _tensor(self, values: Floats) -> torch.Tensor:
         return torch.as_tensor(values, dtype=torch.float, device=self.sam.device)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """torch has a class of its own for GPUs only."""
+    named = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return named or "can't allocate memory" in str(error)
 
 
 def _logits_to_rle(

@@ -71,3 +71,21 @@ def test_the_decoder_gives_the_official_logits(sam: Sam, kind: str, multimask: b
     for ours, official in zip(mine, theirs, strict=True):
         assert ours.shape == official.shape
         assert relative(ours, official) < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["vit_b", "vit_l", "vit_h"])
+@torch.inference_mode()
+def test_published_sizes_give_the_official_logits(name: str) -> None:
+    """Random weights; minutes each."""
+    torch.manual_seed(0)
+    sam = shaken(sam_model_registry[name]()).eval()
+    pixels = torch.randn(1, 3, 1024, 1024)
+    official, mine = sam.image_encoder(pixels), encode(sam.image_encoder, pixels)
+    corners = (torch.rand(8, 2, 2) * 1024).sort(1).values
+    sparse, dense = sam.prompt_encoder(None, corners.flatten(1), None)
+    places = sam.prompt_encoder.get_dense_pe()
+    theirs, scores = sam.mask_decoder(official, places, sparse, dense, False)
+    ours, said = decode(sam.mask_decoder, mine + dense[:1], places, sparse, slice(0, 1))
+    assert relative(ours, theirs) < 1e-3
+    assert relative(said, scores) < 1e-3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -177,3 +179,41 @@ def test_boxes_at_every_edge_stay_inside_the_tile() -> None:
     obbs = np.array([hbb_to_polygon(edge) for edge in edges])
     prompt = parse_recipe("hbox+rbox").build(Boxes(edges, obbs, size_hw))
     assert_equal_to_official(tiny_sam(), image, prompt)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("no"), MemoryError()])
+def test_out_of_memory_halves_the_chunk_and_loses_nothing(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    image, boxes = scene((150, 301), 7)
+    ours = segmenter.SamSegmenter(tiny_sam(), "float32")
+    state, prompt = ours.encode(image), parse_recipe("hbox").build(boxes)
+    whole = ours.decode(state, prompt)
+    original = ours._low_res
+
+    def small(state: segmenter.Encoded, prompt: Prompt) -> Any:
+        if len(prompt) > 1:
+            raise error
+        return original(state, prompt)
+
+    monkeypatch.setattr(ours, "_low_res", small)
+    halved = ours.decode(state, prompt)
+    assert rle_iou(whole.rles, halved.rles).diagonal().min() >= 0.9999
+    np.testing.assert_allclose(whole.predicted_iou, halved.predicted_iou, atol=1e-5)
+    assert "out of memory with 4 prompts, now 2" in caplog.text
+
+
+def test_no_memory_for_one_prompt_and_other_errors_are_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image, boxes = scene((150, 301), 1)
+    ours = segmenter.SamSegmenter(tiny_sam(), "float32")
+    state, prompt = ours.encode(image), parse_recipe("hbox").build(boxes)
+    for error in (torch.OutOfMemoryError("no"), RuntimeError("shapes differ")):
+
+        def fail(*_: Any, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(ours, "_low_res", fail)
+        with pytest.raises(type(error), match=str(error)):
+            ours.decode(state, prompt)
