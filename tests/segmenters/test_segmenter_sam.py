@@ -124,7 +124,7 @@ def test_random_weights_give_masks_of_different_shapes() -> None:
 
 
 def test_one_prompt_gets_the_same_mask_alone_and_among_many() -> None:
-    image, boxes = scene((256, 256), segmenter.CHUNK + 8)
+    image, boxes = scene((256, 256), segmenter.CHUNK["cpu"] + 8)
     ours = segmenter.SamSegmenter(tiny_sam(), "float32")
     state = ours.encode(image)
     prompt = parse_recipe("hbox").build(boxes)
