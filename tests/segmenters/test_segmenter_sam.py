@@ -130,7 +130,7 @@ def test_one_prompt_gets_the_same_mask_alone_and_among_many() -> None:
     prompt = parse_recipe("hbox").build(boxes)
     together = ours.decode(state, prompt)
     last = ours.decode(state, prompt.take(slice(len(prompt) - 1, None)))
-    assert len(together.rles) == segmenter.CHUNK + 8
+    assert len(together.rles) == segmenter.CHUNK["cpu"] + 8
     assert rle_iou(last.rles, together.rles[-1:])[0, 0] > 0.999
 
 
