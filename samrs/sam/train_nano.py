@@ -9,7 +9,8 @@ anywhere in the 1024 px frame, since the encoder knows no absolute position.
 
 The learning rate is constant for `steps` and falls to zero over `cooldown`, in whose second half
 large crops are frequent; an average of the weights is what is written. Progress is kept under
-`--work`: the same command goes on where it was stopped, and larger numbers prolong a run.
+`--work`: the same command goes on where it was stopped, and larger numbers prolong a run that does
+not cool down yet.
 
 `--processes` share a step, each with its own crops and one thread; their gradients are averaged.
 Two of them use two cores better than two threads do, which wait for each other thousands of times a
