@@ -1,6 +1,6 @@
 """Trains nano on procedural scenes and shapes, on the CPU, and writes its weights.
 
-    python -m samrs.sam.train_nano --steps 1500 --cooldown 1400 --out models/nano.safetensors
+    python -m samrs.sam.train_nano --steps 3000 --cooldown 1250
 
 SAM's training, made small: each crop is encoded once, its instances are asked for with mixed
 prompts (boxes, points, masks, sums), some again with the first answer as mask prompt; the losses
@@ -248,7 +248,7 @@ def rehearse(model: Trainee, *, steps: int, seed: int) -> list[float]:
     """Teaches the decoder what a box is, before there is anything to see: over noise instead of an
     image's embedding, the answer to a prompt is the filled box.
 
-    Without the image encoder a step costs a quarter, and geometry is what costs SAM's decoder most
+    Without the image encoder a step costs a fraction, and geometry is what costs SAM's decoder most
     steps: it has only sines of the corners' coordinates to go by.
     """
     noise = torch.Generator().manual_seed(seed)
