@@ -17,8 +17,6 @@ from samrs.sam.shapes import Rng
 KINDS = ("box", "box+point", "points", "mask", "box+mask", "point+mask")
 SHARES = (0.60, 0.08, 0.12, 0.09, 0.07, 0.04)
 WINDOWS = (8, 16, 32)
-WHOLE = 0.08
-"""Share of the questions that are decoded over the whole crop."""
 POINTS = 2
 JITTER = 0.03
 INSIDE = 1000.0
@@ -93,6 +91,7 @@ def ask(
     place: int,
     offset: NDArray[Any],
     kinds: tuple[int, int],
+    whole: float,
     windows: tuple[int, ...] = WINDOWS,
 ) -> list[Questions]:
     """One question for each of the (K, n, n) masks of crop `place` of a batch.
@@ -103,8 +102,11 @@ def ask(
     Args:
         offset: (x, y) of the crop in the frame, in tokens.
         kinds: positions in `KINDS` to choose from.
+        whole: share of the questions that are decoded over the whole crop.
     """
-    return [_ask_one(rng, m, place, offset, kinds[int(rng.integers(2))], windows) for m in masks]
+    return [
+        _ask_one(rng, m, place, offset, kinds[int(rng.integers(2))], whole, windows) for m in masks
+    ]
 
 
 def _ask_one(
@@ -113,12 +115,14 @@ def _ask_one(
     place: int,
     offset: NDArray[Any],
     kind: int,
+    whole: float,
     windows: tuple[int, ...],
 ) -> Questions:
     tight = _box(mask)
     box = _jittered(rng, tight, mask.shape[0])
     points, labels = _points(rng, mask, tight)
-    corner, grid = _window(rng, tight, mask.shape[0] // TOKEN, windows)
+    sides = () if rng.random() < whole else windows
+    corner, grid = _window(rng, tight, mask.shape[0] // TOKEN, sides)
     x, y = corner * TOKEN
     mask = mask[y : y + grid * TOKEN, x : x + grid * TOKEN]
     low = grid * TOKEN // MASK_STRIDE
@@ -144,7 +148,7 @@ def _window(
     rng: Rng, box: NDArray[np.float32], grid: int, windows: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], int]:
     """The corner xy and side, in tokens, of the part of a `grid` x `grid` crop to decode."""
-    for side in () if rng.random() < WHOLE else windows:
+    for side in windows:
         low = np.maximum(np.ceil(box[2:] / TOKEN).astype(int) - side, 0)
         high = np.minimum(box[:2].astype(int) // TOKEN, grid - side)
         fits = (box[2:] - box[:2]).max() < (side - 2) * TOKEN and (low <= high).all()

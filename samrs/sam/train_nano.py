@@ -1,16 +1,18 @@
 """Trains nano on procedural scenes and shapes, on the CPU, and writes its weights.
 
-    python -m samrs.sam.train_nano --steps 3000 --cooldown 1250
+    python -m samrs.sam.train_nano --cycles 3000+1250 4000+2000
 
 SAM's training, made small: each crop is encoded once, its instances are asked for with mixed
 prompts (boxes, points, masks, sums), some again with the first answer as mask prompt; the losses
 are SAM's kind (pixel-wise, dice, and the squared error of the predicted IoU). A crop stands
 anywhere in the 1024 px frame, since the encoder knows no absolute position.
 
-The learning rate is constant for `steps` and falls to zero over `cooldown`, in whose second half
-large crops are frequent; an average of the weights is what is written. Progress is kept under
-`--work`: the same command goes on where it was stopped, and larger numbers prolong a run that does
-not cool down yet.
+In each cycle `S+C` the learning rate is constant for S steps and falls to zero over C; the next one
+goes on from the weights of the last (WSD-S, Wen et al. 2024, arXiv:2410.05192). Large crops are
+more frequent toward a cycle's end and after the first. What is written is an average of the
+weights.
+Progress is kept under `--work`: the same command goes on where it was stopped, further cycles
+prolong a finished run, and larger numbers one that does not cool down yet.
 
 `--processes` share a step, each with its own crops and one thread; their gradients are averaged.
 Two of them use two cores better than two threads do, which wait for each other thousands of times a
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import tempfile
 import time
 from dataclasses import dataclass
@@ -55,8 +58,29 @@ REHEARSALS = ((8, 32), (16, 12))
 """Of box filling: tokens a side, rectangles a step."""
 SIZES = {256: (6, 12), 512: (2, 24), 1024: (1, 36)}
 """Crop side in px: crops a step and process, instances a crop."""
-MIX = {256: 0.84, 512: 0.14, 1024: 0.02}
-MIX_LATE = {256: 0.60, 512: 0.30, 1024: 0.10}
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a cycle trains on.
+
+    Args:
+        mix: the share of the steps with crops of each size.
+        late: the same for the second half of the cooldown.
+        whole: share of the questions that are decoded over the whole crop.
+    """
+
+    mix: dict[int, float]
+    late: dict[int, float]
+    whole: float
+
+
+COURSES = (
+    Course({256: 0.84, 512: 0.14, 1024: 0.02}, {256: 0.60, 512: 0.30, 1024: 0.10}, whole=0.08),
+    Course({256: 0.60, 512: 0.32, 1024: 0.08}, {256: 0.45, 512: 0.40, 1024: 0.15}, whole=0.25),
+)
+"""Of the first cycle, and of all after it."""
+
 FIRST_ITEMS = 240
 WARMUP = 60
 RATE_MATRICES = 2.5e-3
@@ -68,29 +92,85 @@ CLIP = 1.0
 AVERAGE = 0.99
 
 
+@dataclass(frozen=True)
+class Cycle:
+    """Steps from `first` on: `stable` of them at a constant rate, `cooldown` falling to zero."""
+
+    first: int
+    stable: int
+    cooldown: int
+
+    @property
+    def end(self) -> int:
+        """The first step after it."""
+        return self.first + self.stable + self.cooldown
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate's factor: a rise, a plateau, a fall to zero."""
+        own = step - self.first
+        if own < min(WARMUP, self.stable):
+            return (own + 1) / WARMUP
+        return min(1.0, (self.end - step) / max(self.cooldown, 1))
+
+    def mix_at(self, step: int) -> dict[int, float]:
+        """The share of the steps with crops of each size."""
+        late = step >= self.first + self.stable + self.cooldown // 2
+        return self.course.late if late else self.course.mix
+
+    @property
+    def course(self) -> Course:
+        """What it trains on."""
+        return COURSES[min(self.first, 1)]
+
+
+def cycles_of(said: list[str]) -> list[Cycle]:
+    """Cycles from words "stable+cooldown".
+
+    Raises:
+        ValueError: a word is not of that form.
+    """
+    cycles: list[Cycle] = []
+    for word in said:
+        match = re.fullmatch(r"(\d+)\+(\d+)", word)
+        if match is None:
+            raise ValueError(
+                f"train_nano: a cycle is not readable, got {word!r}; write its steps at a constant "
+                "rate and those of its cooldown, as 3000+1250"
+            )
+        first = cycles[-1].end if cycles else 0
+        cycles.append(Cycle(first, int(match[1]), int(match[2])))
+    return cycles
+
+
+def cycle_at(cycles: list[Cycle], step: int) -> Cycle:
+    """The cycle that `step` is in."""
+    return next(cycle for cycle in cycles if step < cycle.end)
+
+
 class Crops(torch.utils.data.Dataset[dict[str, Any]]):
     """Step `i`'s batch of one process as tensors; the same for the same seed, whoever draws it."""
 
     def __init__(
-        self, folder: Path, *, seed: int, items: int, first: int, steps: int, stable: int, rank: int
+        self, folder: Path, *, seed: int, items: int, first: int, cycles: list[Cycle], rank: int
     ):
         self.folder, self.seed, self.items, self.rank = folder, seed, items, rank
-        self.first, self.steps, self.stable = first, steps, stable
+        self.first, self.cycles = first, cycles
 
     def __len__(self) -> int:
-        return self.steps - self.first
+        return self.cycles[-1].end - self.first
 
     def __getitem__(self, place: int) -> dict[str, Any]:
         step = self.first + place
         rng = np.random.default_rng((self.seed, step))
-        mix = MIX if step < (self.stable + self.steps) // 2 else MIX_LATE
+        cycle = cycle_at(self.cycles, step)
+        mix = cycle.mix_at(step)
         # one size for all processes, or the others would wait for the largest
         size = int(rng.choice(list(mix), p=list(mix.values())))
         rng = np.random.default_rng((self.seed, step, self.rank))
         count, most = SIZES[size]
         # the bank grows with the run, so that training need not wait for all of it
         items = min(self.items, FIRST_ITEMS + step)
-        kinds = draw_kinds(rng)
+        kinds, whole = draw_kinds(rng), cycle.course.whole
         images: list[Any] = []
         dense: list[Any] = []
         asked: dict[int, list[Questions]] = {}
@@ -99,7 +179,7 @@ class Crops(torch.utils.data.Dataset[dict[str, Any]]):
             images.append(normalised(crop.image, crop.filled_hw))
             dense.append(dense_targets(crop.ids))
             offset = rng.integers(0, (FRAME - size) // TOKEN + 1, 2)
-            for one in ask(rng, crop.masks, place=place, offset=offset, kinds=kinds):
+            for one in ask(rng, crop.masks, place=place, offset=offset, kinds=kinds, whole=whole):
                 asked.setdefault(one.targets.shape[-1], []).append(one)
         return {
             "images": torch.from_numpy(np.stack(images)),
@@ -235,15 +315,6 @@ def optimisers(model: nn.Module) -> list[torch.optim.Optimizer]:
     return [muon, torch.optim.AdamW(others, lr=RATE_OTHERS, betas=(0.9, 0.98), weight_decay=0.01)]
 
 
-def rate_at(step: int, *, stable: int, cooldown: int) -> float:
-    """The learning rate's factor: a rise, a plateau, a fall to zero."""
-    if step < WARMUP:
-        return (step + 1) / WARMUP
-    if step < stable:
-        return 1.0
-    return max(0.0, 1 - (step - stable) / max(cooldown, 1))
-
-
 def rehearse(model: Trainee, *, steps: int, seed: int) -> list[float]:
     """Teaches the decoder what a box is, before there is anything to see: over noise instead of an
     image's embedding, the answer to a prompt is the filled box.
@@ -253,6 +324,7 @@ def rehearse(model: Trainee, *, steps: int, seed: int) -> list[float]:
     """
     noise = torch.Generator().manual_seed(seed)
     tools = optimisers(model)
+    cycle = Cycle(0, int(0.7 * steps), steps - int(0.7 * steps))
     losses: list[float] = []
     for step in tqdm(range(steps), desc="nano: boxes", unit="step", mininterval=10):
         rng = np.random.default_rng((seed, 1, step))
@@ -265,8 +337,7 @@ def rehearse(model: Trainee, *, steps: int, seed: int) -> list[float]:
         image = torch.randn(where.shape, generator=noise)
         logits, scores = model.answer(image, where, part)
         loss = answer_loss(logits, scores, part).mean()
-        factor = rate_at(step, stable=int(0.7 * steps), cooldown=steps - int(0.7 * steps))
-        losses.append(_improve(model, tools, loss, factor, alone=True))
+        losses.append(_improve(model, tools, loss, cycle.rate_at(step), alone=True))
         if (step + 1) % 50 == 0:
             tqdm.write(f"{time.strftime('%H:%M:%S')} boxes {step + 1} {np.mean(losses[-50:]):.4f}")
     return losses
@@ -282,24 +353,33 @@ def _rectangles(rng: np.random.Generator, kind: int, grid: int, count: int) -> l
         mask = np.zeros((1, side, side), np.bool_)
         mask[0, y : y + height, x : x + width] = True
         offset = rng.integers(0, FRAME // TOKEN - grid + 1, 2)
-        asked += ask(rng, mask, place=0, offset=offset, kinds=(kind, kind), windows=(grid,))
+        asked += ask(
+            rng,
+            mask,
+            place=0,
+            offset=offset,
+            kinds=(kind, kind),
+            whole=COURSES[0].whole,
+            windows=(grid,),
+        )
     return asked
 
 
 def train(
-    *, steps: int, cooldown: int, items: int, seed: int, bank: Path, work: Path, out: Path,
+    *, cycles: list[str], items: int, seed: int, bank: Path, work: Path, out: Path,
     rehearsal: int = 0, keep_every: int = 100, processes: int = 1, workers: int = 1,
 ) -> None:  # fmt: skip
-    """Trains for `steps` + `cooldown` steps, going on from `work` where it can.
+    """Trains for the steps of all `cycles`, going on from `work` where it can.
 
     Args:
+        cycles: each "stable+cooldown", in steps.
         rehearsal: steps of box filling before the first one.
         items: items in the bank.
         keep_every: after so many steps the state is kept and the averaged weights written to `out`.
         processes: that share a step; they change the result.
         workers: further processes drawing crops for each; speed only.
     """
-    run = Run(steps, cooldown, items, seed, bank, work, out, rehearsal, keep_every, workers)
+    run = Run(cycles_of(cycles), items, seed, bank, work, out, rehearsal, keep_every, workers)
     if processes == 1:
         run.train(0)
         return
@@ -323,8 +403,7 @@ def _one_of(rank: int, run: Run, processes: int, meeting: Path) -> None:
 class Run:
     """A training run, as `train` is asked for it."""
 
-    steps: int
-    cooldown: int
+    cycles: list[Cycle]
     items: int
     seed: int
     bank: Path
@@ -354,11 +433,10 @@ class Run:
             _meet()
             model.load_state_dict(torch.load(rehearsed, weights_only=True))
             average = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        total = self.steps + self.cooldown
+        total = self.cycles[-1].end
         crops = Crops(
-            self.bank, seed=self.seed, items=self.items, first=done, steps=total,
-            stable=self.steps, rank=rank,
-        )  # fmt: skip
+            self.bank, seed=self.seed, items=self.items, first=done, cycles=self.cycles, rank=rank
+        )
         loader = torch.utils.data.DataLoader(
             crops, batch_size=None, num_workers=self.workers,
             prefetch_factor=4 if self.workers else None,
@@ -367,7 +445,7 @@ class Run:
         bar = tqdm(total=total, initial=done, desc="nano", unit="step", mininterval=10,
                    disable=rank > 0)  # fmt: skip
         for step, batch in zip(range(done, total), loader, strict=True):
-            factor = rate_at(step, stable=self.steps, cooldown=self.cooldown)
+            factor = cycle_at(self.cycles, step).rate_at(step)
             losses.append(_improve(model, tools, batch_loss(model, batch), factor))
             bar.update()
             decay = min(AVERAGE, (1 + step) / (10 + step))
@@ -504,8 +582,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--steps", type=int, required=True)
-    parser.add_argument("--cooldown", type=int, required=True)
+    parser.add_argument("--cycles", nargs="+", required=True, metavar="STABLE+COOLDOWN")
     parser.add_argument("--rehearsal", type=int, default=1500)
     parser.add_argument("--items", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)

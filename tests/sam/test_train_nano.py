@@ -15,7 +15,7 @@ from samrs.sam import bank, train_nano
 from samrs.sam.bank import draw_crop, draw_item, load_item
 from samrs.sam.nano import FRAME, TOKEN, build_nano
 from samrs.sam.questions import KINDS, Questions, ask
-from samrs.sam.train_nano import Trainee, answer_loss, for_crops, rate_at, train
+from samrs.sam.train_nano import Course, Trainee, answer_loss, cycle_at, cycles_of, for_crops, train
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def questions(kind: str, size: int = 256, windows: tuple[int, ...] = (8,)) -> li
     offset = np.array([3, 5])
     rng = np.random.default_rng(1)
     kinds = (number, number)
-    return ask(rng, masks, place=0, offset=offset, kinds=kinds, windows=windows)
+    return ask(rng, masks, place=0, offset=offset, kinds=kinds, whole=0.1, windows=windows)
 
 
 def test_an_item_is_the_same_every_time(items: Path) -> None:
@@ -109,21 +109,38 @@ def test_a_right_answer_costs_less_than_a_wrong_one() -> None:
     assert (answer_loss(-right, scores, part) > 2).all()
 
 
-def test_the_rate_rises_stays_and_falls() -> None:
-    rates = [rate_at(step, stable=1000, cooldown=100) for step in (0, 500, 999, 1050, 1100)]
-    assert rates == pytest.approx([1 / train_nano.WARMUP, 1, 1, 0.5, 0])
+def test_the_rate_rises_stays_and_falls_in_every_cycle() -> None:
+    cycles = cycles_of(["1000+100", "200+400"])
+    assert [(cycle.first, cycle.end) for cycle in cycles] == [(0, 1100), (1100, 1700)]
+    steps = (0, 500, 999, 1050, 1099, 1100, 1200, 1300, 1500, 1699)
+    rates = [cycle_at(cycles, step).rate_at(step) for step in steps]
+    first = 1 / train_nano.WARMUP
+    assert rates == pytest.approx([first, 1, 1, 0.5, 0.01, first, 1, 1, 0.5, 1 / 400])
+
+
+def test_crops_grow_toward_the_end_of_a_cycle_and_after_the_first() -> None:
+    cycles = cycles_of(["1000+100", "200+400"])
+    large = [1 - cycle_at(cycles, step).mix_at(step)[256] for step in (0, 1049, 1050, 1100, 1500)]
+    assert large == pytest.approx([0.16, 0.16, 0.4, 0.4, 0.55])
+    assert all(sum(course.mix.values()) == pytest.approx(1) for course in train_nano.COURSES)
+    assert all(sum(course.late.values()) == pytest.approx(1) for course in train_nano.COURSES)
+
+
+def test_a_cycle_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"cycle is not readable, got '3000'; .* as 3000\+1250"):
+        cycles_of(["3000"])
 
 
 def test_training_repeats_and_resumes(
     tmp_path: Path, items: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train_nano, "SIZES", {256: (1, 3)})
-    monkeypatch.setattr(train_nano, "MIX", {256: 1.0})
+    monkeypatch.setattr(train_nano, "COURSES", (Course({256: 1.0}, {256: 1.0}, whole=0.1),))
 
     def run(name: str, steps: int) -> dict[str, torch.Tensor]:
         out = tmp_path / f"{name}.safetensors"
         train(
-            steps=steps, cooldown=0, items=2, seed=3, bank=items, work=tmp_path / name, out=out,
+            cycles=[f"{steps}+0"], items=2, seed=3, bank=items, work=tmp_path / name, out=out,
             workers=0,
         )  # fmt: skip
         return load_file(out)
@@ -141,7 +158,7 @@ def test_two_processes_take_one_run(tmp_path: Path, items: Path) -> None:
     """The training command itself, in its own processes: they agree, and keep what they learned."""
     command = [
         sys.executable, "-m", "samrs.sam.train_nano", "--processes", "2", "--rehearsal", "1",
-        "--steps", "2", "--cooldown", "1", "--items", "2", "--bank", items, "--work", tmp_path,
+        "--cycles", "1+0", "1+1", "--items", "2", "--bank", items, "--work", tmp_path,
         "--out", tmp_path / "nano.safetensors",
     ]  # fmt: skip
     subprocess.run([str(part) for part in command], check=True, timeout=300)
