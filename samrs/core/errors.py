@@ -27,7 +27,21 @@ class AnnotationError(SamrsError):
 
 
 class ImageError(SamrsError):
-    """An image cannot be decoded or is not what its name says."""
+    """An image cannot be decoded; ``reason`` is the quarantine's short phrase for it."""
+
+    reason = "image does not decode"
+
+
+class ImageNameError(ImageError):
+    """An image is not of the format that its name says."""
+
+    reason = "image of another format than its name"
+
+
+class ImageSizeError(ImageError):
+    """An image is too large to be read, or made so that it cannot be read in parts."""
+
+    reason = "image too large"
 
 
 class QuarantineError(SamrsError):

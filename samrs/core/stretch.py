@@ -1,0 +1,49 @@
+"""More than 8 bits to 8: each band's percentiles become 0 and 255.
+
+Satellites deliver 10 to 16 bits of which a scene uses a part; scaling the whole range would show
+it black. Both ends are cut by the same percentage, as QGIS and ``rio color`` do.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Number = np.generic
+
+
+def valid_px(pixels: NDArray[Number], nodata: float | None) -> NDArray[np.bool_]:
+    """Which values of any shape are measurements: finite and not the file's nodata value."""
+    valid = np.isfinite(pixels)
+    return valid if nodata is None else valid & (pixels != nodata)
+
+
+def percentile_range(
+    bands: NDArray[Number], percent: float, nodata: float | None
+) -> NDArray[np.float64]:
+    """Low and high value (B, 2) of each band of (B, h, w), ``percent`` cut at either end.
+
+    A band without a single valid value has the range (0, 0).
+    """
+    found = []
+    for band in bands:
+        values = band[valid_px(band, nodata)]
+        cut = [percent, 100 - percent]
+        found.append(np.percentile(values, cut) if values.size else np.zeros(2))
+    return np.asarray(found, dtype=np.float64)
+
+
+def stretch_bands(
+    bands: NDArray[Number], ranges: NDArray[np.float64], nodata: float | None
+) -> NDArray[np.uint8]:
+    """Bands (B, h, w) of any number type as uint8: ``ranges`` (B, 2) become 0 and 255.
+
+    Values beyond are clipped; px without a measurement, and bands of one value, are 0.
+    """
+    out = np.zeros(bands.shape, dtype=np.uint8)
+    for number, (band, (low, high)) in enumerate(zip(bands, ranges, strict=True)):
+        if high > low:
+            valid = valid_px(band, nodata)
+            scaled = (np.where(valid, band, low).astype(np.float64) - low) * (255 / (high - low))
+            out[number] = np.rint(scaled.clip(0, 255))
+    return out
