@@ -1,23 +1,27 @@
 """Unpacking archives from strangers: zip, tar and compressed tar, hostile until checked.
 
 Every member is looked at before the first byte is written. Refused are names that leave the
-folder, links and devices, two members that are one file (on a file system that ignores case, too),
-and archives that swell beyond reason. Owners, modes and times of members are not kept.
+folder, links and devices, two members that are one file or folders that are one (on a file system
+that ignores case, too), and archives that swell beyond reason. Owners, modes and times of members
+are not kept.
 """
 
 from __future__ import annotations
 
 import bz2
 import contextlib
+import errno
 import gzip
 import lzma
+import os
 import shutil
 import stat
+import struct
 import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -36,9 +40,16 @@ BROKEN = (
     gzip.BadGzipFile,
     zlib.error,
     lzma.LZMAError,
+    struct.error,
     EOFError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+    RecursionError,
 )
-"""What the standard library raises on bytes that are no whole archive."""
+"""What the standard library raises on bytes that are no whole archive, or of an unknown kind."""
+LONGEST_NAME = 255
+"""Bytes of one part of a name that file systems take."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +122,18 @@ def extract(archive: Path, out: Path, *, limits: Limits = LIMITS) -> int:
                 shutil.rmtree(staging, ignore_errors=True)
             return len(members)
     except BROKEN as error:
-        raise ArchiveError(
-            f"{archive}: broken archive, got {type(error).__name__}: {error}; a whole "
-            f"{', '.join(SUFFIXES)} is allowed; fetch it again"
-        ) from error
+        raise _broken(archive, error) from error
+    except OSError as error:
+        if error.errno in (None, errno.EINVAL):  # of a decompressor, of a place before the start
+            raise _broken(archive, error) from error
+        raise
+
+
+def _broken(archive: Path, error: Exception) -> ArchiveError:
+    return ArchiveError(
+        f"{archive}: broken archive, got {type(error).__name__}: {error}; a whole "
+        f"{', '.join(SUFFIXES)} is allowed; fetch it again"
+    )
 
 
 def _refuse(archive: Path, member: str, what: str, allowed: str) -> ArchiveError:
@@ -134,6 +153,9 @@ def _place(archive: Path, name: str) -> PurePosixPath:
         raise _refuse(archive, name, "that leaves the folder", "names below it are allowed")
     if any(ord(c) < 32 for c in name):
         raise _refuse(archive, name, "with control characters", "printable names are allowed")
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in place.parts):
+        allowed = f"{LONGEST_NAME} bytes a part are allowed"
+        raise _refuse(archive, name, "with a name too long", allowed)
     return place
 
 
@@ -169,6 +191,7 @@ def _tar_members(archive: Path, limits: Limits) -> Iterator[list[_Member]]:
             members = []
             for count, info in enumerate(file, 1):
                 _check_count(archive, count, limits)
+                stream.member = info.name
                 place = _place(archive, info.name)
                 if not (info.isdir() or info.isreg()) or info.issparse():
                     raise _refuse(
@@ -213,12 +236,16 @@ class _Bounded:
 
     def __init__(self, stream: BinaryIO, archive: Path, limits: Limits) -> None:
         self._stream, self._archive = stream, archive
+        self.member = "(first header)"
         self._end = _most(archive, limits)
 
     def read(self, size: int = -1) -> bytes:
         if size < 0 or size > 64 * CHUNK:
             raise _refuse(
-                self._archive, "(header)", f"of {size} bytes", f"{64 * CHUNK} are allowed"
+                self._archive,
+                self.member,
+                f"with a header of {size} bytes",
+                f"{64 * CHUNK} are allowed",
             )
         return self._stream.read(size)
 
@@ -226,7 +253,7 @@ class _Bounded:
         if whence == 0 and offset > self._end:
             raise _refuse(
                 self._archive,
-                "(stream)",
+                self.member,
                 f"that swells to {offset} bytes",
                 f"{self._end} bytes are allowed",
             )
@@ -277,15 +304,7 @@ def _check(members: Iterable[_Member], archive: Path, out: Path, limits: Limits)
             raise _refuse(
                 archive, member.name, f"that is already in {out}", "new names are allowed"
             )
-    for member in members:
-        for parent in member.place.parents:
-            if _key(parent) in seen:
-                raise _refuse(
-                    archive,
-                    member.name,
-                    f"below {seen[_key(parent)]!r}, which is a file",
-                    "names below folders are allowed",
-                )
+    _check_folders(members, archive, seen)
     out.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(out).free
     if total > free:
@@ -293,6 +312,28 @@ def _check(members: Iterable[_Member], archive: Path, out: Path, limits: Limits)
             f"{archive}: does not fit, got {total} bytes to unpack; {free} are free in {out}; "
             "make room"
         )
+
+
+def _check_folders(members: Iterable[_Member], archive: Path, files: Mapping[str, str]) -> None:
+    """Refuse a folder that is a file, or spelled in two ways; ``files``: names by their key."""
+    spelled: dict[str, PurePosixPath] = {}
+    for member in members:
+        for parent in member.place.parents:
+            key = _key(parent)
+            if key in files:
+                raise _refuse(
+                    archive,
+                    member.name,
+                    f"below {files[key]!r}, which is a file",
+                    "names below folders are allowed",
+                )
+            if spelled.setdefault(key, parent) != parent:
+                raise _refuse(
+                    archive,
+                    member.name,
+                    f"in a folder that is also written {str(spelled[key])!r}",
+                    "names that differ by more than case are allowed",
+                )
 
 
 def _write(members: list[_Member], archive: Path, staging: Path) -> None:

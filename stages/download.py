@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from samrs.download import download
-from stages.stage import arguments, declared, running, section, write_metrics
+from stages.stage import arguments, declared, running, runtime, section, write_metrics
 
 
 def main() -> None:
     dataset, out, inbox, metrics = arguments("dataset", "out", "inbox", "metrics")
-    values = section(download, declared(), f"download.{dataset}", "origin", given="inbox")
-    write_metrics(metrics, download(dataset, Path(out), inbox=Path(inbox), **values))
+    path, given = f"download.{dataset}", "inbox parallel"
+    values = section(download, declared(), path, "origin", given=given)
+    parallel = runtime()["downloads"]
+    done = download(dataset, Path(out), inbox=Path(inbox), parallel=parallel, **values)
+    write_metrics(metrics, done)
 
 
 if __name__ == "__main__":

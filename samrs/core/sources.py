@@ -1,23 +1,14 @@
-"""Official files of a dataset or model: where they come from, how to know them, how to get them."""
+"""Official files of a dataset or model: where they come from and how to know them."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
-import shutil
-import sys
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
-
 from samrs.core.errors import SourceError
-
-log = logging.getLogger("samrs")
-PARTIAL = ".partial"
-"""Folder beside the files where a download lies until it is whole and checked."""
-TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +35,32 @@ class Source:
         size = "size not published" if self.size is None else f"{self.size} bytes"
         return f"{self.file} ({size}, {self.checksum or 'no checksum published'}, {self.page})"
 
+    @property
+    def revision(self) -> str | None:
+        """The commit that its addresses name (``.../resolve/<40 hex digits>/...``), or None."""
+        found = (re.search(r"/resolve/([0-9a-f]{40})/", url) for url in self.urls)
+        return next((match[1] for match in found if match), None)
+
+
+def file_checksum(path: Path, algorithm: str) -> str:
+    """The checksum of a file as a source states it, e.g. ``md5:91ae52...``."""
+    with path.open("rb") as file:
+        return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
+
+
+def mismatch(path: Path, source: Source) -> str | None:
+    """In what a file differs from the one its publisher describes, or None.
+
+    A file whose publisher gives neither size nor checksum differs in nothing.
+    """
+    size = path.stat().st_size
+    if source.size is not None and size != source.size:
+        return f"{size} bytes"
+    if source.checksum is None:
+        return None
+    found = file_checksum(path, source.checksum.split(":")[0])
+    return None if found == source.checksum.lower() else found
+
 
 def verify(path: Path, source: Source) -> None:
     """Check a file's size and checksum against what its publisher says.
@@ -51,72 +68,11 @@ def verify(path: Path, source: Source) -> None:
     Raises:
         SourceError: it is another file, or only a part of it.
     """
-    size = path.stat().st_size
-    if source.size is not None and size != source.size:
-        raise SourceError(
-            f"{path}: not the official file, got {size} bytes; {source} is allowed; "
-            "remove it and fetch it again"
-        )
-    if source.checksum is None:
-        log.warning("%s: its publisher gives no checksum, taken unverified", path)
-        return
-    algorithm = source.checksum.split(":")[0]
-    with path.open("rb") as file:
-        found = f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
-    if found != source.checksum.lower():
+    if (found := mismatch(path, source)) is not None:
         raise SourceError(
             f"{path}: not the official file, got {found}; {source} is allowed; "
             "remove it and fetch it again"
         )
-
-
-def fetch(source: Source, folder: Path, *, terms: str) -> Path:
-    """Get a file from its mirrors, in order, into a folder; whole and checked or not at all.
-
-    Args:
-        terms: licence or terms of use, for the error's text.
-
-    Returns:
-        ``folder / source.file``.
-
-    Raises:
-        SourceError: no mirror gave the official file.
-    """
-    target = folder / source.file
-    failures = []
-    for url in source.urls:
-        try:
-            _fetch_checked(url, source, target)
-        except (OSError, ValueError, SourceError) as error:
-            failures.append(f"{url}: {type(error).__name__}: {error}")
-            log.warning("%s: %s", source.file, failures[-1])
-        else:
-            return target
-    tried = "; ".join(failures) or "no address to try"
-    raise SourceError(
-        f"{target}: cannot be fetched, got {tried}; {source} is allowed (terms: {terms}); "
-        f"put that file at {target} or try again with a network"
-    )
-
-
-def _fetch_checked(url: str, source: Source, target: Path) -> None:
-    partial = target.parent / PARTIAL / target.name
-    shutil.rmtree(partial, ignore_errors=True)
-    log.info("%s: fetching from %s", source.file, url)
-    pooch.get_logger().setLevel("WARNING")
-    loader = pooch.HTTPDownloader(
-        progressbar=sys.stderr.isatty(), chunk_size=2**20, timeout=TIMEOUT_SECONDS
-    )
-    try:
-        name = pooch.retrieve(
-            url, known_hash=source.checksum, fname=target.name, path=partial, downloader=loader
-        )
-        size = Path(name).stat().st_size
-        if source.size is not None and size != source.size:
-            raise SourceError(f"{url}: got {size} bytes; {source.size} are allowed")
-        Path(name).replace(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def missing(sources: Sequence[Source], folder: Path) -> list[Source]:

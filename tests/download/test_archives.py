@@ -4,10 +4,14 @@ import gzip
 import io
 import stat
 import tarfile
+import tempfile
+import unicodedata
 import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from samrs.archives import Limits, extract, is_archive
 from samrs.core.errors import ArchiveError
@@ -20,6 +24,7 @@ HOSTILE_NAMES = {
     "/etc/evil": "absolute name",
     "C:\\evil": "absolute name",
     "bad\nname": "control characters",
+    "long/" + "n" * 256 + "/a": "name too long",
 }
 
 
@@ -92,11 +97,19 @@ def test_a_file_below_a_file_is_refused(make, name, tmp_path):
 
 
 @pytest.mark.parametrize(("make", "name"), MAKERS)
+@pytest.mark.parametrize("folder", ["Images", "imag\u0065\u0301s"])
+def test_two_folders_that_are_one_are_refused(make, name, folder, tmp_path):
+    first = unicodedata.normalize("NFC", folder.lower())
+    archive = make(tmp_path / name, [(f"a/{first}/1", b"1"), (f"a/{folder}/2", b"2")])
+    refused(archive, tmp_path / "out", "/2' in a folder that is also written 'a/imag.s'")
+
+
+@pytest.mark.parametrize(("make", "name"), MAKERS)
 def test_bombs_are_refused_by_ratio_total_and_number(make, name, tmp_path):
     archive = make(tmp_path / name, {"zeros": bytes(2**20), "more": bytes(2**20)})
     out = tmp_path / "out"
-    refused(archive, out, "swells", Limits(ratio=100, ratio_from=2**10))
-    refused(archive, out, "swells", Limits(total=2**20 + 1))
+    refused(archive, out, "'(zeros|more)' that swells", Limits(ratio=100, ratio_from=2**10))
+    refused(archive, out, "'more' that swells", Limits(total=2**20 + 2**19))
     refused(archive, out, "too many", Limits(members=1))
     assert extract(archive, out, limits=Limits(ratio=1100, ratio_from=2**10)) == 2
 
@@ -154,6 +167,56 @@ def test_truncated_and_damaged_archives_are_refused(make, name, tmp_path):
     middle = len(whole) // 2
     archive.write_bytes(whole[:middle] + b"damaged" + whole[middle + 7 :])
     refused(archive, tmp_path / "out", "broken archive")
+
+
+def test_a_bomb_of_many_members_is_refused(tmp_path):
+    archive = make_zip(tmp_path / "a.zip", {f"{i:03}": bytes(2**20) for i in range(100)})
+    packed = archive.stat().st_size
+    refused(archive, tmp_path / "out", "that swells", Limits(total=50 * 2**20))
+    refused(archive, tmp_path / "out", "that swells", Limits(ratio=900, ratio_from=2**20))
+    assert packed < 2**18
+
+
+def test_a_zip_member_longer_than_it_declares_is_refused(tmp_path):
+    archive = make_zip(tmp_path / "a.zip", {"liar": bytes(5000)})
+    data = archive.read_bytes()
+    archive.write_bytes(data.replace((5000).to_bytes(4, "little"), (50).to_bytes(4, "little")))
+    refused(archive, tmp_path / "out", "'liar' of .* the 50 bytes|broken archive")
+
+
+def test_endless_headers_are_refused(tmp_path):
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = tarfile.XHDTYPE, 0
+    with gzip.open(tmp_path / "a.tar.gz", "wb") as file:
+        file.write(header.tobuf() * 5000)
+    refused(tmp_path / "a.tar.gz", tmp_path / "out", "broken archive, got RecursionError")
+
+
+def test_a_damaged_bzip2_is_refused(tmp_path):
+    (tmp_path / "a.tar.bz2").write_bytes(b"BZh9 no more")
+    refused(tmp_path / "a.tar.bz2", tmp_path / "out", "broken archive")
+
+
+@pytest.mark.parametrize(("make", "name"), [*MAKERS, pytest.param(make_tar, "a.tar", id="plain")])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=6),
+    cut=st.integers(0, 4000),
+)
+def test_no_damage_does_more_than_an_archive_error(make, name, changes, cut, tmp_path):
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        archive = make(Path(folder, name), {**GOOD, "a/b/c": bytes(range(256))})
+        data = bytearray(archive.read_bytes())
+        for place, byte in changes:
+            data[place % len(data)] = byte
+        archive.write_bytes(data[: len(data) - max(0, cut - 3500)])
+        out = Path(folder, "below", "out")
+        try:
+            extract(archive, out)
+        except ArchiveError:
+            assert not out.exists() or files_below(out) == {}
+        assert {p.name for p in Path(folder).iterdir()} <= {name, "below"}
+        assert not out.parent.exists() or [p.name for p in out.parent.iterdir()] == ["out"]
 
 
 def test_a_tar_without_its_end_is_refused(tmp_path):

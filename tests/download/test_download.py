@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import sys
 import zipfile
 from pathlib import Path
@@ -20,6 +21,7 @@ from samrs.core.errors import (
 )
 from samrs.core.sources import Source
 from samrs.download import download
+from samrs.editions import EDITIONS, Edition, edition_of
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -60,16 +62,25 @@ def sources(*, urls: tuple[str, ...] = ()) -> tuple[Source, ...]:
     )
 
 
-def official(tmp_path: Path, dataset: str = "toy", terms_accepted: bool = True) -> dict[str, Any]:
+def official(
+    tmp_path: Path, terms_accepted: bool = True, edition: str | None = None
+) -> dict[str, Any]:
     return download(
-        dataset,
+        "toy",
         tmp_path / "out",
         origin="official",
         scenes=1,
         seed=0,
+        edition=edition,
         terms_accepted=terms_accepted,
         inbox=tmp_path / "inbox",
+        parallel=2,
     )
+
+
+def manifest(tmp_path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    return found
 
 
 def put(tmp_path: Path, name: str, data: bytes) -> Path:
@@ -90,13 +101,97 @@ def test_files_in_the_inbox_are_checked_unpacked_and_copied(toy: Any, tmp_path: 
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "stale").touch()
     metrics = official(tmp_path)
-    assert listing(tmp_path / "out") == ["train/images/P0000.png", "train/labels.json"]
-    assert metrics == {
-        "files": 2,
-        "bytes": len(b"picture") + len(LABELS),
+    assert listing(tmp_path / "out") == [
+        "manifest.json",
+        "train/images/P0000.png",
+        "train/labels.json",
+    ]
+    assert metrics["files"] == 3
+    assert metrics["origin"] == "official"
+    assert metrics["terms"] == "academic use only"
+
+
+def test_the_manifest_says_source_revision_checksum_and_terms(
+    toy: Any, tmp_path: Path, server: Any
+) -> None:
+    revision = "0123456789abcdef0123456789abcdef01234567"
+    path = f"resolve/{revision}/images.zip"
+    server.files[path] = IMAGES
+    toy.SOURCES = (*sources(urls=(server.url(path),))[:1], unpublished())
+    put(tmp_path, "masks.zip", IMAGES)
+    official(tmp_path)
+    first = (tmp_path / "out" / "manifest.json").read_bytes()
+    assert manifest(tmp_path) == {
+        "dataset": "toy",
+        "edition": None,
         "origin": "official",
         "terms": "academic use only",
+        "terms_accepted": True,
+        "sources": [
+            {
+                "file": "images.zip",
+                "page": "https://example.org/terms",
+                "urls": [server.url(path)],
+                "revision": revision,
+                "checksum": sha(IMAGES),
+                "checksum_of": "publisher",
+                "bytes": len(IMAGES),
+                "extract_to": "train",
+            },
+            {
+                "file": "masks.zip",
+                "page": "https://example.org/terms",
+                "urls": [],
+                "revision": None,
+                "checksum": sha(IMAGES),
+                "checksum_of": "first use",
+                "bytes": len(IMAGES),
+                "extract_to": "masks",
+            },
+        ],
     }
+    official(tmp_path)
+    assert (tmp_path / "out" / "manifest.json").read_bytes() == first
+
+
+def unpublished() -> Source:
+    return Source("masks.zip", (), None, "masks", "https://example.org/terms")
+
+
+def test_a_file_without_a_checksum_is_known_by_its_first_use(
+    toy: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    toy.SOURCES = (unpublished(),)
+    put(tmp_path, "masks.zip", IMAGES)
+    official(tmp_path)
+    assert f"its publisher gives no checksum; recorded {sha(IMAGES)}" in caplog.text
+    caplog.clear()
+    official(tmp_path)
+    assert not caplog.text
+    other = zipped({"images/P0000.png": b"another"})
+    put(tmp_path, "masks.zip", other)
+    with pytest.raises(SourceError, match=rf"not the file used before, got {sha(other)} of"):
+        official(tmp_path)
+    (tmp_path / "inbox" / "toy" / ".checksums.json").unlink()
+    official(tmp_path)
+
+
+def test_a_broken_file_is_not_remembered(toy: Any, tmp_path: Path) -> None:
+    toy.SOURCES = (unpublished(),)
+    put(tmp_path, "masks.zip", IMAGES[:-30])
+    with pytest.raises(ArchiveError, match="broken archive"):
+        official(tmp_path)
+    put(tmp_path, "masks.zip", IMAGES)
+    official(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"masks.zip": 1}'])
+def test_a_damaged_record_of_first_uses_is_named(toy: Any, tmp_path: Path, text: str) -> None:
+    toy.SOURCES = (unpublished(),)
+    put(tmp_path, "masks.zip", IMAGES)
+    put(tmp_path, ".checksums.json", text.encode())
+    with pytest.raises(SourceError, match=r"checksums\.json: cannot be read, got"):
+        official(tmp_path)
 
 
 def test_what_is_missing_is_fetched_into_the_inbox(toy: Any, tmp_path: Path, server: Any) -> None:
@@ -162,7 +257,39 @@ def test_an_unpacked_layout_in_the_inbox_is_taken_as_it_is(toy: Any, tmp_path: P
     put(tmp_path, "readme.txt", b"")
     put(tmp_path, ".partial/images.zip/part", b"half")
     official(tmp_path)
-    assert listing(tmp_path / "out") == ["readme.txt", "train/images/P0000.png"]
+    assert listing(tmp_path / "out") == ["manifest.json", "readme.txt", "train/images/P0000.png"]
+    assert manifest(tmp_path)["sources"] == []
+
+
+def test_misnamed_archives_are_no_unpacked_layout(toy: Any, tmp_path: Path) -> None:
+    toy.SOURCES = sources()
+    put(tmp_path, "train/part1/image.zip", IMAGES)
+    put(tmp_path, "train/.partial/images.zip", b"half")
+    with pytest.raises(MissingInputError, match=r"got none of: images\.zip"):
+        official(tmp_path)
+
+
+def test_another_edition_of_a_dataset_is_chosen_by_name(
+    toy: Any, tmp_path: Path, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.files["images"] = IMAGES
+    chosen = sources(urls=(server.url("images"),))[:1]
+    monkeypatch.setitem(EDITIONS, "toy_v1", Edition("toy", "free", chosen))
+    toy.SOURCES = sources()
+    assert official(tmp_path, edition="toy_v1")["terms"] == "free"
+    assert manifest(tmp_path)["edition"] == "toy_v1"
+    assert "train/images/P0000.png" in listing(tmp_path / "out")
+    with pytest.raises(UnknownNameError, match="got 'dota_v1'; null, toy_v1 is allowed"):
+        official(tmp_path, edition="dota_v1")
+
+
+@pytest.mark.parametrize("name", sorted(EDITIONS))
+def test_editions_belong_to_a_dataset_and_have_terms(name: str) -> None:
+    edition = EDITIONS[name]
+    assert edition_of(edition.dataset, name) is edition
+    assert edition.terms
+    assert "\n" not in edition.terms
+    assert len({s.file for s in edition.sources}) == len(edition.sources)
 
 
 def test_a_dataset_without_sources_is_the_folder_a_user_brings(toy: Any, tmp_path: Path) -> None:
@@ -184,15 +311,28 @@ def test_unaccepted_terms_stop_before_anything_is_done(
 
 
 def demo(tmp_path: Path, **changed: Any) -> dict[str, Any]:
-    options = {"origin": "demo", "scenes": 1, "seed": 0, "terms_accepted": False} | changed
+    options = {
+        "origin": "demo",
+        "scenes": 1,
+        "seed": 0,
+        "edition": None,
+        "terms_accepted": False,
+        "inbox": tmp_path / "inbox",
+        "parallel": 2,
+    } | changed
     dataset = options.pop("dataset", "dota")
-    return download(dataset, tmp_path / "out", inbox=tmp_path / "inbox", **options)
+    return download(dataset, tmp_path / "out", **options)
 
 
 @pytest.mark.parametrize(
     ("changed", "kind", "match"),
     [
         ({"origin": "mirror"}, ParameterError, "unknown origin, got 'mirror'; demo or official"),
+        (
+            {"edition": "v9", "origin": "official"},
+            UnknownNameError,
+            r"download\.dota\.edition: unknown name, got 'v9'; null, dota_v1 is allowed",
+        ),
         ({"scenes": 0}, ParameterError, "got scenes 0"),
         ({"dataset": "dotta"}, UnknownNameError, "got 'dotta'"),
         ({"dataset": "dotta", "origin": "official"}, UnknownNameError, "got 'dotta'"),

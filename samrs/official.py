@@ -1,0 +1,150 @@
+"""Official files of a dataset: terms, inbox, fetching, checking, unpacking, and the manifest.
+
+Files gather in ``data/inbox/<dataset>/``: fetched where they have an address, put there by a person
+where their publisher demands registration. Nothing is fetched before the terms are accepted, nor
+while a file is missing that only a person can get.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from samrs.archives import SUFFIXES, UNSUPPORTED, extract, is_archive
+from samrs.core.errors import MissingInputError, TermsError
+from samrs.core.fetching import fetch_all
+from samrs.core.progress import progress
+from samrs.core.shards import fresh_product, write_json
+from samrs.core.sources import Source, missing
+from samrs.editions import Edition
+from samrs.first_use import Known, know, remember
+
+log = logging.getLogger("samrs")
+MANIFEST = "manifest.json"
+
+
+def take_official(
+    edition: Edition, name: str | None, out: Path, *, accepted: bool, inbox: Path, parallel: int
+) -> None:
+    """Put a dataset's official files, unpacked, into a folder made anew, with a manifest.
+
+    Args:
+        name: of the edition, for the manifest.
+        accepted: whether the user accepts the terms.
+        inbox: the dataset's folder for files that users bring and fetched ones.
+        parallel: number of files fetched, or read to be checked, at the same time.
+
+    Raises:
+        TermsError: the terms are not accepted.
+        MissingInputError: a file is missing that cannot be fetched, or a user's own dataset.
+        SourceError: a file cannot be fetched or is not the official one.
+        ArchiveError: an archive is broken or hostile.
+    """
+    sources, dataset = edition.sources, edition.dataset
+    if sources and not accepted:
+        raise TermsError(
+            f"download: the terms of {dataset} are not accepted, got terms_accepted false; its "
+            f"terms are: {edition.terms} ({', '.join(sorted({s.page for s in sources}))}); set "
+            f"download.{dataset}.terms_accepted to true in params.yaml if you accept them"
+        )
+    absent = missing(sources, inbox)
+    if len(absent) == len(sources) and _holds_layout(inbox):
+        log.info("%s: taking the unpacked files in %s", dataset, inbox)
+        fresh_product(out)
+        if sources:
+            write_json(out / MANIFEST, _manifest(edition, name, {}))
+        _copy_layout(inbox, out)
+        return
+    if not sources:
+        raise MissingInputError(
+            f"{inbox}: no dataset there, got no folder in it; the layout that {dataset} has in "
+            "docs/datasets.md is needed; put your files there"
+        )
+    _require_fetchable(absent, inbox, edition.terms)
+    there = [source for source in sources if source not in absent]
+    known = know(there, inbox, parallel=parallel)
+    fetch_all(absent, inbox, terms=edition.terms, parallel=parallel)
+    known |= know([s for s in absent if s.checksum is None], inbox, parallel=parallel)
+    known |= {s.file: _as_fetched(s, inbox) for s in absent if s.checksum is not None}
+    fresh_product(out)
+    write_json(out / MANIFEST, _manifest(edition, name, known))
+    for source in sources:
+        _unpack(inbox / source.file, out / source.extract_to)
+    remember(known, inbox)
+
+
+def _as_fetched(source: Source, inbox: Path) -> Known:
+    """A file that was checked when it was fetched."""
+    return Known(str(source.checksum), (inbox / source.file).stat().st_size, published=True)
+
+
+def _manifest(edition: Edition, name: str | None, known: Mapping[str, Known]) -> dict[str, Any]:
+    """What the folder was made of; ``sources`` is empty where a user brought it unpacked."""
+    return {
+        "dataset": edition.dataset,
+        "edition": name,
+        "origin": "official",
+        "terms": edition.terms,
+        "terms_accepted": True,
+        "sources": [
+            {
+                "file": source.file,
+                "page": source.page,
+                "urls": list(source.urls),
+                "revision": source.revision,
+                "checksum": known[source.file].checksum,
+                "checksum_of": "publisher" if known[source.file].published else "first use",
+                "bytes": known[source.file].size,
+                "extract_to": source.extract_to,
+            }
+            for source in edition.sources
+            if source.file in known
+        ],
+    }
+
+
+def _require_fetchable(absent: Iterable[Source], inbox: Path, terms: str) -> None:
+    """Raise one error that lists every file only a person can get."""
+    by_hand = [str(source) for source in absent if not source.urls]
+    if by_hand:
+        raise MissingInputError(
+            f"{inbox}: files are missing that cannot be fetched without registration, got none "
+            f"of: {'; '.join(by_hand)}; the publisher's files are needed (terms: {terms}); "
+            f"get them from the page named and put them into {inbox}"
+        )
+
+
+def _visible_files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts):
+            yield path
+
+
+def _holds_layout(inbox: Path) -> bool:
+    """Whether folders of the inbox hold files that are no archives: a dataset already unpacked."""
+    packed = (*SUFFIXES, *UNSUPPORTED)
+    return any(
+        path.parent != inbox and not path.name.lower().endswith(packed)
+        for path in _visible_files(inbox)
+    )
+
+
+def _copy_layout(inbox: Path, out: Path) -> None:
+    files = list(_visible_files(inbox))
+    for path in progress(files, desc=f"copy {inbox.name}", unit="file"):
+        target = out / path.relative_to(inbox)
+        if target == out / MANIFEST and target.exists():
+            continue  # ours stands
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+
+
+def _unpack(path: Path, out: Path) -> None:
+    if is_archive(path):
+        extract(path, out)
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, out / path.name)
