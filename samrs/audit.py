@@ -45,8 +45,15 @@ from samrs.normalize import normalize
 SEGMENTER = "sam"
 RECIPES = "point,hbox,rhbox,rbox,hbox_mask,rhbox_mask,hbox+point"
 FLOORS = ("box", "obb", "grabcut")
-MIN_VISIBLE = 0.7
-MAX_QUARANTINED = 0.01
+NORMALIZE: dict[str, Any] = {
+    "min_visible": 0.7,
+    "clip": True,
+    "pad": False,
+    "keep_difficult": True,
+    "stretch": 2.0,
+    "max_quarantined": 0.01,
+}
+"""How images are cut, but for what the command line says."""
 MATCH_IOU = 0.5
 CELLS = 8
 
@@ -121,7 +128,7 @@ def _write_csv(rows: list[Row], path: Path) -> None:
 def _normalized(
     dataset: str, folder: Path, out: Path, cut: Mapping[str, Any], limit: int | None
 ) -> Path:
-    normalize(dataset, folder, out, **cut, min_visible=MIN_VISIBLE, max_quarantined=MAX_QUARANTINED)
+    normalize(dataset, folder, out, **cut, **NORMALIZE)
     if limit is None:
         return out
     return keep_scenes(out, out.with_name(f"{out.name}-{limit}"), limit)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from samrs.normalize import normalize
-from stages.stage import arguments, declared, running, section, write_metrics
+from stages.stage import arguments, declared, running, runtime, section, write_metrics
 
 
 def main() -> None:
     dataset, source, out, metrics = arguments("dataset", "source", "out", "metrics")
-    values = section(normalize, declared(), f"normalize.{dataset}")
-    write_metrics(metrics, normalize(dataset, Path(source), Path(out), **values))
+    values = section(normalize, declared(), f"normalize.{dataset}", given="workers")
+    workers = runtime()["threads"]
+    write_metrics(metrics, normalize(dataset, Path(source), Path(out), **values, workers=workers))
 
 
 if __name__ == "__main__":

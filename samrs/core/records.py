@@ -8,7 +8,8 @@ Products and their tables (``<table>-00000.parquet`` ...; see ``core/shards.py``
 
 ==========================  =======================================================
 ``normalize/<dataset>``     tiles, instances, and where the dataset has them: truth
-                            (true masks), semantic (label maps); quarantine
+                            (true masks), semantic (label maps), georeference (of
+                            scenes); quarantine
 ``sam_label/<dataset>``     masks
 ``release/<dataset>``       tiles, instances (RELEASED), semantic
 ==========================  =======================================================
@@ -81,6 +82,15 @@ SEMANTIC = pa.schema(
         ("tile_id", pa.string()),
         ("split", pa.string()),
         ("label_map", IMAGE),  # 8-bit grey PNG of label ids, 255 = unlabelled
+    ]
+)
+
+GEOREFERENCE = pa.schema(
+    [
+        ("scene_id", pa.string()),
+        ("crs", pa.string()),  # "EPSG:32650", or WKT
+        # a b c d e f: X = a x + b y + c, Y = d x + e y + f for scene px (x, y)
+        ("transform", pa.list_(pa.float64(), 6)),
     ]
 )
 

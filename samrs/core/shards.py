@@ -35,10 +35,16 @@ class ShardWriter:
 
     Use as a context manager; an empty table still gets one (empty) shard, so that readers find
     its schema.
+
+    Args:
+        shard_bytes: a new shard begins after so many Arrow bytes; None: ``SHARD_BYTES``.
     """
 
-    def __init__(self, product: Path, table: str, schema: pa.Schema) -> None:
+    def __init__(
+        self, product: Path, table: str, schema: pa.Schema, shard_bytes: int | None = None
+    ) -> None:
         self.product, self.table, self.schema = product, table, schema
+        self._most = SHARD_BYTES if shard_bytes is None else shard_bytes
         self._rows: list[Mapping[str, Any]] = []
         self._writer: pq.ParquetWriter | None = None
         self._shard, self._bytes, self._pending = 0, 0, 0
@@ -61,8 +67,14 @@ class ShardWriter:
             )
         self._writer.write_table(batch)
         self._bytes += batch.nbytes
-        if self._bytes >= SHARD_BYTES:
+        if self._bytes >= self._most:
             self._finish_shard()
+
+    def end_shard(self) -> None:
+        """Let the next row begin a new shard; without rows in this one nothing happens."""
+        if self._rows:
+            self._flush()
+        self._finish_shard()
 
     def _finish_shard(self) -> None:
         if self._writer is not None:

@@ -53,11 +53,13 @@ def windows(width: int, height: int, *, tile: int | None, overlap: int) -> list[
 def visible_shares(hbbs: Sequence[ArrayLike], places: Sequence[Window]) -> NDArray[np.float64]:
     """Share (T, N) in [0, 1] of each box's area, xyxy in scene px, inside each of T windows."""
     boxes = np.array(hbbs, dtype=np.float64).reshape(-1, 4)
-    tiles = np.array(places, dtype=np.float64).reshape(-1, 4)
-    low = np.maximum(boxes[None, :, :2], tiles[:, None, :2])
-    high = np.minimum(boxes[None, :, 2:], tiles[:, None, :2] + tiles[:, None, 2:])
-    inside = np.prod(np.clip(high - low, 0, None), axis=2)
-    return np.asarray(inside / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    shares = np.empty((len(places), len(boxes)))
+    for row, (x0, y0, width, height) in zip(shares, places, strict=True):
+        wide = np.minimum(boxes[:, 2], x0 + width) - np.maximum(boxes[:, 0], x0)
+        high = np.minimum(boxes[:, 3], y0 + height) - np.maximum(boxes[:, 1], y0)
+        row[:] = wide.clip(min=0) * high.clip(min=0) / areas
+    return shares
 
 
 def memberships(shares: NDArray[np.float64], min_visible: float) -> NDArray[np.bool_]:

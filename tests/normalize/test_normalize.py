@@ -42,6 +42,10 @@ def run(dataset: str, source: Path, out: Path, **changes: Any) -> dict[str, Any]
         "tile": None,
         "overlap": 0,
         "min_visible": 0.7,
+        "clip": True,
+        "pad": False,
+        "keep_difficult": True,
+        "stretch": 2.0,
         "max_quarantined": 0.0,
         **changes,
     }
