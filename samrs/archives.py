@@ -21,7 +21,7 @@ import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -98,11 +98,14 @@ def is_archive(path: Path) -> bool:
     return name.endswith(SUFFIXES)
 
 
-def extract(archive: Path, out: Path, *, limits: Limits = LIMITS) -> int:
+def extract(
+    archive: Path, out: Path, *, leave_out: Sequence[str] = (), limits: Limits = LIMITS
+) -> int:
     """Unpack an archive below a folder, all of it or nothing.
 
     Args:
         out: made if missing; may hold other files, none of which is replaced.
+        leave_out: names of folders whose members are checked but not written.
 
     Returns:
         Number of files written.
@@ -114,13 +117,14 @@ def extract(archive: Path, out: Path, *, limits: Limits = LIMITS) -> int:
     try:
         with opener(archive, limits) as members:
             _check(members, archive, out, limits)
+            kept = [m for m in members if not set(leave_out) & set(m.place.parts[:-1])]
             staging = out / f".unpacking-{archive.name}"
             try:
-                _write(members, archive, staging)
-                _publish(members, staging, out)
+                _write(kept, archive, staging)
+                _publish(kept, staging, out)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
-            return len(members)
+            return len(kept)
     except BROKEN as error:
         raise _broken(archive, error) from error
     except OSError as error:

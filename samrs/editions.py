@@ -73,22 +73,29 @@ EDITIONS = {
     "nwpu_vhr10": Edition(
         "coco",
         "NWPU VHR-10: research use only",
-        tuple(
-            Source(file, _hugging_face(_VHR10, revision, path), f"md5:{md5}", "", _VHR10_PAGE)
-            for file, revision, path, md5 in (
-                (
-                    "NWPU VHR-10 dataset.zip",
+        (
+            Source(
+                "NWPU VHR-10 dataset.zip",
+                _hugging_face(
+                    _VHR10,
                     "60ecc4be33609184e2224606858cd00b7daba8df",
                     "NWPU%20VHR-10%20dataset.zip",
-                    "6add6751469c12dd8c8d6223064c6c4d",
                 ),
-                (
-                    "annotations.json",
-                    "7e7968ad265dadc4494e0ca4a079e0b63dc6f3f8",
-                    "annotations.json",
-                    "7c76ec50c17a61bb0514050d20f22c08",
+                "md5:6add6751469c12dd8c8d6223064c6c4d",
+                "",
+                _VHR10_PAGE,
+                # Its images have names that occur among the annotated ones, too.
+                leave_out=("negative image set",),
+            ),
+            Source(
+                "annotations.json",
+                _hugging_face(
+                    _VHR10, "7e7968ad265dadc4494e0ca4a079e0b63dc6f3f8", "annotations.json"
                 ),
-            )
+                "md5:7c76ec50c17a61bb0514050d20f22c08",
+                "",
+                _VHR10_PAGE,
+            ),
         ),
     ),
     "potsdam_rgbir": Edition(

@@ -72,7 +72,7 @@ def take_official(
     fresh_product(out)
     write_json(out / MANIFEST, _manifest(edition, name, known))
     for source in sources:
-        _unpack(inbox / source.file, out / source.extract_to)
+        _unpack(source, inbox / source.file, out / source.extract_to)
     remember(known, inbox)
 
 
@@ -99,6 +99,7 @@ def _manifest(edition: Edition, name: str | None, known: Mapping[str, Known]) ->
                 "checksum_of": "publisher" if known[source.file].published else "first use",
                 "bytes": known[source.file].size,
                 "extract_to": source.extract_to,
+                "leave_out": list(source.leave_out),
             }
             for source in edition.sources
             if source.file in known
@@ -142,9 +143,9 @@ def _copy_layout(inbox: Path, out: Path) -> None:
         shutil.copyfile(path, target)
 
 
-def _unpack(path: Path, out: Path) -> None:
+def _unpack(source: Source, path: Path, out: Path) -> None:
     if is_archive(path):
-        extract(path, out)
+        extract(path, out, leave_out=source.leave_out)
     else:
         out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, out / path.name)

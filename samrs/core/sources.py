@@ -22,6 +22,7 @@ class Source:
         extract_to: folder below the dataset's root that an archive is unpacked into.
         page: where a person gets it and reads its terms.
         size: bytes; None where unknown.
+        leave_out: names of folders in the archive that are not unpacked.
     """
 
     file: str
@@ -30,6 +31,7 @@ class Source:
     extract_to: str
     page: str
     size: int | None = None
+    leave_out: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         size = "size not published" if self.size is None else f"{self.size} bytes"

@@ -70,6 +70,17 @@ def test_files_come_out_as_they_went_in(make, name, tmp_path):
 
 
 @pytest.mark.parametrize(("make", "name"), MAKERS)
+def test_folders_left_out_are_checked_but_not_written(make, name, tmp_path):
+    files = {**GOOD, "set/negative/P0000.png": b"?", "negative": b"a file of that name"}
+    archive = make(tmp_path / name, files)
+    assert extract(archive, tmp_path / "out", leave_out=("negative",)) == 3
+    assert files_below(tmp_path / "out") == {**GOOD, "negative": b"a file of that name"}
+    archive = make(tmp_path / name, {"negative/../../evil": b"1"})
+    with pytest.raises(ArchiveError, match="leaves the folder"):
+        extract(archive, tmp_path / "out", leave_out=("negative",))
+
+
+@pytest.mark.parametrize(("make", "name"), MAKERS)
 @pytest.mark.parametrize(("member", "what"), HOSTILE_NAMES.items())
 def test_names_that_leave_the_folder_are_refused(make, name, member, what, tmp_path):
     archive = make(tmp_path / name, [("fine.txt", b"1"), (member, b"2")])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import samrs.datasets
 from samrs.core.errors import (
@@ -19,9 +20,11 @@ from samrs.core.errors import (
     TermsError,
     UnknownNameError,
 )
+from samrs.core.parameters import check_section
 from samrs.core.sources import Source
 from samrs.download import download
 from samrs.editions import EDITIONS, Edition, edition_of
+from tests.pipeline.closure import ROOT
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -137,6 +140,7 @@ def test_the_manifest_says_source_revision_checksum_and_terms(
                 "checksum_of": "publisher",
                 "bytes": len(IMAGES),
                 "extract_to": "train",
+                "leave_out": [],
             },
             {
                 "file": "masks.zip",
@@ -147,6 +151,7 @@ def test_the_manifest_says_source_revision_checksum_and_terms(
                 "checksum_of": "first use",
                 "bytes": len(IMAGES),
                 "extract_to": "masks",
+                "leave_out": [],
             },
         ],
     }
@@ -343,3 +348,12 @@ def test_bad_parameters_are_named(
 ) -> None:
     with pytest.raises(kind, match=match):
         demo(tmp_path, **changed)
+
+
+def test_params_hold_what_every_download_needs() -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    assert params["runtime"]["downloads"] >= 1
+    for dataset in params["datasets"]:
+        values = {**params["download"][dataset], "origin": params["origin"]}
+        check_section(download, values, f"download.{dataset}", ["inbox", "parallel"])
+        assert values["terms_accepted"] is False, "nobody's terms are accepted by default"
