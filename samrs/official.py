@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from samrs.archives import SUFFIXES, UNSUPPORTED, extract, is_archive
+from samrs.archives import extract, is_archive
+from samrs.brought_files import add_extra, copy_layout, describe_extra, holds_layout
 from samrs.core.errors import MissingInputError, TermsError
 from samrs.core.fetching import fetch_all
-from samrs.core.progress import progress
 from samrs.core.shards import fresh_product, write_json
 from samrs.core.sources import Source, missing
 from samrs.editions import Edition
@@ -51,12 +51,15 @@ def take_official(
             f"download.{dataset}.terms_accepted to true in params.yaml if you accept them"
         )
     absent = missing(sources, inbox)
-    if len(absent) == len(sources) and _holds_layout(inbox):
+    with_extra = bool(sources)
+    if len(absent) == len(sources) and holds_layout(inbox, extra=with_extra):
         log.info("%s: taking the unpacked files in %s", dataset, inbox)
         fresh_product(out)
-        if sources:
-            write_json(out / MANIFEST, _manifest(edition, name, {}))
-        _copy_layout(inbox, out)
+        if with_extra:
+            write_json(out / MANIFEST, _manifest(edition, name, {}, inbox))
+        copy_layout(inbox, out, extra=with_extra)
+        if with_extra:
+            add_extra(inbox, out)
         return
     if not sources:
         raise MissingInputError(
@@ -70,9 +73,10 @@ def take_official(
     known |= know([s for s in absent if s.checksum is None], inbox, parallel=parallel)
     known |= {s.file: _as_fetched(s, inbox) for s in absent if s.checksum is not None}
     fresh_product(out)
-    write_json(out / MANIFEST, _manifest(edition, name, known))
+    write_json(out / MANIFEST, _manifest(edition, name, known, inbox))
     for source in sources:
         _unpack(source, inbox / source.file, out / source.extract_to)
+    add_extra(inbox, out)
     remember(known, inbox)
 
 
@@ -81,7 +85,9 @@ def _as_fetched(source: Source, inbox: Path) -> Known:
     return Known(str(source.checksum), (inbox / source.file).stat().st_size, published=True)
 
 
-def _manifest(edition: Edition, name: str | None, known: Mapping[str, Known]) -> dict[str, Any]:
+def _manifest(
+    edition: Edition, name: str | None, known: Mapping[str, Known], inbox: Path
+) -> dict[str, Any]:
     """What the folder was made of; ``sources`` is empty where a user brought it unpacked."""
     return {
         "dataset": edition.dataset,
@@ -89,6 +95,7 @@ def _manifest(edition: Edition, name: str | None, known: Mapping[str, Known]) ->
         "origin": "official",
         "terms": edition.terms,
         "terms_accepted": True,
+        "extra": describe_extra(inbox),
         "sources": [
             {
                 "file": source.file,
@@ -116,31 +123,6 @@ def _require_fetchable(absent: Iterable[Source], inbox: Path, terms: str) -> Non
             f"of: {'; '.join(by_hand)}; the publisher's files are needed (terms: {terms}); "
             f"get them from the page named and put them into {inbox}"
         )
-
-
-def _visible_files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts):
-            yield path
-
-
-def _holds_layout(inbox: Path) -> bool:
-    """Whether folders of the inbox hold files that are no archives: a dataset already unpacked."""
-    packed = (*SUFFIXES, *UNSUPPORTED)
-    return any(
-        path.parent != inbox and not path.name.lower().endswith(packed)
-        for path in _visible_files(inbox)
-    )
-
-
-def _copy_layout(inbox: Path, out: Path) -> None:
-    files = list(_visible_files(inbox))
-    for path in progress(files, desc=f"copy {inbox.name}", unit="file"):
-        target = out / path.relative_to(inbox)
-        if target == out / MANIFEST and target.exists():
-            continue  # ours stands
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
 
 
 def _unpack(source: Source, path: Path, out: Path) -> None:

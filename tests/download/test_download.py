@@ -130,6 +130,7 @@ def test_the_manifest_says_source_revision_checksum_and_terms(
         "origin": "official",
         "terms": "academic use only",
         "terms_accepted": True,
+        "extra": None,
         "sources": [
             {
                 "file": "images.zip",
@@ -264,6 +265,56 @@ def test_an_unpacked_layout_in_the_inbox_is_taken_as_it_is(toy: Any, tmp_path: P
     official(tmp_path)
     assert listing(tmp_path / "out") == ["manifest.json", "readme.txt", "train/images/P0000.png"]
     assert manifest(tmp_path)["sources"] == []
+
+
+def test_extra_files_are_added_to_the_official_ones(toy: Any, tmp_path: Path, server: Any) -> None:
+    server.files["images"] = IMAGES
+    toy.SOURCES = sources(urls=(server.url("images"),))[:1]
+    put(tmp_path, "extra/Annotations/1.xml", b"<a/>")
+    put(tmp_path, "extra/more.zip", zipped({"train/images/P0001.png": b"more"}))
+    official(tmp_path)
+    assert listing(tmp_path / "out") == [
+        "Annotations/1.xml",
+        "manifest.json",
+        "train/images/P0000.png",
+        "train/images/P0001.png",
+    ]
+    described = manifest(tmp_path)["extra"]
+    assert described["files"] == 2
+    put(tmp_path, "extra/Annotations/1.xml", b"<b/>")
+    official(tmp_path)
+    assert manifest(tmp_path)["extra"]["sha256"] != described["sha256"]
+
+
+def test_extra_files_are_added_to_an_unpacked_layout(toy: Any, tmp_path: Path) -> None:
+    toy.SOURCES = sources()
+    put(tmp_path, "extra/a/1.xml", b"<a/>")
+    with pytest.raises(MissingInputError):
+        official(tmp_path)
+    put(tmp_path, "train/1.png", b"")
+    official(tmp_path)
+    assert listing(tmp_path / "out") == ["a/1.xml", "manifest.json", "train/1.png"]
+
+
+def test_a_folder_named_extra_is_like_any_other_in_a_users_own_dataset(
+    toy: Any, tmp_path: Path
+) -> None:
+    put(tmp_path, "extra/1.png", b"")
+    official(tmp_path)
+    assert listing(tmp_path / "out") == ["extra/1.png"]
+
+
+@pytest.mark.parametrize("name", ["train/images/P0000.png", "manifest.json"])
+def test_extra_files_replace_no_official_one(toy: Any, tmp_path: Path, name: str) -> None:
+    toy.SOURCES = sources()[:1]
+    put(tmp_path, "images.zip", IMAGES)
+    put(tmp_path, f"extra/{name}", b"another")
+    with pytest.raises(SourceError, match="would replace an official file"):
+        official(tmp_path)
+    (tmp_path / "inbox" / "toy" / "extra" / name).unlink()
+    put(tmp_path, "extra/more.zip", zipped({name: b"another"}))
+    with pytest.raises(ArchiveError, match="already in"):
+        official(tmp_path)
 
 
 def test_misnamed_archives_are_no_unpacked_layout(toy: Any, tmp_path: Path) -> None:
