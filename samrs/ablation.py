@@ -7,7 +7,8 @@ learnt nothing (filled box, filled rotated box, GrabCut). A tile is encoded once
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from samrs.core import axis
+from samrs.core.dispatch import in_order
 from samrs.core.errors import ProductError
 from samrs.core.images import decode_rgb
 from samrs.core.prompting import Prediction, Prompt
 from samrs.core.rle import Rle, rle_area, rle_intersection
 from samrs.core.shards import iter_rows
-from samrs.label import SEGMENTERS, Row, instance_boxes, tiles, where
+from samrs.label import SEGMENTERS, Row, executor_of, instance_boxes, tiles, where
 from samrs.plots import STYLE
 from samrs.recipes import parse_recipe
 
@@ -65,40 +67,71 @@ def ablate(
         MissingInputError: there is no truth table.
         ProductError: no instance has a true mask.
     """
-    parsed = [parse_recipe(text) for text in recipes]
-    load = {"model": model, "precision": precision, "runtime": runtime}
+    device = axis.load(SEGMENTERS, segmenter).device(runtime)
+    asker = partial(
+        _Asker, recipes=recipes, floors=floors, segmenter=segmenter, model=model,
+        precision=precision, device=device,
+    )  # fmt: skip
     truths = {
         (row["tile_id"], row["instance_id"]): row["rle"]
         for row in iter_rows(normalized, "truth")
         if rle_area(row["rle"]) > 0
     }
-    engine = axis.load(SEGMENTERS, segmenter).load(**load)
-    floor_engines = {name: axis.load(SEGMENTERS, name).load(**load) for name in floors}
-    floor_recipe = parse_recipe(FLOOR_RECIPE)
     rows: list[Row] = []
-    for tile, all_instances in tiles(normalized, "prompt-ablation"):
-        instances = [row for row in all_instances if (row["tile_id"], row["instance_id"]) in truths]
-        if not instances:
-            continue
-        true = [truths[row["tile_id"], row["instance_id"]] for row in instances]
-        boxes = instance_boxes(instances, (tile["height"], tile["width"]))
-        image = decode_rgb(tile["image"]["bytes"], where(normalized, tile))
-        state = engine.encode(image)
-        for recipe in parsed:
-            prompt = recipe.build(boxes)
-            about = {"kind": "recipe", "recipe": recipe.name}
-            rows += _compared(about, instances, true, prompt, engine.decode(state, prompt))
-        prompt = floor_recipe.build(boxes)
-        for name, floor in floor_engines.items():
-            about = {"kind": "floor", "recipe": name}
-            answer = floor.decode(floor.encode(image), prompt)
-            rows += _compared(about, instances, true, prompt, answer)
+    with executor_of(asker, {**runtime, "device": device}) as executor:
+        jobs = _jobs(normalized, truths)
+        for _, wait in in_order(jobs, lambda job: executor.submit(*job), executor.slots):
+            rows += wait()
     if not rows:
         raise ProductError(
             f"{normalized}: nothing to measure, got no instance with a true mask; at least one is "
             "needed; use a dataset with masks"
         )
     return pd.DataFrame(rows)
+
+
+def _jobs(
+    normalized: Path, truths: Mapping[tuple[str, str], Rle]
+) -> Iterator[tuple[Row, list[Row], list[Rle], str]]:
+    """The tiles with instances that have a true mask: these, their masks, the tile's name."""
+    for tile, all_instances in tiles(normalized, "prompt-ablation"):
+        instances = [row for row in all_instances if (row["tile_id"], row["instance_id"]) in truths]
+        if instances:
+            true = [truths[row["tile_id"], row["instance_id"]] for row in instances]
+            yield tile, instances, true, where(normalized, tile)
+
+
+class _Asker:
+    """Asks every recipe and floor for the instances of single tiles."""
+
+    def __init__(
+        self, *, recipes: Sequence[str], floors: Sequence[str], segmenter: str, model: str,
+        precision: str, device: str,
+    ) -> None:  # fmt: skip
+        load = {"model": model, "precision": precision, "device": device}
+        self.recipes = [parse_recipe(text) for text in recipes]
+        self.engine = axis.load(SEGMENTERS, segmenter).load(**load)
+        self.floors = {name: axis.load(SEGMENTERS, name).load(**load) for name in floors}
+        self.floor_recipe = parse_recipe(FLOOR_RECIPE)
+
+    def __call__(
+        self, tile: Row, instances: list[Row], true: list[Rle], place: str
+    ) -> list[dict[str, Any]]:
+        """A row for every instance and recipe or floor."""
+        boxes = instance_boxes(instances, (tile["height"], tile["width"]))
+        image = decode_rgb(tile["image"]["bytes"], place)
+        state = self.engine.encode(image)
+        rows: list[Row] = []
+        for recipe in self.recipes:
+            prompt = recipe.build(boxes)
+            about = {"kind": "recipe", "recipe": recipe.name}
+            rows += _compared(about, instances, true, prompt, self.engine.decode(state, prompt))
+        prompt = self.floor_recipe.build(boxes)
+        for name, floor in self.floors.items():
+            about = {"kind": "floor", "recipe": name}
+            answer = floor.decode(floor.encode(image), prompt)
+            rows += _compared(about, instances, true, prompt, answer)
+        return rows
 
 
 def _compared(

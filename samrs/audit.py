@@ -289,7 +289,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--overlap", type=int, default=200, help="px shared by tiles")
     parser.add_argument("--limit", type=int, help="this many images, evenly spaced")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--threads", type=int, help="CPU threads of torch")
+    parser.add_argument("--threads", type=int, help="images at once, a core each")
     return parser.parse_args(arguments)
 
 
@@ -310,7 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             tile=given.tile,
             overlap=given.overlap if given.tile else 0,
             limit=given.limit,
-            runtime={"device": given.device, "threads": given.threads},
+            runtime={"executor": "local", "device": given.device, "threads": given.threads},
         )
     except SamrsError as error:
         sys.exit(f"error: {error}")

@@ -165,11 +165,14 @@ class Journal:
 
 
 def fingerprint(made_by: Mapping[str, Any]) -> str:
-    """Hash of `made_by`, of the source of every loaded module of this package, and of LIBRARIES."""
+    """Hash of `made_by`, of the source of every loaded module of this package but those that say
+    where the work is done, and of LIBRARIES."""
     code = {
         name: hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()
         for name, module in sorted(sys.modules.items())
-        if name.split(".")[0] == "samrs" and module.__file__ is not None
+        if name.split(".")[0] == "samrs"
+        and not name.startswith("samrs.executors")
+        and module.__file__ is not None
     }
     libraries = {name: version(name) for name in LIBRARIES}
     said = json.dumps([dict(made_by), code, libraries], sort_keys=True)

@@ -1,9 +1,9 @@
 """Label a dataset: a mask with scores for every instance of its tiles.
 
-Tiles go through one at a time; nothing is filtered away, empty masks included, so that thresholds
-can be chosen later (``release``) without running the model again. Finished tiles are kept in a
-work folder (``samrs/journal.py``): a killed run goes on where it was, and a dataset that grew has
-only its new tiles encoded.
+Nothing is filtered away, empty masks included, so that thresholds can be chosen later
+(``release``) without running the model again. Several tiles are in work at once, on this machine or
+on a cluster (``samrs/executors``). Finished tiles are kept in a work folder (``samrs/journal.py``):
+a killed run goes on where it was, and a dataset that grew has only its new tiles encoded.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ import logging
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from samrs.core import axis
+from samrs.core.dispatch import Executor, Wait, in_order
+from samrs.core.errors import ImageError
 from samrs.core.images import decode_rgb
 from samrs.core.progress import progress
 from samrs.core.prompting import Boxes
@@ -35,12 +37,14 @@ from samrs.core.shards import (
     write_manifest,
 )
 from samrs.journal import Journal, tile_key
+from samrs.label_log import LabelLog
 from samrs.recipes import Recipe, parse_recipe
 from samrs.scores import mask_scores
 
 log = logging.getLogger("samrs")
 SEGMENTERS = "samrs.segmenters"
-MEANS = ("predicted_iou", "stability_score", "box_iou", "obb_iou", "outside")
+EXECUTORS = "samrs.executors"
+NAMED_FAILURES = 3
 
 Row = dict[str, Any]
 
@@ -58,7 +62,9 @@ def label(
 ) -> dict[str, Any]:
     """Write the product ``sam_label/<dataset>`` and return its metrics.
 
-    On SIGTERM the tile at hand is finished and kept, and the exit status is 143.
+    On SIGTERM the tiles in work are finished and kept, and the exit status is 143. A tile whose
+    image does not decode is passed over and named at the end; any other error ends the run once the
+    tiles in work are finished and kept.
 
     Args:
         normalized: a product of ``normalize``.
@@ -67,55 +73,63 @@ def label(
         segmenter: a file of ``samrs/segmenters``.
         model: nano, vit_b, vit_l or vit_h; segmenters without weights ignore it.
         precision: float32 or bfloat16, of the image encoder.
-        runtime: ``device`` (auto, cpu, cuda) and ``threads`` (None: torch's choice); speed only.
-        work: folder of the dataset's finished tiles; what it holds changes speed only.
+        runtime: ``executor`` (a file of ``samrs/executors``), ``device`` (auto, cpu, cuda) and
+            ``threads`` (tiles at once; None: all cores); speed only.
+        work: folder of the dataset's finished tiles and of ``log.jsonl``; what it holds changes
+            speed only.
 
     Raises:
-        ImageError: a tile does not decode.
+        ImageError: tiles do not decode.
         ProductError: an instance's tile is not where the order of the tiles puts it, another
             process labels the dataset, or the disk is full.
     """
     recipe = parse_recipe(prompt)
     module = axis.load(SEGMENTERS, segmenter)
     source = read_manifest(normalized)
-    engine = module.load(model=model, precision=precision, runtime=runtime)
     made_by = {"recipe": recipe.name, "segmenter": segmenter, "model": model}
     made_with = {"precision": precision, "model_sha256": module.model_sha256(model)}
-    totals = _Totals()
+    desc = f"sam-label {source['dataset']}"
+    device = module.device(runtime)
+    labeller = partial(
+        Labeller, prompt=prompt, segmenter=segmenter, model=model, precision=precision,
+        device=device,
+    )  # fmt: skip
     with (
-        Journal(work, MASKS, {**made_by, **made_with}) as journal,
+        executor_of(labeller, {**runtime, "device": device}) as executor,
+        Journal(work, MASKS, {**made_by, **made_with, "device": device}) as journal,
+        LabelLog(desc, work / "log.jsonl", {**made_by, **made_with, "device": device}) as totals,
         ShardWriter(fresh_product(out), "masks", MASKS) as writer,
-        _stopping() as stop,
+        _stopping() as stopped,
     ):
-        desc = f"sam-label {source['dataset']}"
-        for tile, instances in tiles(normalized, desc, lambda: f"{totals.rate():.1f} masks/s"):
-            totals.tiles += 1
-            if not instances:
-                continue
-            key = tile_key(tile, instances)
-            rows = journal.get(key)
-            if rows is None:
-                rows = list(_labelled(engine, recipe, tile, instances, where(normalized, tile)))
-                journal.put(key, rows)
-                totals.new += len(rows)
+        run = _Run(normalized, executor, journal, totals, stopped)
+        for rows in run.labelled(tiles(normalized, desc, totals.note)):
             for row in rows:
                 writer.write(row)
-                totals.add(row)
-            stop()
-        if journal.found:
-            log.info("%s: %d tiles were labelled before, kept", desc, journal.found)
         journal.prune()
     about = {name: source[name] for name in ("dataset", "categories", "terms")}
-    write_manifest(
-        out,
-        {
-            "product": "sam_label",
-            **about,
-            **made_by,
-            **made_with,
-        },
-    )
+    write_manifest(out, {"product": "sam_label", **about, **made_by, **made_with})
     return {**totals.metrics(), **made_by}
+
+
+class Labeller:
+    """Labels single tiles, in whatever process it stands; the arguments are those of ``label``."""
+
+    def __init__(
+        self, *, prompt: str, segmenter: str, model: str, precision: str, device: str
+    ) -> None:
+        self.recipe = parse_recipe(prompt)
+        module = axis.load(SEGMENTERS, segmenter)
+        self.engine = module.load(model=model, precision=precision, device=device)
+
+    def __call__(self, tile: Row, instances: list[Row], place: str) -> list[Row]:
+        """The rows of the table masks of one tile, which ``place`` names in errors."""
+        return list(_labelled(self.engine, self.recipe, tile, instances, place))
+
+
+def executor_of(make: Callable[[], Any], runtime: Mapping[str, Any]) -> Executor:
+    """The executor that ``runtime`` names, doing what ``make`` gives."""
+    executor: Executor = axis.load(EXECUTORS, runtime["executor"]).load(make, runtime)
+    return executor
 
 
 def _labelled(
@@ -138,22 +152,98 @@ def _labelled(
         }
 
 
+class _Job(NamedTuple):
+    """A tile with instances; its masks are asked for or known."""
+
+    tile: Row
+    instances: list[Row]
+    key: str
+    kept: list[Row] | None
+
+
+class _Run:
+    """Labelling one dataset."""
+
+    def __init__(
+        self,
+        normalized: Path,
+        executor: Executor,
+        journal: Journal,
+        totals: LabelLog,
+        stopped: Callable[[], bool],
+    ) -> None:
+        self.normalized, self.executor, self.journal = normalized, executor, journal
+        self.totals, self.stopped = totals, stopped
+        self.unreadable: list[ImageError] = []
+        self.error: BaseException | None = None
+
+    def labelled(self, tiles: Iterator[tuple[Row, list[Row]]]) -> Iterator[list[Row]]:
+        """The rows of every tile with instances, in the tiles' order.
+
+        Once a tile is missing nothing more is given out, but what is finished is kept.
+        """
+        for job, wait in in_order(
+            self._jobs(tiles), self._submit, self.executor.slots, self._is_over
+        ):
+            rows = self._rows(job, wait)
+            if rows is not None and not self.unreadable and self.error is None:
+                yield rows
+        if self.error is not None:
+            raise self.error
+        if self.stopped():
+            log.warning("sam-label: stopped by SIGTERM; finished tiles are kept, run it again")
+            sys.exit(128 + signal.SIGTERM)
+        if self.unreadable:
+            said = "; ".join(str(error) for error in self.unreadable[:NAMED_FAILURES])
+            raise ImageError(
+                f"{self.normalized}: tiles are not labelled, got {len(self.unreadable)} unreadable "
+                f"({said}); the others are finished and kept; mend these and run again"
+            )
+
+    def _jobs(self, tiles: Iterator[tuple[Row, list[Row]]]) -> Iterator[_Job]:
+        for tile, instances in tiles:
+            self.totals.tile(bool(instances))
+            if instances:
+                key = tile_key(tile, instances)
+                yield _Job(tile, instances, key, self.journal.get(key))
+
+    def _submit(self, job: _Job) -> Wait[list[Row]]:
+        kept = job.kept
+        if kept is not None:
+            return lambda: kept
+        return self.executor.submit(job.tile, job.instances, where(self.normalized, job.tile))
+
+    def _is_over(self) -> bool:
+        return self.error is not None or self.stopped()
+
+    def _rows(self, job: _Job, wait: Wait[list[Row]]) -> list[Row] | None:
+        """A tile's masks, kept and counted; None where there are none."""
+        try:
+            rows = wait()
+            if job.kept is None:
+                self.journal.put(job.key, rows)
+        except ImageError as error:
+            self.unreadable.append(error)
+            self.totals.failed(job.tile["tile_id"], error)
+            return None
+        except Exception as error:
+            self.error = self.error or error
+            self.totals.failed(job.tile["tile_id"], error)
+            return None
+        self.totals.masks(job.tile["tile_id"], rows, kept=job.kept is not None)
+        return rows
+
+
 @contextmanager
-def _stopping() -> Iterator[Callable[[], None]]:
-    """A function that ends the program if SIGTERM came since; elsewhere it would not wait."""
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """Whether SIGTERM came since; a program that does not ask would end in the midst of a tile."""
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
+        yield lambda: False
         return
     asked: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
-
-    def stop() -> None:
-        if asked:
-            log.warning("sam-label: stopped by SIGTERM; finished tiles are kept, run it again")
-            sys.exit(128 + signal.SIGTERM)
-
     try:
-        yield stop
+        yield lambda: bool(asked)
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -190,41 +280,3 @@ def instance_boxes(instances: Sequence[Row], size_hw: tuple[int, int]) -> Boxes:
 
 def _number(score: float) -> float | None:
     return None if np.isnan(score) else round(float(score), 6)
-
-
-class _Totals:
-    """Counts and means over the masks."""
-
-    def __init__(self) -> None:
-        self.tiles = self.empty = self.fallbacks = self.multiple = 0
-        self.scores: dict[str, list[float]] = {name: [] for name in MEANS}
-        self.instances = self.new = 0
-        self.begin = time.monotonic()
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        self.instances += 1
-        self.empty += row["area"] == 0
-        self.fallbacks += row["fallback"]
-        self.multiple += row["components"] > 1
-        for name, values in self.scores.items():
-            if row[name] is not None:
-                values.append(row[name])
-
-    def rate(self) -> float:
-        """New masks a second so far."""
-        return self.new / max(time.monotonic() - self.begin, 1e-9)
-
-    def metrics(self) -> dict[str, Any]:
-        log.info("%d masks, %d of them new, %.1f/s", self.instances, self.new, self.rate())
-        return {
-            "tiles": self.tiles,
-            "instances": self.instances,
-            "empty_masks": self.empty,
-            "fallbacks": self.fallbacks,
-            "multi_component_share": round(self.multiple / max(self.instances, 1), 6),
-            **{
-                f"mean_{name}": round(float(np.mean(values)), 6)
-                for name, values in self.scores.items()
-                if values
-            },
-        }

@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pycocotools import mask as coco
 
+LARGE = 8
+"""Crops of more than 1 / LARGE of the mask are encoded as whole masks: faster from there on."""
+
 
 class Rle(TypedDict):
     """COCO run-length encoding of one mask; ``size`` is [height, width] in px."""
@@ -34,11 +37,15 @@ def mask_to_rle(mask: ArrayLike) -> Rle:
 def crop_to_rle(crop: ArrayLike, x0: int, y0: int, size_hw: Sequence[int]) -> Rle:
     """Encode a boolean crop (h, w) placed at column x0, row y0 of an empty (H, W) mask.
 
-    Costs the crop's px, not the mask's: runs go straight to COCO's counts.
+    A small crop costs its own px, not the mask's: runs go straight to COCO's counts.
     """
     part = np.asarray(crop, dtype=bool)
     height, width = int(size_hw[0]), int(size_hw[1])
     h, w = part.shape
+    if h * w * LARGE > height * width:
+        whole = np.zeros((width, height), dtype=np.uint8)
+        whole[x0 : x0 + w, y0 : y0 + h] = part.T
+        return _to_text(coco.encode(whole.T))
     # A background row below each column keeps runs of neighbouring columns apart.
     padded = np.zeros((w, h + 1), dtype=np.int8)
     padded[:, :h] = part.T

@@ -29,6 +29,8 @@ def encode(encoder: ImageEncoderViT, pixels: Tensor) -> Tensor:
     seen = encoder.patch_embed(pixels)
     if encoder.pos_embed is not None:
         seen = seen + encoder.pos_embed
+    # the convolution left it channel by channel, and every sum below would keep it so
+    seen = seen.contiguous()
     for block in encoder.blocks:
         seen = _block(block, seen)
     embedding: Tensor = encoder.neck(seen.permute(0, 3, 1, 2))

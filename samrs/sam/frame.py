@@ -9,7 +9,9 @@ segment_anything's ``Sam.postprocess_masks``, done only where a mask can be.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -43,7 +45,7 @@ def logits_to_crop(
     """Bring low-resolution logits to a tile's pixels, but only where they can exceed ``floor``.
 
     Args:
-        low_res: (h, w) logits of the whole frame.
+        low_res: (h, w) logits of the whole frame; h and w divide ``frame``.
         frame: side in px of the square the model sees.
         size_hw: the tile's size in px.
         floor: everything beyond the returned crop is at most this; bilinear values never exceed
@@ -51,48 +53,74 @@ def logits_to_crop(
 
     Returns:
         The crop (h', w') of logits in tile px, the column x0 and the row y0 of its first pixel;
-        a crop of no pixels where nothing exceeds ``floor``.
+        a crop of no pixels where nothing exceeds ``floor``. Its memory runs down the columns, as
+        run-length encoding reads it.
     """
-    above = low_res > floor
+    cell = frame // len(low_res)
+    inner_hw = input_size(size_hw, frame)
+    # what lies beyond the tile is padding, but for the neighbour of its last cell
+    low_res = low_res[: inner_hw[0] // cell + 2, : inner_hw[1] // cell + 2]
+    above = np.asarray(low_res > floor)
     if not above.any():
         return np.zeros((0, 0), np.float32), 0, 0
-    frame_hw = input_size(size_hw, frame)
-    rows, tile_rows, y0 = _taps(np.asarray(above.any(axis=1)), frame, frame_hw[0], size_hw[0])
-    columns, tile_columns, x0 = _taps(np.asarray(above.any(axis=0)), frame, frame_hw[1], size_hw[1])
-    crop = _interpolate(_interpolate(low_res, rows, columns), tile_rows, tile_columns)
-    return crop, x0, y0
+    rows = _Span.around(np.asarray(above.any(axis=1)), cell, inner_hw[0], size_hw[0])
+    columns = _Span.around(np.asarray(above.any(axis=0)), cell, inner_hw[1], size_hw[1])
+    turned = np.ascontiguousarray(low_res[rows.cells, columns.cells].T)
+    turned = _resized(turned, columns.seen, rows.seen)[columns.inner, rows.inner]
+    return _resized(turned, columns.size, rows.size).T, columns.start, rows.start
 
 
-Taps = tuple[NDArray[np.int64], NDArray[np.int64], Logits]
-"""For each output position of a linear resize: lower source, upper source, weight of the upper."""
+@dataclass(frozen=True)
+class _Span:
+    """Along one axis, what of the logits is read and where it lies in the tile.
+
+    Both ends are edges of pixels before and after each resize, where its taps are the same as
+    those of a resize of the whole.
+
+    Args:
+        cells: of the logits.
+        seen: px of the frame they cover.
+        inner: what of these is resized to the tile's px.
+        start: first of the tile's px.
+        size: how many they are.
+    """
+
+    cells: slice
+    seen: int
+    inner: slice
+    start: int
+    size: int
+
+    @classmethod
+    def around(cls, above: NDArray[np.bool_], cell: int, inner: int, size: int) -> _Span:
+        """The span of the true cells and their neighbours.
+
+        Args:
+            above: (cells,) from the tile's first on; one is true.
+            cell: px of the frame in a cell.
+            inner: px of the frame that the tile covers.
+            size: the tile's px.
+        """
+        found = np.flatnonzero(above)
+        low, high = (int(found[0]) - 1) * cell, (int(found[-1]) + 2) * cell
+        # `step` px of the frame are `tile_step` px of the tile, and so are their edges
+        parts = math.gcd(inner, size)
+        step, tile_step = inner // parts, size // parts
+        first = min(max(low // step, 0), parts - 1)
+        last = min(-(-high // step), parts)
+        # one more, for at the tile's end the frame goes on
+        cells = slice(first * step // cell, min(-(-last * step // cell) + 1, len(above)))
+        return cls(
+            cells=cells,
+            seen=(cells.stop - cells.start) * cell,
+            inner=slice(first * step - cells.start * cell, last * step - cells.start * cell),
+            start=first * tile_step,
+            size=(last - first) * tile_step,
+        )
 
 
-def _taps(above: NDArray[np.bool_], frame: int, inner: int, size: int) -> tuple[Taps, Taps, int]:
-    """Along one axis: taps into the logits, taps into those resized, first tile position."""
-    cells = np.flatnonzero(above)
-    cell = frame / len(above)
-    start = max(math.floor((cells[0] - 1) * cell * size / inner) - 1, 0)
-    stop = min(math.ceil((cells[-1] + 2) * cell * size / inner) + 1, size)
-    low, high, weight = _linear(start, max(stop, start), inner, size)
-    first = int(low[0]) if len(low) else 0
-    last = int(high[-1]) + 1 if len(high) else 0
-    return _linear(first, last, len(above), frame), (low - first, high - first, weight), start
-
-
-def _linear(start: int, stop: int, source: int, target: int) -> Taps:
-    """torch's bilinear taps along one axis for outputs start..stop of source -> target px."""
-    scale = np.float32(source) / np.float32(target)
-    half = np.float32(0.5)
-    at = np.maximum((np.arange(start, stop, dtype=np.float32) + half) * scale - half, 0)
-    low = np.minimum(at.astype(np.int64), source - 1)
-    return low, np.minimum(low + 1, source - 1), at - low.astype(np.float32)
-
-
-def _interpolate(values: Logits, rows: Taps, columns: Taps) -> Logits:
-    """Bilinear resize of (h, w) at the given taps, columns first, as torch does it."""
-    low, high, weight = columns
-    span = slice(int(rows[0].min(initial=0)), int(rows[1].max(initial=-1)) + 1)
-    part = values[span]
-    part = part[:, low] * (1 - weight) + part[:, high] * weight
-    low, high, weight = rows[0] - span.start, rows[1] - span.start, rows[2][:, None]
-    return np.asarray(part[low] * (1 - weight) + part[high] * weight, dtype=np.float32)
+def _resized(values: Logits, height: int, width: int) -> Logits:
+    """Bilinear resize, pixels being squares, as ``interpolate(align_corners=False)``."""
+    if values.shape == (height, width):
+        return values
+    return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR))

@@ -40,6 +40,11 @@ def model_sha256(model: str) -> str | None:
     return None
 
 
-def load(*, model: str, precision: str, runtime: Mapping[str, Any]) -> BoxSegmenter:
+def device(runtime: Mapping[str, Any]) -> str:
+    """``cpu``, whatever is asked for."""
+    return "cpu"
+
+
+def load(*, model: str, precision: str, device: str) -> BoxSegmenter:
     """The segmenter; the arguments are those of every segmenter and change nothing here."""
     return BoxSegmenter()

@@ -6,6 +6,7 @@ Kirillov et al., Segment Anything (arXiv 2304.02643). One mask a prompt
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -56,19 +57,21 @@ class SamSegmenter:
                 f"precision: unknown, got {precision!r}; allowed are {', '.join(PRECISIONS)}; "
                 "use one of these"
             )
-        self.sam, self.precision = sam, precision
+        self.sam = sam
+        self.encoder = sam.image_encoder
+        if precision == "bfloat16":
+            self.encoder = copy.deepcopy(sam.image_encoder).bfloat16()
         self.frame = int(sam.image_encoder.img_size)
         self.transform = ResizeLongestSide(self.frame)
 
     @torch.inference_mode()
     def encode(self, image: NDArray[np.uint8]) -> Encoded:
         """Embed a tile (H, W, 3) uint8 RGB."""
+        _one_thread()
         resized = torch.from_numpy(self.transform.apply_image(image)).to(self.sam.device)
         pixels = self.sam.preprocess(resized.permute(2, 0, 1).contiguous()[None])
-        with torch.autocast(
-            self.sam.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
-        ):
-            embedding = encoding.encode(self.sam.image_encoder, pixels)
+        pixels = pixels.to(next(self.encoder.parameters()).dtype)
+        embedding = encoding.encode(self.encoder, pixels)
         return Encoded(embedding.float(), (image.shape[0], image.shape[1]))
 
     def decode(self, state: Encoded, prompt: Prompt) -> Prediction:
@@ -82,6 +85,7 @@ class SamSegmenter:
                 "segmenter sam: empty prompt, got no box, point or mask; at least one is needed; "
                 "choose a recipe of samrs/prompts"
             )
+        _one_thread()
         rles: list[Rle] = []
         scores: list[tuple[float, float]] = []
         chunk = CHUNK[self.sam.device.type]
@@ -156,6 +160,13 @@ class SamSegmenter:
         return torch.as_tensor(values, dtype=torch.float, device=self.sam.device)
 
 
+def _one_thread() -> None:
+    """The calling thread computes alone: sums round with the number of threads that share them, and
+    several tiles at once use several cores better."""
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
 def _out_of_memory(error: BaseException) -> bool:
     """torch has a class of its own for GPUs only."""
     named = isinstance(error, torch.OutOfMemoryError | MemoryError)
@@ -184,19 +195,21 @@ def model_sha256(model: str) -> str | None:
     return sha256(_checkpoint(model))
 
 
-def load(*, model: str, precision: str, runtime: Mapping[str, Any]) -> SamSegmenter:
+def device(runtime: Mapping[str, Any]) -> str:
+    """``cpu`` or ``cuda``, as ``runtime.device`` means it here; their sums round differently."""
+    said = str(runtime["device"])
+    if said == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return said
+
+
+def load(*, model: str, precision: str, device: str) -> SamSegmenter:
     """A SAM with its weights.
 
     Args:
         model: nano (bundled), vit_b, vit_l or vit_h (in ``data/models``).
         precision: float32 or bfloat16.
-        runtime: ``device`` (auto, cpu or cuda) and ``threads`` (None leaves torch's choice).
+        device: ``cpu`` or ``cuda``.
     """
-    device = runtime["device"]
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if runtime["threads"] is not None:
-        torch.set_num_threads(runtime["threads"])
-    return SamSegmenter(
-        checkpoints.build_sam(model, _checkpoint(model), device=torch.device(device)), precision
-    )
+    sam = checkpoints.build_sam(model, _checkpoint(model), device=torch.device(device))
+    return SamSegmenter(sam, precision)

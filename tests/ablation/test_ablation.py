@@ -15,7 +15,7 @@ from samrs.core.rle import empty_rle
 from samrs.core.shards import write_table
 from tests.label.hand_made import SIZE_HW, write_product
 
-RUNTIME = {"device": "cpu", "threads": 1, "workers": 0}
+RUNTIME = {"executor": "local", "device": "cpu", "threads": 1}
 
 
 def run(product: Path, recipes: list[str], segmenter: str = "obb") -> pd.DataFrame:

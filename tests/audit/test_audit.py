@@ -20,7 +20,7 @@ from samrs.core.shards import iter_rows, read_table, verify_product, write_table
 from samrs.label import label
 from tests.label.hand_made import write_product
 
-RUNTIME = {"device": "cpu", "threads": 1, "workers": 0}
+RUNTIME = {"executor": "local", "device": "cpu", "threads": 1}
 
 
 def renamed(product: Path, **changes: Any) -> None:

@@ -90,7 +90,7 @@ def test_encoding_and_decoding_gives_the_mask_back(mask: Mask) -> None:
 
 
 @settings(max_examples=150)
-@given(masks, st.integers(0, 5), st.integers(0, 5), st.integers(0, 5), st.integers(0, 5))
+@given(masks, st.integers(0, 5), st.integers(0, 30), st.integers(0, 30), st.integers(0, 5))
 def test_crop_is_encoded_as_pycocotools_encodes_the_whole(
     crop: Mask, left: int, top: int, right: int, bottom: int
 ) -> None:

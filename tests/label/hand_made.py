@@ -11,7 +11,7 @@ from samrs.core.geometry import clip_hbb, polygon_to_hbb, rotated_box_to_polygon
 from samrs.core.images import encode_rgb
 from samrs.core.records import INSTANCES, TILES, TRUTH
 from samrs.core.rle import polygons_to_rle, rle_to_mask
-from samrs.core.shards import write_manifest, write_table
+from samrs.core.shards import read_manifest, read_table, write_manifest, write_table
 
 SIZE_HW = (120, 160)
 CATEGORIES = ("ship", "plane")
@@ -68,3 +68,15 @@ def write_product(product: Path, *, with_truth: bool = True) -> Path:
     about = {"product": "normalize", "dataset": "hand", "categories": list(CATEGORIES)}
     write_manifest(product, {**about, "terms": "free", "parameters": {}})
     return product
+
+
+def many_tiles(at: Path, hand: Path, count: int) -> Path:
+    """A product of ``count`` tiles, each the first of the product ``hand`` under another name."""
+    tiles = read_table(hand, "tiles").to_pylist()
+    instances = read_table(hand, "instances").to_pylist()
+    own = [row for row in instances if row["tile_id"] == tiles[0]["tile_id"]]
+    names = [f"t{n:02d}" for n in range(count)]
+    write_table(at, "tiles", TILES, [{**tiles[0], "tile_id": n} for n in names])
+    write_table(at, "instances", INSTANCES, [{**row, "tile_id": n} for n in names for row in own])
+    write_manifest(at, {k: v for k, v in read_manifest(hand).items() if k != "files"})
+    return at

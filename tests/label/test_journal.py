@@ -19,7 +19,7 @@ from samrs.core.errors import ProductError
 from samrs.core.records import INSTANCES, TILES
 from samrs.core.shards import read_manifest, read_table, write_manifest, write_table
 from samrs.journal import Journal
-from tests.label.hand_made import write_product
+from tests.label.hand_made import many_tiles, write_product
 from tests.label.test_label import RUNTIME
 
 SCHEMA = pa.schema([("n", pa.int64())])
@@ -196,8 +196,9 @@ def slower(*given):
     return rows
 label._labelled = slower
 product, out, work = map(Path, sys.argv[1:])
+runtime = {"executor": "local", "device": "cpu", "threads": 1}
 given = {"prompt": "hbox", "segmenter": "box", "model": "nano", "precision": "float32"}
-label.label(product, out, **given, runtime={"device": "cpu", "threads": 1}, work=work)
+label.label(product, out, **given, runtime=runtime, work=work)
 """
 
 
@@ -205,17 +206,6 @@ def start(product: Path, out: Path, work: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", SCRIPT, str(product), str(out), str(work)]
     # a file of the code must not be compiled anew by every child
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ})
-
-
-def many_tiles(at: Path, hand: Path, count: int) -> Path:
-    tiles = read_table(hand, "tiles").to_pylist()
-    instances = read_table(hand, "instances").to_pylist()
-    own = [row for row in instances if row["tile_id"] == tiles[0]["tile_id"]]
-    names = [f"t{n:02d}" for n in range(count)]
-    write_table(at, "tiles", TILES, [{**tiles[0], "tile_id": n} for n in names])
-    write_table(at, "instances", INSTANCES, [{**row, "tile_id": n} for n in names for row in own])
-    write_manifest(at, {k: v for k, v in read_manifest(hand).items() if k != "files"})
-    return at
 
 
 def test_sigterm_finishes_the_tile_and_says_so(tmp_path: Path) -> None:

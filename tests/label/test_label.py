@@ -14,7 +14,7 @@ from samrs.core.shards import read_manifest, read_table, verify_product, write_t
 from samrs.label import label
 from tests.label.hand_made import write_product
 
-RUNTIME = {"device": "cpu", "threads": 1, "workers": 0}
+RUNTIME = {"executor": "local", "device": "cpu", "threads": 1}
 
 
 def labelled(product: Path, out: Path, **changes: str) -> dict[str, Any]:

@@ -10,12 +10,12 @@ import sys
 def test_the_benchmark_prints_one_line_of_figures() -> None:
     command = [
         sys.executable, "-m", "benchmarks.label", "--model", "nano", "--tiles", "1", "--boxes", "6",
-        "--peak-tflops", "1",
+        "--rounds", "1",        "--peak-tflops", "1",
     ]  # fmt: skip
     done = subprocess.run(command, check=True, timeout=300, capture_output=True, text=True)
     (line,) = done.stdout.splitlines()
     said = json.loads(line)
-    assert said["masks"] == 6
+    assert (said["tiles"], said["boxes"], said["rounds"]) == (1, 6, 1)
     assert said["mean_iou"] > 0.999
     assert said["ratio"] > 0
     assert abs(sum(said["share"].values()) - 1) < 0.01

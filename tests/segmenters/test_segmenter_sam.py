@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 from segment_anything.utils.amg import calculate_stability_score
-from torch.nn import functional
 
 from samrs.core.errors import ParameterError
 from samrs.core.geometry import hbb_to_polygon, polygon_to_hbb, rotated_box_to_polygon
@@ -20,6 +19,7 @@ from samrs.core.rle import polygons_to_rle, rle_iou, rle_to_mask
 from samrs.recipes import parse_recipe
 from samrs.sam import checkpoints
 from samrs.segmenters import sam as segmenter
+from tests.segmenters.official import predicted
 from tests.segmenters.tiny_sam import tiny_sam
 
 RECIPES = ("point", "hbox", "rhbox", "rbox", "hbox_mask", "rhbox_mask", "hbox+point", "hbox+rbox")
@@ -48,43 +48,14 @@ def scene(size_hw: tuple[int, int], count: int, seed: int = 1) -> tuple[NDArray[
     return image, Boxes(np.array(hbbs), np.array(obbs), size_hw)
 
 
-def official_mask_prompt(predictor: SamPredictor, polygon: NDArray[np.float64]) -> torch.Tensor:
-    """SAMRS's mask prompt (1, 1, h, w), written plainly."""
-    frame = predictor.model.image_encoder.img_size
-    mask = torch.from_numpy(rle_to_mask(polygons_to_rle([polygon], predictor.original_size)))
-    logits = torch.where(mask, 1000.0, -1000.0)[None, None]
-    height, width = predictor.input_size
-    logits = functional.interpolate(logits, (height, width), mode="bilinear")
-    logits = functional.pad(logits, (0, frame - width, 0, frame - height), value=-1000.0)
-    return functional.interpolate(
-        logits, predictor.model.prompt_encoder.mask_input_size, mode="bilinear"
-    )
-
-
-def official(predictor: SamPredictor, prompt: Prompt) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits (N, H, W) at tile size and predicted IoUs (N,) of SamPredictor."""
-    size = predictor.original_size
-    boxes = points = masks = None
-    if prompt.boxes_xyxy is not None:
-        boxes = torch.as_tensor(predictor.transform.apply_boxes(prompt.boxes_xyxy, size)).float()
-    if prompt.points_xy is not None:
-        points = torch.as_tensor(predictor.transform.apply_coords(prompt.points_xy, size)).float()
-    labels = None if prompt.point_labels is None else torch.as_tensor(prompt.point_labels)
-    if prompt.mask_polygons is not None:
-        masks = torch.cat([official_mask_prompt(predictor, p) for p in prompt.mask_polygons])
-    logits, ious, _ = predictor.predict_torch(
-        points, labels, boxes, masks, multimask_output=False, return_logits=True
-    )
-    return logits[:, 0], ious[:, 0]
-
-
 def assert_equal_to_official(sam: Sam, image: NDArray[np.uint8], *prompts: Prompt) -> None:
     """Encode once on both sides, then compare every prompt's masks and scores."""
     ours, predictor = segmenter.SamSegmenter(sam, "float32"), SamPredictor(sam)
     state = ours.encode(image)
     predictor.set_image(image)
     for prompt in prompts:
-        compare(ours.decode(state, prompt), *official(predictor, prompt))
+        logits, ious = predicted(predictor, prompt, multimask=False)
+        compare(ours.decode(state, prompt), logits[:, 0], ious[:, 0])
 
 
 def compare(answer: Prediction, logits: torch.Tensor, ious: torch.Tensor) -> None:

@@ -14,14 +14,13 @@ from samrs.core.rle import hbb_to_rle, polygons_to_rle, rle_area, rle_iou, rle_t
 from samrs.recipes import parse_recipe
 
 AXIS = "samrs.segmenters"
-RUNTIME = {"device": "cpu", "threads": 1, "workers": 0}
 FLOORS = ("box", "grabcut", "obb")
 BOX = np.array([40.0, 20, 100, 50])
 
 
 def loaded(name: str) -> Segmenter:
     module = axis.load(AXIS, name)
-    engine: Segmenter = module.load(model="nano", precision="float32", runtime=RUNTIME)
+    engine: Segmenter = module.load(model="nano", precision="float32", device="cpu")
     return engine
 
 
@@ -105,6 +104,18 @@ def test_grabcut_survives_odd_boxes(box: list[float]) -> None:
     assert len(engine.decode(engine.encode(image), parse_recipe("hbox").build(odd)).rles) == 1
 
 
-def test_loading_sets_the_threads_asked_for() -> None:
-    loaded("sam")
+def test_sam_computes_with_one_thread_however_many_there_are() -> None:
+    image, boxes = scene()
+    engine, prompt = loaded("sam"), parse_recipe("hbox").build(boxes)
+    alone = engine.decode(engine.encode(image), prompt)
+    torch.set_num_threads(3)
+    among = engine.decode(engine.encode(image), prompt)
     assert torch.get_num_threads() == 1
+    assert alone.rles == among.rles
+    assert np.array_equal(alone.predicted_iou, among.predicted_iou)
+
+
+@pytest.mark.parametrize("name", axis.names(AXIS))
+def test_every_segmenter_says_where_it_computes(name: str) -> None:
+    assert axis.load(AXIS, name).device({"device": "cpu"}) == "cpu"
+    assert axis.load(AXIS, name).device({"device": "auto"}) in ("cpu", "cuda")

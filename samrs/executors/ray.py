@@ -1,0 +1,134 @@
+"""Jobs on the machines of a Ray cluster (the extra ``samrs[ray]``): an actor per GPU, or per core.
+
+The cluster is that of the environment variable RAY_ADDRESS; without it one is started on this
+machine. Every machine needs the same checkout at the same path. A job whose actor dies, with its
+machine or alone, is given to another one; the answers, and so the bytes, are those of a local run.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from samrs.core.dispatch import Wait
+from samrs.core.errors import ParameterError, SamrsError
+
+try:
+    import ray
+    from ray.exceptions import RayActorError
+except ImportError as error:
+    raise ParameterError(
+        "runtime.executor: ray is not installed, got ray; its package is needed; install "
+        "samrs[ray] or use local"
+    ) from error
+
+log = logging.getLogger("samrs")
+JOBS_AN_ACTOR = 2
+"""One in work and one waiting, so that an actor never waits for the network."""
+
+
+class Actor:
+    """The work in a process of its own."""
+
+    def __init__(self, make: Callable[[], Callable[..., Any]]) -> None:
+        self._work = make()
+
+    def run(self, *job: Any) -> Any:
+        """Does one job."""
+        return self._work(*job)
+
+
+class RayExecutor:
+    """Actors all over the cluster.
+
+    Args:
+        make: gives the work; it is sent to every actor.
+        gpu: whether an actor holds a GPU; else it holds a CPU core.
+        most: actors at most; None: all the cluster has room for.
+
+    Raises:
+        ParameterError: the cluster has no room for an actor.
+    """
+
+    def __init__(
+        self, make: Callable[[], Callable[..., Any]], *, gpu: bool, most: int | None
+    ) -> None:
+        self._started = not ray.is_initialized()
+        if self._started:
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
+        resource = "GPU" if gpu else "CPU"
+        room = int(ray.cluster_resources().get(resource, 0))
+        if room < 1:
+            raise ParameterError(
+                f"runtime.executor: the Ray cluster has no {resource}, got "
+                f"{dict(ray.cluster_resources())}; at least one is needed; add a machine or change "
+                "runtime.device"
+            )
+        needs: dict[str, float] = {"num_gpus": 1, "num_cpus": 0} if gpu else {"num_cpus": 1}
+        kind = ray.remote(**needs, max_restarts=0)(Actor)
+        self._load = {kind.remote(make): 0 for _ in range(min(room, most or room))}
+        self.slots = JOBS_AN_ACTOR * len(self._load)
+        log.info("ray: %d actors, a %s each", len(self._load), resource)
+
+    def submit(self, *job: Any) -> Wait[Any]:
+        """Hands one job to the actor with the fewest."""
+        actor, answer = self._send(job)
+
+        def wait() -> Any:
+            nonlocal actor, answer
+            while True:
+                try:
+                    done = ray.get(answer)
+                except RayActorError:
+                    self._lose(actor)
+                    actor, answer = self._send(job)
+                except BaseException:
+                    self._free(actor)
+                    raise
+                else:
+                    self._free(actor)
+                    return done
+
+        return wait
+
+    def _send(self, job: tuple[Any, ...]) -> tuple[Any, Any]:
+        if not self._load:
+            raise SamrsError(
+                "runtime.executor: no actor is left, got a Ray cluster whose every actor died; one "
+                "is needed; finished tiles are kept: mend the cluster and run again"
+            )
+        actor = min(self._load, key=lambda one: self._load[one])
+        self._load[actor] += 1
+        return actor, actor.run.remote(*job)
+
+    def _lose(self, actor: Any) -> None:
+        if self._load.pop(actor, None) is not None:
+            log.warning(
+                "ray: an actor is lost, its jobs are done again; %d are left", len(self._load)
+            )
+
+    def _free(self, actor: Any) -> None:
+        if actor in self._load:
+            self._load[actor] -= 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for actor in self._load:
+            ray.kill(actor)
+        if self._started:
+            ray.shutdown()
+
+
+def load(make: Callable[[], Callable[..., Any]], runtime: Mapping[str, Any]) -> RayExecutor:
+    """The executor.
+
+    Args:
+        runtime: ``threads`` (actors at most, None: all there is room for) and ``device``, which no
+            longer is auto.
+    """
+    threads = runtime["threads"]
+    most = None if threads is None else int(threads)
+    return RayExecutor(make, gpu=runtime["device"] == "cuda", most=most)

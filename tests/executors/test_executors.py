@@ -1,0 +1,138 @@
+"""Every executor of the axis: the same answers in the same order, errors as they were raised."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from samrs.core import axis
+from samrs.core.dispatch import Executor, in_order
+from samrs.core.errors import ImageError, ParameterError
+from samrs.executors import local
+from tests.executors.work import once_deadly, squares
+from tests.label.hand_made import many_tiles, write_product
+
+AXIS = "samrs.executors"
+HAS_RAY = importlib.util.find_spec("ray") is not None
+with_ray = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not HAS_RAY, reason="ray is not installed: pip install ray"),
+]
+NAMES = [pytest.param(name, marks=with_ray if name == "ray" else []) for name in axis.names(AXIS)]
+
+
+def executor(name: str, make: Callable[[], Any], threads: int) -> Executor:
+    loaded: Executor = axis.load(AXIS, name).load(make, {"device": "cpu", "threads": threads})
+    return loaded
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_answers_come_in_order_and_errors_as_they_were(name: str) -> None:
+    jobs = [(n, 0.02 * (n % 3)) for n in range(12)]
+    with executor(name, squares, 2) as chosen:
+        pairs = in_order(jobs, lambda job: chosen.submit(*job), chosen.slots)
+        assert [(job[0], wait()) for job, wait in pairs] == [(n, n * n) for n in range(12)]
+        with pytest.raises(ImageError, match="-1: is negative"):
+            chosen.submit(-1, 0.0)()
+        assert chosen.submit(5, 0.0)() == 25
+
+
+def test_local_jobs_run_at_once() -> None:
+    together = threading.Barrier(2, timeout=20)
+    with local.load(lambda: lambda _: together.wait(), {"device": "cpu", "threads": 2}) as chosen:
+        waits = [chosen.submit(n) for n in range(2)]
+        assert sorted(wait() for wait in waits) == [0, 1]
+
+
+def test_local_takes_the_cores_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert local.cores() == 7
+    assert local.load(squares, {"device": "cpu", "threads": None}).slots == 7 + 1
+    assert local.load(squares, {"device": "cuda", "threads": None}).slots == 4 + 1
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert 1 <= local.cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.skipif(HAS_RAY, reason="ray is installed")
+def test_ray_that_is_not_installed_is_named() -> None:
+    with pytest.raises(ParameterError, match=r"ray is not installed.*install samrs\[ray\]"):
+        axis.load(AXIS, "ray")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_RAY, reason="ray is not installed: pip install ray")
+def test_jobs_of_a_dead_ray_actor_are_done_again(tmp_path: Path) -> None:
+    with executor("ray", partial(once_deadly, tmp_path / "mark"), 2) as chosen:
+        pairs = in_order(range(8), chosen.submit, chosen.slots)
+        assert [wait() for _, wait in pairs] == [n * n for n in range(8)]
+    assert (tmp_path / "mark").exists()
+
+
+LABEL = """
+import logging, sys
+from pathlib import Path
+from samrs.label import label
+logging.basicConfig(level=logging.WARNING)
+product, out, executor, threads = sys.argv[1:]
+runtime = {"executor": executor, "device": "cpu", "threads": int(threads)}
+given = {"prompt": "hbox", "segmenter": "sam", "model": "nano", "precision": "float32"}
+label(Path(product), Path(out), **given, runtime=runtime, work=Path(out + " work"))
+"""
+
+
+def labelled(product: Path, out: Path, executor: str, threads: int) -> dict[str, bytes]:
+    command = [sys.executable, "-c", LABEL, product, out, executor, threads]
+    subprocess.run([str(part) for part in command], check=True, timeout=300)
+    return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+def test_bytes_do_not_depend_on_how_many_tiles_are_in_work(tmp_path: Path) -> None:
+    product = many_tiles(tmp_path / "many", write_product(tmp_path / "hand"), 6)
+    one = labelled(product, tmp_path / "one", "local", 1)
+    assert labelled(product, tmp_path / "three", "local", 3) == one
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_RAY, reason="ray is not installed: pip install ray")
+def test_a_ray_cluster_that_loses_a_machine_gives_the_bytes_of_a_local_run(tmp_path: Path) -> None:
+    """Two nodes of a core each; one is killed when a third of the tiles is done."""
+    from ray.cluster_utils import Cluster
+
+    product = many_tiles(tmp_path / "many", write_product(tmp_path / "hand"), 24)
+    local_run = labelled(product, tmp_path / "local", "local", 1)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        lost = cluster.add_node(num_cpus=1)
+        out = tmp_path / "ray"
+        command = [sys.executable, "-c", LABEL, str(product), str(out), "ray", "2"]
+        said = {**os.environ, "RAY_ADDRESS": cluster.address}
+        child = subprocess.Popen(command, env=said, stderr=subprocess.PIPE, text=True)
+        log = Path(f"{out} work") / "log.jsonl"
+        await_lines(log, 8, child)
+        cluster.remove_node(lost, allow_graceful=False)
+        _, stderr = child.communicate(timeout=300)
+        assert child.returncode == 0, stderr
+        assert "an actor is lost, its jobs are done again; 1 are left" in stderr
+    finally:
+        cluster.shutdown()
+    assert {path.name: path.read_bytes() for path in sorted(out.iterdir())} == local_run
+
+
+def await_lines(path: Path, count: int, child: subprocess.Popen[str]) -> None:
+    """Waits until a log has so many lines; the process that writes it must not end before."""
+    for _ in range(2400):
+        if path.exists() and len(path.read_text(encoding="utf-8").splitlines()) >= count:
+            return
+        assert child.poll() is None, child.communicate()
+        time.sleep(0.05)
+    raise AssertionError(f"{path} has no {count} lines after two minutes")

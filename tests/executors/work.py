@@ -1,0 +1,34 @@
+"""Work that executors do in tests: importable, so that another process can do it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from samrs.core.errors import ImageError
+
+
+def squares() -> Callable[[int, float], int]:
+    """A function of a number and of the seconds it takes."""
+
+    def square(number: int, seconds: float) -> int:
+        time.sleep(seconds)
+        if number < 0:
+            raise ImageError(f"{number}: is negative")
+        return number * number
+
+    return square
+
+
+def once_deadly(mark: Path) -> Callable[[int], int]:
+    """A function whose process dies the first time that it is asked for 3."""
+
+    def square(number: int) -> int:
+        if number == 3 and not mark.exists():
+            mark.touch()
+            os._exit(1)
+        return number * number
+
+    return square
