@@ -8,6 +8,7 @@ screen. A pixel (column c, row r) covers [c, c + 1) x [r, r + 1).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -93,11 +94,12 @@ def visible_share(polygon: ArrayLike, hbb: ArrayLike) -> float:
 def hbb_iou(a: ArrayLike, b: ArrayLike) -> Array:
     """IoU (N, M) of boxes (N, 4) with boxes (M, 4), xyxy."""
     p, q = (np.asarray(v, dtype=np.float64).reshape(-1, 4) for v in (a, b))
-    low = np.maximum(p[:, None, :2], q[None, :, :2])
-    high = np.minimum(p[:, None, 2:], q[None, :, 2:])
-    inter = np.prod(np.clip(high - low, 0, None), axis=2)
-    area_p = np.prod(np.clip(p[:, 2:] - p[:, :2], 0, None), axis=1)
-    area_q = np.prod(np.clip(q[:, 2:] - q[:, :2], 0, None), axis=1)
+    wide = np.minimum.outer(p[:, 2], q[:, 2]) - np.maximum.outer(p[:, 0], q[:, 0])
+    high = np.minimum.outer(p[:, 3], q[:, 3]) - np.maximum.outer(p[:, 1], q[:, 1])
+    inter = wide.clip(min=0) * high.clip(min=0)
+    area_p, area_q = (
+        (v[:, 2] - v[:, 0]).clip(min=0) * (v[:, 3] - v[:, 1]).clip(min=0) for v in (p, q)
+    )
     union = area_p[:, None] + area_q[None, :] - inter
     return np.asarray(np.divide(inter, union, out=np.zeros_like(inter), where=union > 0))
 
@@ -105,6 +107,7 @@ def hbb_iou(a: ArrayLike, b: ArrayLike) -> Array:
 def clockwise(polygon: ArrayLike) -> Array:
     """The corners (K, 2) xy in clockwise order on screen, beginning with the same one."""
     points = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)
-    x, y = points[:, 0] - points[0, 0], points[:, 1] - points[0, 1]
-    twice_area = np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))
+    (x0, y0), *others = points.tolist()
+    pairs = pairwise((x - x0, y - y0) for x, y in others)
+    twice_area = sum(x * v - y * u for (x, y), (u, v) in pairs)  # few corners: plain numbers
     return np.concatenate([points[:1], points[:0:-1]]) if twice_area < 0 else points

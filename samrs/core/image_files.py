@@ -72,11 +72,12 @@ def _is_whole(data: mmap.mmap, driver: str) -> bool:
     """Whether the format's end is there; a TIFF's parts may stand anywhere: reading tells."""
     if driver == "JPEG":
         scan, _ = _jpeg_header(data)
-        return 0 < scan < data.rfind(b"\xff\xd9")
+        return 0 < scan < int(data.rfind(b"\xff\xd9"))
     if driver == "PNG":
         return _png_ends(data)
     if driver == "BMP":
-        return len(data) >= 14 and len(data) >= struct.unpack_from("<I", data, 2)[0]
+        declared = int.from_bytes(data[2:6], "little")
+        return len(data) >= max(14, declared)
     return True
 
 
@@ -87,7 +88,7 @@ def _png_ends(data: mmap.mmap) -> bool:
         length, name = struct.unpack_from(">I4s", data, at)
         at += 12 + length
         if name == b"IEND":
-            return at <= len(data)
+            return bool(at <= len(data))
     return False
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import defusedxml.ElementTree as SafeXml
 import numpy as np
 from defusedxml.common import DefusedXmlException
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from samrs.core.errors import AnnotationError, MissingInputError, SamrsError, UnknownNameError
@@ -140,6 +140,22 @@ def child_text(element: Any, path: str, where: str) -> str:
     return text
 
 
+def child_texts(element: Any, path: str, where: str) -> dict[str, str]:
+    """Text of each child of a descendant of an XML element, stripped, by tag.
+
+    Quicker than ``child_text`` for each. Of several children of one tag the first counts.
+
+    Raises:
+        AnnotationError: there is no such descendant.
+    """
+    parent = element.find(path)
+    if parent is None:
+        raise AnnotationError(
+            f"{where}: a field is missing, got no <{path}>; the format demands it; correct the file"
+        )
+    return {child.tag: (child.text or "").strip() for child in reversed(parent)}
+
+
 def number(text: str, where: str) -> float:
     """A number of at most ``LARGEST``, either sign.
 
@@ -158,6 +174,16 @@ def number(text: str, where: str) -> float:
     return value
 
 
+@lru_cache(maxsize=4096)
+def _spelling(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).lower()
+
+
+@lru_cache(maxsize=16)
+def _by_spelling(categories: tuple[str, ...]) -> dict[str, str]:
+    return {_spelling(category): category for category in reversed(categories)}
+
+
 def category_of(name: str, categories: Sequence[str], where: str) -> str:
     """The category that a name in an annotation file means.
 
@@ -166,10 +192,9 @@ def category_of(name: str, categories: Sequence[str], where: str) -> str:
     Raises:
         UnknownNameError: it is none of the dataset's.
     """
-    wanted = re.sub(r"[\s_-]", "", name).lower()
-    for category in categories:
-        if re.sub(r"[\s_-]", "", category).lower() == wanted:
-            return category
+    category = _by_spelling(tuple(categories)).get(_spelling(name))
+    if category is not None:
+        return category
     raise UnknownNameError(
         f"{where}: unknown class, got {name!r}; allowed are {', '.join(categories)}; "
         "correct the annotation"
@@ -205,25 +230,36 @@ def set_aside(source_file: str, line: int | None, error: SamrsError, q: Quaranti
 
 
 def pair_annotations(
-    kept: Sequence[Annotation], others: Sequence[Annotation], quarantine: Quarantine
+    kept: Sequence[Annotation],
+    others: Sequence[Annotation],
+    quarantine: Quarantine,
+    *,
+    same_objects: bool = False,
 ) -> list[Annotation | None]:
     """For each annotation, the one of another file that means the same object, or None.
 
     Boxes pair one to one within a category so that the sum of IoUs is largest: the two files of
     DIOR list the same objects in another order. Pairs below ``MIN_PAIR_IOU`` are not made, and
     boxes of the other file that are left over are quarantined.
+
+    Args:
+        same_objects: the files are known to list the same objects. Where each holds as many of
+            every category, what is left over is paired as well: best by place, else by category,
+            the last by exclusion. Such pairs are listed in the quarantine, as the files contradict
+            each other, but both boxes stay.
     """
     pairs: list[Annotation | None] = [None] * len(kept)
     left = {a.ordinal: a for a in others}
-    for category in sorted({a.category for a in kept}):
-        mine = [i for i, a in enumerate(kept) if a.category == category]
-        theirs = [a for a in others if a.category == category]
-        if not theirs:
-            continue
-        iou = hbb_iou(_hbbs([kept[i] for i in mine]), _hbbs(theirs))
-        for row, column in zip(*linear_sum_assignment(-iou), strict=True):
-            if iou[row, column] >= MIN_PAIR_IOU:
-                pairs[mine[row]] = left.pop(theirs[column].ordinal)
+    by_category: dict[str, tuple[list[int], list[Annotation]]] = {}
+    for i, annotation in enumerate(kept):
+        by_category.setdefault(annotation.category, ([], []))[0].append(i)
+    for annotation in others:
+        by_category.setdefault(annotation.category, ([], []))[1].append(annotation)
+    for mine, theirs in by_category.values():
+        for i, other in _assigned(kept, mine, theirs):
+            pairs[i] = left.pop(other.ordinal)
+    if left and same_objects and all(len(m) == len(t) for m, t in by_category.values()):
+        _pair_contradicting(kept, pairs, left, quarantine)
     for box in left.values():
         quarantine.add(
             box.source_file,
@@ -236,8 +272,50 @@ def pair_annotations(
     return pairs
 
 
-def _hbbs(annotations: Sequence[Annotation]) -> NDArray[np.float64]:
-    return np.array([a.hbb for a in annotations]).reshape(-1, 4)
+def _assigned(
+    kept: Sequence[Annotation], mine: Sequence[int], theirs: Sequence[Annotation]
+) -> Iterator[tuple[int, Annotation]]:
+    """Pairs (index in kept, other) of the largest sum of IoUs, each at least MIN_PAIR_IOU."""
+    if not mine or not theirs:
+        return
+    iou = hbb_iou([kept[i].hbb for i in mine], [a.hbb for a in theirs])
+    if len(mine) == len(theirs) == 1:
+        rows, columns = [0], [0]
+    else:
+        rows, columns = linear_sum_assignment(-iou)
+    for row, column in zip(rows, columns, strict=True):
+        if iou[row, column] >= MIN_PAIR_IOU:
+            yield mine[row], theirs[column]
+
+
+def _pair_contradicting(
+    kept: Sequence[Annotation],
+    pairs: list[Annotation | None],
+    left: dict[int, Annotation],
+    quarantine: Quarantine,
+) -> None:
+    """Pair all that is left over of two files that list the same objects; see pair_annotations."""
+    alone = [i for i, pair in enumerate(pairs) if pair is None]
+    others = list(left.values())
+    mine, theirs = np.array([kept[i].hbb for i in alone]), np.array([a.hbb for a in others])
+    iou = hbb_iou(mine, theirs)
+    other_name = [[kept[i].category != a.category for a in others] for i in alone]
+    apart = np.abs(mine[:, None] - theirs).sum(axis=2)
+    cost = np.where(iou >= MIN_PAIR_IOU, -iou, 1 + np.array(other_name) + apart / (4 * LARGEST))
+    for row, column in zip(*linear_sum_assignment(cost), strict=True):
+        pairs[alone[row]] = left.pop(others[column].ordinal)
+    for i in alone:
+        pair = pairs[i]
+        if pair is not None:
+            quarantine.add(
+                pair.source_file,
+                pair.source_line,
+                "boxes contradict each other",
+                f"{_place(pair)}: another place or category than in the other file, got "
+                f"{pair.category} at {pair.hbb.tolist()} against {kept[i].category} at "
+                f"{kept[i].hbb.tolist()} of {_place(kept[i])}; one object has one of each; both "
+                "boxes stay, correct either file",
+            )
 
 
 def sound_annotations(

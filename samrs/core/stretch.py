@@ -15,7 +15,7 @@ Number = np.generic
 def valid_px(pixels: NDArray[Number], nodata: float | None) -> NDArray[np.bool_]:
     """Which values of any shape are measurements: finite and not the file's nodata value."""
     valid = np.isfinite(pixels)
-    return valid if nodata is None else valid & (pixels != nodata)
+    return np.asarray(valid if nodata is None else valid & (pixels != nodata))
 
 
 def percentile_range(

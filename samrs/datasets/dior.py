@@ -22,13 +22,14 @@ Names differ in case and hyphens from the class list ("Expressway-Service-area")
 ``bndbox`` are VOC's, 1-based and inclusive: (xmin - 1, ymin - 1, xmax, ymax) here. Those of
 ``robndbox`` name the same px, so their centres, half a px back, are the corners here; they may lie
 outside the image. ``angle`` is not used. The two files list the same objects in different orders
-(a quarter of the images), so boxes are paired by class and overlap. The public mirror lacks the
+(a quarter of the images), so boxes are paired by class and overlap; 145 of the 192,518 pairs
+contradict each other in place or class and are listed. The public mirror lacks the
 test annotations: a test folder without a single one is set aside as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,10 +40,12 @@ from numpy.typing import NDArray
 
 from samrs.core.errors import AnnotationError
 from samrs.core.geometry import clockwise, polygon_to_hbb
+from samrs.core.parallel import map_many
 from samrs.core.reading import (
     IMAGE_SUFFIXES,
     category_of,
     child_text,
+    child_texts,
     clean_id,
     files_by_stem,
     first_folder,
@@ -99,7 +102,11 @@ _HORIZONTAL = ("Annotations/Horizontal Bounding Boxes", "annotations/horizontal"
 _ORIENTED = ("Annotations/Oriented Bounding Boxes", "annotations/oriented")
 _LAYOUT = "JPEGImages-trainval/*.jpg with Annotations/Horizontal Bounding Boxes/*.xml"
 _VOC = ("xmin", "ymin", "xmax", "ymax")
-_CORNERS = ("left_top", "right_top", "right_bottom", "left_bottom")
+_CORNERS = tuple(
+    f"{axis}_{corner}"
+    for corner in ("left_top", "right_top", "right_bottom", "left_bottom")
+    for axis in "xy"
+)
 
 
 def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
@@ -125,16 +132,29 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     if not images or not hbbs:
         raise missing_dataset(root, "dior", _LAYOUT)
     splits.update(_listed_splits(root, splits))
-    for stem in pair_files(images, hbbs, root, quarantine):
-        boxes = _read_objects(hbbs[stem], root, _parse_hbb, quarantine)
-        if stem in obbs:
-            rotated = _read_objects(obbs[stem], root, _parse_obb, quarantine)
-            pairs = pair_annotations(boxes, rotated, quarantine)
-            boxes = [
-                a if pair is None else replace(a, obb=pair.obb, difficult=pair.difficult)
-                for a, pair in zip(boxes, pairs, strict=True)
-            ]
-        yield SceneRecord(clean_id(stem), splits[stem], images[stem], tuple(boxes))
+    stems = pair_files(images, hbbs, root, quarantine)
+    files = [(hbbs[stem], obbs.get(stem)) for stem in stems]
+    read = map_many(partial(_read_boxes, root), files)
+    for stem, (boxes, bad) in zip(stems, read, strict=True):
+        quarantine.rows += bad
+        yield SceneRecord(clean_id(stem), splits[stem], images[stem], boxes)
+
+
+def _read_boxes(
+    root: Path, files: tuple[Path, Path | None]
+) -> tuple[tuple[Annotation, ...], list[dict[str, object]]]:
+    """The boxes of an image's horizontal and rotated file, and the quarantine's rows of both."""
+    horizontal, oriented = files
+    quarantine = Quarantine()
+    boxes = _read_objects(horizontal, root, _parse_hbb, quarantine)
+    if oriented is not None:
+        rotated = _read_objects(oriented, root, _parse_obb, quarantine)
+        pairs = pair_annotations(boxes, rotated, quarantine, same_objects=True)
+        boxes = [
+            a if pair is None else replace(a, obb=pair.obb, difficult=pair.difficult)
+            for a, pair in zip(boxes, pairs, strict=True)
+        ]
+    return tuple(boxes), quarantine.rows
 
 
 def _set_split_aside(folder: str, num_images: int, quarantine: Quarantine) -> None:
@@ -174,18 +194,26 @@ def _read_objects(
 
 def _parse_hbb(source_file: str, ordinal: int, line: int, element: Any) -> Annotation:
     where = f"{source_file}:object {line}"
-    x0, y0, x1, y1 = (number(child_text(element, f"bndbox/{k}", where), where) for k in _VOC)
+    x0, y0, x1, y1 = _numbers(element, "bndbox", _VOC, where)
     hbb = np.array([x0 - 1, y0 - 1, x1, y1])
     return _annotation(source_file, ordinal, line, element, hbb, None)
 
 
+def _numbers(element: Any, parent: str, names: Sequence[str], where: str) -> list[float]:
+    texts = child_texts(element, parent, where)
+    missing = [name for name in names if not texts.get(name)]
+    if missing:
+        raise AnnotationError(
+            f"{where}: a field is missing, got no text in <{parent}/{missing[0]}>; the format "
+            "demands it; correct the file"
+        )
+    return [number(texts[name], where) for name in names]
+
+
 def _parse_obb(source_file: str, ordinal: int, line: int, element: Any) -> Annotation:
     where = f"{source_file}:object {line}"
-    px = [
-        [number(child_text(element, f"robndbox/{axis}_{k}", where), where) for axis in "xy"]
-        for k in _CORNERS
-    ]
-    corners = clockwise(np.array(px) - 0.5)
+    px = _numbers(element, "robndbox", _CORNERS, where)
+    corners = clockwise(np.reshape(px, (4, 2)) - 0.5)
     return _annotation(source_file, ordinal, line, element, polygon_to_hbb(corners), corners)
 
 

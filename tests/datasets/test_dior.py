@@ -76,14 +76,39 @@ def test_boxes_pair_by_class_and_overlap_not_by_order(tmp_path: Path) -> None:
 
 
 def test_rotated_box_without_horizontal_one_is_quarantined(tmp_path: Path) -> None:
-    write(
-        tmp_path,
-        voc_object("ship", (1, 1, 10, 10)),
-        robnd_object("ship", (30, 20, 39, 20, 39, 29, 30, 29)),
-    )
+    far = robnd_object("ship", (30, 20, 39, 20, 39, 29, 30, 29))
+    write(tmp_path, voc_object("ship", (1, 1, 10, 10)), far + far)
     (scene,), quarantine = read(tmp_path)
     assert scene.annotations[0].obb is None
-    assert quarantine.counts() == {"box without its pair": 1}
+    assert quarantine.counts() == {"box without its pair": 2}
+
+
+def test_boxes_that_contradict_stay_together_where_both_files_count_the_same(
+    tmp_path: Path,
+) -> None:
+    horizontal = voc_object("ship", (1, 1, 10, 10)) + voc_object("dam", (1, 21, 10, 30))
+    horizontal += voc_object("bridge", (21, 21, 30, 30))
+    oriented = robnd_object("dam", (30, 1, 39, 1, 39, 10, 30, 10))
+    oriented += robnd_object("ship", (1, 21, 10, 21, 10, 30, 1, 30))
+    oriented += robnd_object("bridge", (21, 21, 30, 21, 30, 30, 21, 30))
+    write(tmp_path, horizontal, oriented)
+    (scene,), quarantine = read(tmp_path)
+    corners = [None if a.obb is None else a.obb[0].tolist() for a in scene.annotations]
+    assert corners == [[29.5, 0.5], [0.5, 20.5], [20.5, 20.5]], "a place counts before a name"
+    assert quarantine.counts() == {"boxes contradict each other": 2}
+
+    write(tmp_path, horizontal, oriented.replace("ship", "sHip", 1).replace("dam", "ship", 1))
+    (scene,), quarantine = read(tmp_path)
+    assert quarantine.counts() == {"box without its pair": 2}, "two ships against one: no pairs"
+
+
+def test_box_far_from_its_only_partner_stays_its_partner(tmp_path: Path) -> None:
+    far = robnd_object("ship", (30, 20, 39, 20, 39, 29, 30, 29))
+    write(tmp_path, voc_object("ship", (1, 1, 10, 10)), far)
+    (scene,), quarantine = read(tmp_path)
+    assert scene.annotations[0].obb is not None
+    assert quarantine.counts() == {"boxes contradict each other": 1}
+    assert "against ship at [0.0, 0.0, 10.0, 10.0]" in str(quarantine.rows[0]["detail"])
 
 
 def test_bad_objects_and_files_are_quarantined_with_their_place(tmp_path: Path) -> None:
@@ -105,6 +130,14 @@ def test_xml_bombs_are_refused(tmp_path: Path) -> None:
     (scene,), quarantine = read(tmp_path)
     assert scene.annotations == ()
     assert quarantine.counts() == {"does not parse": 1}
+
+
+def test_angle_is_not_used(tmp_path: Path) -> None:
+    turned = robnd_object("ship", (5, 5, 14, 5, 14, 10, 5, 10)).replace(">0</angle", ">77</angle")
+    write(tmp_path, voc_object("ship", (5, 5, 14, 10)), turned)
+    (scene,), _ = read(tmp_path)
+    assert scene.annotations[0].obb is not None
+    assert scene.annotations[0].obb[2].tolist() == [13.5, 9.5]
 
 
 def test_lists_give_the_splits(tmp_path: Path) -> None:
