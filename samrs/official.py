@@ -51,15 +51,9 @@ def take_official(
             f"download.{dataset}.terms_accepted to true in params.yaml if you accept them"
         )
     absent = missing(sources, inbox)
-    with_extra = bool(sources)
-    if len(absent) == len(sources) and holds_layout(inbox, extra=with_extra):
+    if len(absent) == len(sources) and holds_layout(inbox, extra=bool(sources)):
         log.info("%s: taking the unpacked files in %s", dataset, inbox)
-        fresh_product(out)
-        if with_extra:
-            write_json(out / MANIFEST, _manifest(edition, name, {}, inbox))
-        copy_layout(inbox, out, extra=with_extra)
-        if with_extra:
-            add_extra(inbox, out)
+        _take_layout(edition, name, out, inbox)
         return
     if not sources:
         raise MissingInputError(
@@ -67,8 +61,7 @@ def take_official(
             "docs/datasets.md is needed; put your files there"
         )
     _require_fetchable(absent, inbox, edition.terms)
-    there = [source for source in sources if source not in absent]
-    known = know(there, inbox, parallel=parallel)
+    known = know([s for s in sources if s not in absent], inbox, parallel=parallel)
     fetch_all(absent, inbox, terms=edition.terms, parallel=parallel)
     known |= know([s for s in absent if s.checksum is None], inbox, parallel=parallel)
     known |= {s.file: _as_fetched(s, inbox) for s in absent if s.checksum is not None}
@@ -78,6 +71,16 @@ def take_official(
         _unpack(source, inbox / source.file, out / source.extract_to)
     add_extra(inbox, out)
     remember(known, inbox)
+
+
+def _take_layout(edition: Edition, name: str | None, out: Path, inbox: Path) -> None:
+    official = bool(edition.sources)  # else it is a user's own: nothing to record, no extra files
+    fresh_product(out)
+    if official:
+        write_json(out / MANIFEST, _manifest(edition, name, {}, inbox))
+    copy_layout(inbox, out, extra=official)
+    if official:
+        add_extra(inbox, out)
 
 
 def _as_fetched(source: Source, inbox: Path) -> Known:

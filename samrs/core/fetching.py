@@ -58,6 +58,8 @@ def fetch_all(
         SourceError: no mirror gave an official file; names each.
         ParameterError: ``SAMRS_MIRRORS`` cannot be read.
     """
+    if not sources:
+        return
     mirrors = {source.file: addresses(source) for source in sources}
     stop = threading.Event()
     sizes = {source.file: source.size for source in sources}

@@ -20,6 +20,7 @@ class Server:
     Attributes:
         faults: by path, what goes wrong with each request in turn; afterwards all is well.
         always: by path, what goes wrong with every request.
+        moved: paths that send on to another path.
         no_ranges: paths that are always sent from their first byte.
         asked: the paths of all requests.
         ranges: what each request asked for, None for all.
@@ -35,6 +36,7 @@ class Server:
     files: dict[str, bytes] = field(default_factory=dict)
     faults: dict[str, list[Any]] = field(default_factory=dict)
     always: dict[str, Any] = field(default_factory=dict)
+    moved: dict[str, str] = field(default_factory=dict)
     no_ranges: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     ranges: list[str | None] = field(default_factory=list)
@@ -58,6 +60,12 @@ class Handler(BaseHTTPRequestHandler):
         state.asked.append(name)
         state.ranges.append(asked)
         fault = state.fault(name)
+        if name in state.moved:
+            self.send_response(302)
+            self.send_header("Location", state.url(state.moved[name]))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if name not in state.files:
             self.send_error(404)
             return

@@ -203,6 +203,15 @@ def test_a_server_without_ranges_sends_all_again(server: Any, tmp_path: Path) ->
     assert len(server.asked) == 2
 
 
+def test_a_server_that_sends_on_to_another_is_resumed_there(server: Any, tmp_path: Path) -> None:
+    server.files["store"] = BODY
+    server.moved["link"] = "store"
+    server.faults["store"] = ["cut"]
+    assert get(source(server.url("link")), tmp_path).read_bytes() == BODY
+    assert server.asked == ["link", "store"] * 2
+    assert server.ranges[-1] == f"bytes={len(BODY) // 2}-"
+
+
 @pytest.mark.parametrize("fault", ["chunked", "endless"])
 def test_a_body_without_a_length_is_judged_by_its_checksum(
     server: Any, tmp_path: Path, fault: str
