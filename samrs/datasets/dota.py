@@ -21,7 +21,8 @@ or the same folders without a split ("all"). A raw file::
 Eight coordinates (any start, either turn, possibly floats or outside the image), class, difficult;
 both header lines are optional, ``gsd:null`` occurs, ``difficult`` may be missing, an empty file is
 an image without objects. The horizontal version has eight coordinates too. A scene's horizontal
-boxes are those of that version where it is there, else the hulls of the rotated ones.
+boxes are those of that version where it is there, else the hulls of the rotated ones; where only
+that version is there, there are no rotated boxes.
 """
 
 from __future__ import annotations
@@ -110,11 +111,15 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         images = files_by_stem(base / "images", IMAGE_SUFFIXES)
         labels = {} if rotated is None else files_by_stem(rotated, (".txt",))
         hbbs = {} if horizontal is None else files_by_stem(horizontal, (".txt",))
+        if rotated is None:
+            labels = hbbs
         for stem in pair_files(images, labels, root, quarantine):
             found.append((clean_id(stem), split, images[stem], labels[stem], hbbs.get(stem)))
     for scene_id, split, image, label, hbb in sorted(found, key=lambda scene: scene[:2]):
         annotations, gsd = _read_labels(label, root, quarantine)
-        if hbb is not None:
+        if hbb == label:
+            annotations = [replace(a, obb=None) for a in annotations]
+        elif hbb is not None:
             horizontal_boxes, _ = _read_labels(hbb, root, quarantine)
             pairs = pair_annotations(annotations, horizontal_boxes, quarantine)
             annotations = [

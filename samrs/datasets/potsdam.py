@@ -13,6 +13,9 @@ Raw labels are colours, r,g,b::
     255,255,255 impervious   0,0,255 building   0,255,255 low vegetation
     0,255,0 tree             255,255,0 car      255,0,0 clutter
 
+``5_Labels_all_noBoundary/top_potsdam_2_10_label_noBoundary.tif`` serves where it is the only one:
+there px near a boundary are 0,0,0 and count for nothing.
+
 The label of a category is its index; clutter is 255 (unlabelled), as the benchmark ignores it.
 Px of any other colour are 255 too, and their number is quarantined once a file.
 """
@@ -73,12 +76,14 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         MissingInputError: there is no Potsdam below ``root``.
     """
     folder = first_folder(root, ("2_Ortho_RGB", "4_Ortho_RGBIR"))
-    if folder is None or not (root / "5_Labels_all").is_dir():
+    labelled = first_folder(root, ("5_Labels_all", "5_Labels_all_noBoundary"))
+    if folder is None or labelled is None:
         layout = "2_Ortho_RGB/top_potsdam_*_RGB.tif with 5_Labels_all/top_potsdam_*_label.tif"
         raise missing_dataset(root, "potsdam", layout)
     bands = folder.name.rsplit("_", 1)[-1]
     images = _files(folder, f"_{bands}.tif")
-    labels = _files(root / "5_Labels_all", "_label.tif")
+    ending = labelled.name.removeprefix("5_Labels_all")
+    labels = _files(labelled, f"_label{ending}.tif")
     for stem in pair_files(images, labels, root, quarantine):
         split = "test" if stem.removeprefix("top_potsdam_") in TEST_TILES else "train"
         semantic = partial(_label_map, labels[stem], root, quarantine)
@@ -95,6 +100,8 @@ def _label_map(path: Path, root: Path, quarantine: Quarantine) -> NDArray[np.uin
     lookup = np.full(8, _UNKNOWN, dtype=np.uint8)
     for colour, label in _COLOURS.items():
         lookup[_code(np.array(colour))] = label
+    if path.stem.endswith("_noBoundary"):
+        lookup[_code(np.zeros(3))] = IGNORE
     with open_scene(path, where) as scene:
         width, height = scene.size_wh
         labels = np.empty((height, width), dtype=np.uint8)

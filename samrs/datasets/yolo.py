@@ -6,6 +6,11 @@ Format: docs.ultralytics.com/datasets/detect and /datasets/obb. Layout read::
     images/train/a.jpg           or images/a.jpg without splits
     labels/train/a.txt           the same path with labels/; none: an image without objects
 
+or, as Roboflow exports it, the splits first::
+
+    train/images/a.jpg           any folders with images/; "valid" is the split val
+    train/labels/a.txt
+
 A raw file, a box and a rotated box::
 
     7 0.225 0.233 0.25 0.2
@@ -13,23 +18,20 @@ A raw file, a box and a rotated box::
 
 Class number, then centre, width and height, or the four corners; all of them shares of the image's
 width and height. Corners may lie a little outside the image. Splits are the folders below
-``images/``; where there are several, the split is put before the scene's id.
+``images/``, or those that hold one; where there are several, they are put before the scene's id.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 import yaml
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from samrs.core.errors import AnnotationError, UnknownNameError
+from samrs.core.errors import AnnotationError, ImageError, UnknownNameError
 from samrs.core.geometry import clockwise, polygon_to_hbb
 from samrs.core.reading import (
     IMAGE_SUFFIXES,
@@ -42,6 +44,7 @@ from samrs.core.reading import (
     set_aside,
 )
 from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.core.scene_image import open_scene
 from samrs.core.sources import Source
 
 CATEGORIES: tuple[str, ...] = ()
@@ -66,7 +69,7 @@ def categories(root: Path) -> tuple[str, ...]:
     """
     files = sorted(root.glob("*.yaml")) + sorted(root.glob("*.yml"))
     listed = root / "classes.txt"
-    if not (root / "images").is_dir() or not (files or listed.is_file()):
+    if not _bases(root) or not (files or listed.is_file()):
         raise missing_dataset(root, "yolo", _LAYOUT)
     where = relative_name(files[0] if files else listed, root)
     if files:
@@ -111,30 +114,44 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         AnnotationError: the file of names does not parse.
     """
     names = categories(root)
-    base = root / "images"
-    paths = sorted(p for p in base.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-    found: list[tuple[str, str, Path]] = []
-    folders = {path.parent for path in paths}
-    for path in paths:
-        below = path.parent.relative_to(base).as_posix()
-        split = "all" if below == "." else clean_id(below)
-        stem = clean_id(path.stem)
-        found.append((f"{split}_{stem}" if len(folders) > 1 else stem, split, path))
-    labels = {relative_name(p, root / "labels"): p for p in (root / "labels").rglob("*.txt")}
-    for scene_id, split, path in sorted(found):
-        own = path.relative_to(base).with_suffix(".txt").as_posix()
-        label = labels.pop(own, None)
-        annotations = [] if label is None else _read_labels(label, path, root, names, quarantine)
+    found: list[tuple[str, str, Path, Path]] = []
+    labels: set[Path] = set()
+    for base in _bases(root):
+        paths = (p for p in (base / "images").rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+        for path in paths:
+            below = path.relative_to(base / "images")
+            split = _split((base.relative_to(root) / below.parent).as_posix())
+            label = (base / "labels" / below).with_suffix(".txt")
+            found.append((clean_id(path.stem), split, path, label))
+        labels.update(p for p in (base / "labels").rglob("*.txt") if p.name != "classes.txt")
+    several = len({path.parent for _, _, path, _ in found}) > 1
+    scenes = [(f"{f[1]}_{f[0]}" if several else f[0], *f[1:]) for f in found]
+    for scene_id, split, path, label in sorted(scenes):
+        annotations = []
+        if label in labels:
+            labels.remove(label)
+            annotations = _read_labels(label, path, root, names, quarantine)
         yield SceneRecord(scene_id, split, path, tuple(annotations))
-    for name in sorted(set(labels) - {"classes.txt"}):
-        where = f"labels/{name}"
+    for label in sorted(labels):
+        where = relative_name(label, root)
         quarantine.add(
             where,
             None,
             "annotation without image",
-            f"{where}: no image of that name, got none at images/{name[:-4]}.*; one is needed; "
-            "add it or remove the file",
+            f"{where}: no image of that name, got none in the folder images/ beside it; one is "
+            "needed; add it or remove the file",
         )
+
+
+def _bases(root: Path) -> list[Path]:
+    """Folders that hold ``images/``: the set's own, else its splits'."""
+    if (root / "images").is_dir():
+        return [root]
+    return sorted(p for p in root.iterdir() if (p / "images").is_dir()) if root.is_dir() else []
+
+
+def _split(folder: str) -> str:
+    return {".": "all", "valid": "val"}.get(folder) or clean_id(folder)
 
 
 def _read_labels(
@@ -163,14 +180,12 @@ def _read_labels(
 
 
 def _size(image: Path) -> tuple[int, int] | None:
-    """Width and height out of the file's header; None where it has none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            with rasterio.open(image) as file:
-                return int(file.width), int(file.height)
-        except RasterioError:
-            return None
+    """Width and height of an image; None where it does not open."""
+    try:
+        with open_scene(image, image.name, stretch=0.0) as scene:
+            return scene.size_wh
+    except ImageError:
+        return None
 
 
 def _parse(

@@ -132,3 +132,27 @@ def test_iou_is_symmetric_and_one_with_itself(boxes: Array) -> None:
     iou = hbb_iou(boxes, boxes)
     assert np.array_equal(iou, iou.T)
     assert (np.diag(iou) == 1).all()
+
+
+@given(hbbs())
+def test_box_polygon_and_rotated_box_are_the_same_thing_three_ways(hbb: Array) -> None:
+    polygon = hbb_to_polygon(hbb)
+    assert np.array_equal(polygon_to_hbb(polygon), hbb)
+    assert polygon_area(polygon) == pytest.approx(hbb_area(hbb), rel=1e-9)
+    centre, size = (hbb[:2] + hbb[2:]) / 2, hbb[2:] - hbb[:2]
+    flat = rotated_box_to_polygon(*centre, *size, 0.0)
+    assert np.abs(flat - polygon).max() < 1e-6
+    upright = rotated_box_to_polygon(*centre, size[1], size[0], pi / 2)
+    assert np.abs(polygon_to_hbb(upright) - hbb).max() < 1e-6
+
+
+@given(numbers, numbers, sides, sides, angles)
+def test_centre_sides_and_angle_come_back_from_the_corners(
+    cx: float, cy: float, w: float, h: float, angle: float
+) -> None:
+    corners = rotated_box_to_polygon(cx, cy, w, h, angle)
+    assert np.abs(corners.mean(axis=0) - (cx, cy)).max() < 1e-6
+    across, down = corners[1] - corners[0], corners[3] - corners[0]
+    assert (np.hypot(*across), np.hypot(*down)) == pytest.approx((w, h), abs=1e-6)
+    assert np.hypot(np.cos(angle) - across[0] / w, np.sin(angle) - across[1] / w) < 1e-6
+    assert np.abs(polygon_to_hbb(corners)[:2] - corners.min(axis=0)).max() == 0

@@ -138,6 +138,15 @@ def test_horizontal_version_gives_the_horizontal_boxes(tmp_path: Path) -> None:
     assert quarantine.rows[0]["source_line"] == 3
 
 
+def test_horizontal_version_alone_has_no_rotated_boxes(tmp_path: Path) -> None:
+    write_image(tmp_path / "train/images/P1.png")
+    write_text(tmp_path / "train/labelTxt-hbb/P1.txt", LINE)
+    (scene,), quarantine = read(tmp_path)
+    (plane,) = scene.annotations
+    assert (plane.hbb.tolist(), plane.obb) == ([4, 4, 14, 10], None)
+    assert quarantine.rows == []
+
+
 def test_official_folder_names_of_version_2_are_read(tmp_path: Path) -> None:
     write_image(tmp_path / "val/images/P1.png")
     write_text(tmp_path / "val/labelTxt-v2.0/DOTA-v2.0_val/P1.txt", LINE)

@@ -45,6 +45,19 @@ def test_other_colours_are_unlabelled_and_counted(tmp_path: Path) -> None:
     assert "got 3 px" in str(quarantine.rows[0]["detail"])
 
 
+def test_labels_without_boundaries_serve_where_they_are_the_only_ones(tmp_path: Path) -> None:
+    write_image(tmp_path / "2_Ortho_RGB/top_potsdam_2_10_RGB.tif")
+    folder = tmp_path / "5_Labels_all_noBoundary"
+    cars = painted({(4, 4, 14, 10): (255, 255, 0)})
+    write_image(folder / "top_potsdam_2_10_label_noBoundary.tif", cars)
+    (scene,), quarantine = read(tmp_path)
+    assert scene.semantic is not None
+    labels = scene.semantic()
+    assert (labels == 4).sum() == 60
+    assert (labels == 255).sum() == labels.size - 60
+    assert quarantine.rows == []
+
+
 def test_official_tile_numbers_give_the_split(tmp_path: Path) -> None:
     by_hand.potsdam(tmp_path)
     scenes, _ = read(tmp_path)

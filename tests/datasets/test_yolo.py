@@ -44,6 +44,22 @@ def test_eight_numbers_are_the_corners_of_a_rotated_box(tmp_path: Path) -> None:
     assert np.allclose(plane.hbb, [4, 4, 14, 14], atol=1e-5)
 
 
+def test_roboflows_layout_has_the_splits_first(tmp_path: Path) -> None:
+    by_hand.yolo(tmp_path / "in")
+    for split, folder in (("train", "train"), ("val", "valid")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / "in/images" / split).rename(tmp_path / folder / "images")
+    (tmp_path / "in/labels/train").rename(tmp_path / "train/labels")
+    write_text(tmp_path / "data.yaml", "train: ../train/images\nnc: 2\nnames: ['plane', 'ship']\n")
+    write_text(tmp_path / "valid/labels/z.txt", "0 0.5 0.5 0.1 0.1\n")
+    (first, second), quarantine = read(tmp_path)
+    assert (first.scene_id, first.split, second.scene_id) == ("train_a", "train", "val_b")
+    assert np.allclose(first.annotations[0].hbb, [4, 4, 14, 10])
+    assert first.annotations[0].source_file == "train/labels/a.txt"
+    assert (second.split, second.annotations) == ("val", ())
+    assert [row["source_file"] for row in quarantine.rows] == ["valid/labels/z.txt"]
+
+
 @pytest.mark.parametrize("names", ["names: [plane, ship]", "names:\n  0: plane\n  1: ship"])
 def test_names_are_a_list_or_a_map(tmp_path: Path, names: str) -> None:
     by_hand.yolo(tmp_path)
