@@ -53,6 +53,14 @@ def polygon_area(polygon: ArrayLike) -> float:
     return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
 
 
+def polygon_areas(polygons: ArrayLike) -> Array:
+    """Areas (N,) in px² of simple polygons (N, K, 2) xy, as ``polygon_area`` gives them."""
+    points = np.asarray(polygons, dtype=np.float64)
+    x, y = np.moveaxis(points - points[:, :1], 2, 0)
+    twice = (x * np.roll(y, -1, axis=1)).sum(axis=1) - (y * np.roll(x, -1, axis=1)).sum(axis=1)
+    return np.asarray(np.abs(twice) / 2)
+
+
 def clip_hbb(hbb: ArrayLike, size_wh: Sequence[float]) -> Array:
     """A box (4,) xyxy cut to [0, width] x [0, height]."""
     x0, y0, x1, y1 = np.asarray(hbb, dtype=np.float64)

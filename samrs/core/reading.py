@@ -19,7 +19,7 @@ from defusedxml.common import DefusedXmlException
 from scipy.optimize import linear_sum_assignment
 
 from samrs.core.errors import AnnotationError, MissingInputError, SamrsError, UnknownNameError
-from samrs.core.geometry import clip_hbb, hbb_area, hbb_iou, polygon_area
+from samrs.core.geometry import hbb_iou, polygon_areas
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
@@ -322,12 +322,19 @@ def sound_annotations(
     annotations: Iterable[Annotation], size_wh: tuple[int, int], quarantine: Quarantine
 ) -> list[Annotation]:
     """The annotations whose boxes have an area and meet their image; others are quarantined."""
+    given = list(annotations)
+    hbbs = np.array([a.hbb for a in given], dtype=np.float64).reshape(-1, 4)
+    inside = hbbs.clip(0, [*size_wh, *size_wh])
+    empty = np.asarray(((hbbs[:, 2:] - hbbs[:, :2]) <= 0).any(axis=1))
+    outside = np.asarray(((inside[:, 2:] - inside[:, :2]) <= 0).any(axis=1))
+    rotated = {i: a.obb for i, a in enumerate(given) if a.obb is not None}
+    if rotated:
+        empty[list(rotated)] |= polygon_areas(np.stack(list(rotated.values()))) <= 0
     sound = []
-    for annotation in annotations:
-        rotated = annotation.obb is not None and polygon_area(annotation.obb) <= 0
-        if hbb_area(annotation.hbb) <= 0 or rotated:
+    for annotation, is_empty, is_outside in zip(given, empty, outside, strict=True):
+        if is_empty:
             reason, allowed = "box without area", "boxes of positive width and height"
-        elif hbb_area(clip_hbb(annotation.hbb, size_wh)) <= 0:
+        elif is_outside:
             reason, allowed = "box outside its image", f"boxes that meet its {size_wh} px"
         else:
             sound.append(annotation)
