@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 log = logging.getLogger("samrs")
 MEANS = ("predicted_iou", "stability_score", "box_iou", "obb_iou", "outside")
 
@@ -33,7 +31,8 @@ class LabelLog:
         self.desc = desc
         self.tiles = self.without = self.kept_tiles = self.failures = 0
         self.instances = self.new = self.empty = self.fallbacks = self.multiple = 0
-        self.scores: dict[str, list[float]] = {name: [] for name in MEANS}
+        self._sums = dict.fromkeys(MEANS, 0.0)
+        self._counts = dict.fromkeys(MEANS, 0)
         self._begin = time.monotonic()
         self._file = path.open("w", encoding="utf-8", buffering=1)
         self._say(event="begin", **about)
@@ -52,9 +51,10 @@ class LabelLog:
             self.empty += row["area"] == 0
             self.fallbacks += row["fallback"]
             self.multiple += row["components"] > 1
-            for name, values in self.scores.items():
+            for name in MEANS:
                 if row[name] is not None:
-                    values.append(row[name])
+                    self._sums[name] += row[name]
+                    self._counts[name] += 1
         self._say(event="tile", tile_id=tile_id, masks=len(rows), kept=kept)
 
     def failed(self, tile_id: str, error: Exception) -> None:
@@ -69,18 +69,13 @@ class LabelLog:
 
     def metrics(self) -> dict[str, Any]:
         """What a metrics file says: the same for the same masks, however they came about."""
-        means = {
-            f"mean_{name}": round(float(np.mean(values)), 6)
-            for name, values in self.scores.items()
-            if values
-        }
         return {
             "tiles": self.tiles,
             "instances": self.instances,
             "empty_masks": self.empty,
             "fallbacks": self.fallbacks,
             "multi_component_share": round(self.multiple / max(self.instances, 1), 6),
-            **means,
+            **{f"mean_{name}": round(mean, 6) for name, mean in self._means().items()},
         }
 
     def table(self) -> str:
@@ -97,12 +92,14 @@ class LabelLog:
             "in several parts": f"{self.multiple}",
             "fallbacks to the box": f"{self.fallbacks}",
             **{
-                f"mean {name.replace('_', ' ')}": f"{np.mean(values):.3f}"
-                for name, values in self.scores.items()
-                if values
+                f"mean {name.replace('_', ' ')}": f"{mean:.3f}"
+                for name, mean in self._means().items()
             },
         }
         return "\n".join([self.desc, *(f"  {name:<22}{said}" for name, said in rows.items())])
+
+    def _means(self) -> dict[str, float]:
+        return {name: self._sums[name] / count for name, count in self._counts.items() if count}
 
     def _seconds(self) -> float:
         return max(time.monotonic() - self._begin, 1e-9)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from segment_anything import sam_model_registry
 from segment_anything.modeling import Sam
 
+from samrs.sam import encoding
 from samrs.sam.checkpoints import build_sam
 from samrs.sam.decoding import decode
 from samrs.sam.encoding import encode
@@ -36,6 +39,25 @@ def test_the_encoder_gives_the_official_embedding(sam: Sam) -> None:
     side = sam.image_encoder.img_size
     pixels = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(1))
     assert relative(encode(sam.image_encoder, pixels), sam.image_encoder(pixels)) < 1e-4
+
+
+@torch.inference_mode()
+def test_in_bfloat16_the_embedding_is_the_official_one_but_for_rounding(sam: Sam) -> None:
+    side = sam.image_encoder.img_size
+    pixels = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
+    half = copy.deepcopy(sam.image_encoder).bfloat16()
+    assert relative(encode(half, pixels.bfloat16()).float(), sam.image_encoder(pixels)) < 0.03
+
+
+@torch.inference_mode()
+def test_pieces_of_any_size_give_the_same_attention(
+    sam: Sam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side = sam.image_encoder.img_size
+    pixels = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
+    whole = encode(sam.image_encoder, pixels)
+    monkeypatch.setattr(encoding, "PIECE", 3000)
+    assert relative(encode(sam.image_encoder, pixels), whole) < 1e-5
 
 
 @torch.inference_mode()
