@@ -182,7 +182,7 @@ class Quarantine:
                 "source_file": source_file,
                 "source_line": source_line,
                 "reason": reason,
-                "detail": detail,
+                "detail": _shortened(detail),
             }
         )
 
@@ -190,6 +190,11 @@ class Quarantine:
         """Number of rows by reason, sorted by reason."""
         reasons = [str(row["reason"]) for row in self.rows]
         return {reason: reasons.count(reason) for reason in sorted(set(reasons))}
+
+
+def _shortened(text: str, most: int = 600) -> str:
+    """A text whose middle is left out where it is long: what was got may be a whole file."""
+    return text if len(text) <= most else f"{text[: most * 2 // 3]} ... {text[-most // 3 :]}"
 
 
 def tile_id(scene_id: str, x0: int, y0: int) -> str:

@@ -70,7 +70,7 @@ def rle_to_crop(rle: Rle, x0: int, y0: int, width: int, height: int) -> NDArray[
     Costs the px of the window's columns, not the mask's.
     """
     rows = rle["size"][0]
-    bounds = np.cumsum(_counts(rle))
+    bounds = np.cumsum(run_lengths(rle))
     starts, ends = bounds[:-1:2], bounds[1::2]
     low, high = x0 * rows, (x0 + width) * rows
     edges = np.zeros(width * rows + 1, dtype=np.int8)
@@ -81,7 +81,7 @@ def rle_to_crop(rle: Rle, x0: int, y0: int, width: int, height: int) -> NDArray[
     return np.asarray(columns.T[y0 : y0 + height] > 0)
 
 
-def _counts(rle: Rle) -> NDArray[np.int64]:
+def run_lengths(rle: Rle) -> NDArray[np.int64]:
     """Lengths of alternating background and foreground runs, from COCO's compressed text.
 
     The text holds 5 bits a character, low ones first, bit 6 for "more follows", two's complement;

@@ -22,6 +22,7 @@ their place in the file, per image.
 from __future__ import annotations
 
 import json
+import reprlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ from samrs.core.reading import (
     relative_name,
 )
 from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.core.rle import Rle, polygons_to_rle, rle_area
+from samrs.core.rle import Rle, polygons_to_rle, rle_area, run_lengths
 from samrs.core.sources import Source
 
 CATEGORIES: tuple[str, ...] = ()
@@ -54,6 +55,8 @@ TERMS = "as the owner of the data says"
 SOURCES: tuple[Source, ...] = ()
 
 _LAYOUT = "annotations.json (COCO's format) with the images of its file_name entries"
+_LARGEST_SIDE = 65_535
+"""Largest width, height or place of a segmentation's point, px."""
 _KEYS = ("images", "annotations", "categories")
 
 
@@ -105,10 +108,12 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     scenes: list[tuple[str, _File, int, dict[str, Any], Path]] = []
     for file in files:
         for position, image in enumerate(file.images, start=1):
-            name = str(image.get("file_name"))
-            path = (
-                by_name.get(name) or by_name.get(f"images/{name}") or by_last.get(Path(name).name)
-            )
+            name = _id(image, "file_name")
+            if not isinstance(name, str):
+                got = reprlib.repr(image)
+                _add(quarantine, file, position, "annotation without image", f"no file_name: {got}")
+                continue
+            path = by_name.get(name) or by_name.get(f"images/{name}") or by_last.get(_last(name))
             if path is None:
                 _add(quarantine, file, position, "annotation without image", f"no file {name!r}")
                 continue
@@ -128,10 +133,14 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             )
     grouped = {file.name: _by_image(file, quarantine) for file in files}
     for scene_id, file, _, image, path in sorted(scenes, key=lambda scene: (scene[0], scene[2])):
-        items = grouped[file.name].get(image.get("id"), [])
+        items = grouped[file.name].get(_id(image, "id"), [])
         parse = partial(_parse, file, image)
         annotations = tuple(read_items(items, parse, file.name, quarantine))
         yield SceneRecord(scene_id, file.split, path, annotations)
+
+
+def _last(name: str) -> str:
+    return name.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def _read_files(root: Path) -> list[_File]:
@@ -146,10 +155,11 @@ def _read_file(path: Path, root: Path, *, alone: bool) -> _File:
     where = relative_name(path, root)
     try:
         data = json.loads(read_text(path, where))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits
+        line = getattr(error, "lineno", 1)
         raise AnnotationError(
-            f"{where}:{error.lineno}: not JSON, got {error.msg}; a COCO file is allowed; "
-            "correct the file"
+            f"{where}:{line}: not JSON, got {getattr(error, 'msg', error)}; a COCO file is "
+            "allowed; correct the file"
         ) from error
     if not isinstance(data, Mapping) or any(not isinstance(data.get(k), list) for k in _KEYS):
         got = sorted(data) if isinstance(data, Mapping) else type(data).__name__
@@ -159,22 +169,42 @@ def _read_file(path: Path, root: Path, *, alone: bool) -> _File:
         )
     words = [word for word in ("train", "val", "test") if word in path.stem]
     split = "all" if alone else (words[0] if words else clean_id(path.stem))
-    names = {int(c["id"]): str(c["name"]) for c in data["categories"]}
+    names = _category_names(data["categories"], where)
     return _File(where, split, data["images"], data["annotations"], names)
+
+
+def _category_names(entries: list[Any], where: str) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for position, entry in enumerate(entries, start=1):
+        is_map = isinstance(entry, Mapping)
+        number, name = (entry.get("id"), entry.get("name")) if is_map else (None, None)
+        if not isinstance(number, int) or not isinstance(name, str) or number in names:
+            raise AnnotationError(
+                f"{where}:category {position}: does not parse, got {reprlib.repr(entry)}; a name "
+                "and a whole number as id, each id once, are allowed; correct the file"
+            )
+        names[number] = name
+    return names
 
 
 def _by_image(file: _File, quarantine: Quarantine) -> dict[Any, list[tuple[int, dict[str, Any]]]]:
     """(number in the file from 1, annotation) by image id; those of no image are quarantined."""
-    ids = {image.get("id") for image in file.images}
+    ids = {_id(image, "id") for image in file.images} - {None}
     grouped: dict[Any, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
     for position, annotation in enumerate(file.annotations, start=1):
-        image_id = annotation.get("image_id")
+        image_id = _id(annotation, "image_id")
         if image_id in ids:
             grouped[image_id].append((position, annotation))
         else:
             detail = f"image_id {image_id!r} is in no entry of images"
             _add(quarantine, file, position, "annotation without image", detail)
     return grouped
+
+
+def _id(entry: Any, key: str) -> int | str | None:
+    """An entry's number or name; None where it has none."""
+    value = entry.get(key) if isinstance(entry, Mapping) else None
+    return value if isinstance(value, int | str) else None
 
 
 def _add(quarantine: Quarantine, file: _File, position: int, reason: str, got: str) -> None:
@@ -193,13 +223,15 @@ def _parse(
     box = entry.get("bbox")
     if not isinstance(box, list) or len(box) != 4:
         raise AnnotationError(
-            f"{where}: bbox does not parse, got {box!r}; [x, y, width, height] is allowed; "
-            "correct the entry"
+            f"{where}: bbox does not parse, got {reprlib.repr(box)}; [x, y, width, height] is "
+            "allowed; correct the entry"
         )
-    category = file.categories.get(entry.get("category_id", -1))
+    number_of = _id(entry, "category_id")
+    category = file.categories.get(number_of) if isinstance(number_of, int) else None
     if category is None:
         raise UnknownNameError(
-            f"{where}: unknown class, got category_id {entry.get('category_id')!r}; allowed are "
+            f"{where}: unknown class, got category_id {reprlib.repr(entry.get('category_id'))}; "
+            "allowed are "
             f"{sorted(file.categories)}; correct the entry"
         )
     x, y, w, h = (number(str(v), where) for v in box)
@@ -217,11 +249,13 @@ def _truth(segmentation: Any, image: Mapping[str, Any], where: str) -> Rle | Non
     """
     if not segmentation:
         return None
-    height, width = image.get("height"), image.get("width")
-    if not isinstance(height, int) or not isinstance(width, int):
+    height: Any = image.get("height")
+    width: Any = image.get("width")
+    if not (_is_side(height) and _is_side(width)):
         raise AnnotationError(
-            f"{where}: image size unknown, got height {height!r} and width {width!r}; whole "
-            "numbers are needed to paint a segmentation; correct the images entry"
+            f"{where}: image size unknown, got height {reprlib.repr(height)} and width "
+            f"{reprlib.repr(width)}; whole numbers from 1 to {_LARGEST_SIDE} are needed to paint a "
+            "segmentation; correct the images entry"
         )
     try:
         if isinstance(segmentation, Mapping):
@@ -230,8 +264,10 @@ def _truth(segmentation: Any, image: Mapping[str, Any], where: str) -> Rle | Non
             points = [np.array(p, dtype=np.float64).reshape(-1, 2) for p in segmentation]
             if any(len(p) < 3 for p in points):
                 raise ValueError("a polygon of fewer than three points")
+            if any(not (np.abs(p) <= _LARGEST_SIDE).all() for p in points):
+                raise ValueError("a point far outside any image")
             rle = polygons_to_rle(points, (height, width))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise AnnotationError(
             f"{where}: segmentation does not parse, got {error}; polygons [x1, y1, ...] or run "
             f"lengths of {height} x {width} px are allowed; correct the entry"
@@ -239,11 +275,22 @@ def _truth(segmentation: Any, image: Mapping[str, Any], where: str) -> Rle | Non
     return rle if rle_area(rle) > 0 else None
 
 
+def _is_side(value: Any) -> bool:
+    return isinstance(value, int) and 0 < value <= _LARGEST_SIDE
+
+
 def _run_lengths(segmentation: Mapping[str, Any], height: int, width: int) -> Rle:
     size, counts = [int(v) for v in segmentation["size"]], segmentation["counts"]
     if size != [height, width]:
-        raise ValueError(f"run lengths of {size} px")
+        raise ValueError(f"run lengths of {reprlib.repr(size)} px")
     if isinstance(counts, str):
-        return {"size": size, "counts": counts}
-    rle = coco_mask.frPyObjects({"size": size, "counts": counts}, height, width)
-    return {"size": size, "counts": rle["counts"].decode("ascii")}
+        rle: Rle = {"size": size, "counts": counts}
+        runs = run_lengths(rle) if counts else np.zeros(0, np.int64)
+    else:
+        runs = np.array(counts, dtype=np.int64).reshape(-1)
+    if (runs < 0).any() or runs.sum() != height * width:  # pycocotools would write beyond the mask
+        raise ValueError(f"run lengths that add up to {runs.sum()} px")
+    if isinstance(counts, str):
+        return rle
+    packed = coco_mask.frPyObjects({"size": size, "counts": runs.tolist()}, height, width)
+    return {"size": size, "counts": packed["counts"].decode("ascii")}

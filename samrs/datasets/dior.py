@@ -131,7 +131,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         splits.update(dict.fromkeys(found, split))
     if not images or not hbbs:
         raise missing_dataset(root, "dior", _LAYOUT)
-    splits.update(_listed_splits(root, splits))
+    splits.update(_listed_splits(root, splits, quarantine))
     stems = pair_files(images, hbbs, root, quarantine)
     files = [(hbbs[stem], obbs.get(stem)) for stem in stems]
     read = map_many(partial(_read_boxes, root), files)
@@ -168,14 +168,18 @@ def _set_split_aside(folder: str, num_images: int, quarantine: Quarantine) -> No
         )
 
 
-def _listed_splits(root: Path, splits: Mapping[str, str]) -> dict[str, str]:
+def _listed_splits(root: Path, splits: Mapping[str, str], quarantine: Quarantine) -> dict[str, str]:
     """Split of each image by ``Main/*.txt``; only of images that are there."""
     folder = first_folder(root, ("Main", "ImageSets/Main", "splits"))
     listed: dict[str, str] = {}
     for split in ("train", "val", "test"):
         path = None if folder is None else folder / f"{split}.txt"
         if path is not None and path.is_file():
-            stems = read_text(path, relative_name(path, root)).split()
+            try:
+                stems = read_text(path, relative_name(path, root)).split()
+            except AnnotationError as error:
+                set_aside(relative_name(path, root), None, error, quarantine)
+                continue
             listed.update({stem: split for stem in stems if stem in splits})
     return listed
 

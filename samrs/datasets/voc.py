@@ -85,7 +85,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         MissingInputError: there is no VOC set below ``root``.
     """
     labels, images = _files(root)
-    splits = _splits(root)
+    splits = _splits(root, quarantine)
     stems = pair_files(images, labels, root, quarantine)
     for stem in sorted(stems, key=clean_id):
         where = relative_name(labels[stem], root)
@@ -109,13 +109,17 @@ def _files(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     return files_by_stem(labels, (".xml",)), files_by_stem(images, IMAGE_SUFFIXES)
 
 
-def _splits(root: Path) -> dict[str, str]:
+def _splits(root: Path, quarantine: Quarantine) -> dict[str, str]:
     """Split by image name, where lists of them are there."""
     found: dict[str, str] = {}
     for split in _SPLITS:
         path = root / "ImageSets" / "Main" / f"{split}.txt"
         if path.is_file():
-            lines = read_text(path, relative_name(path, root)).split("\n")
+            try:
+                lines = read_text(path, relative_name(path, root)).split("\n")
+            except AnnotationError as error:
+                set_aside(relative_name(path, root), None, error, quarantine)
+                continue
             # files of one class hold "name 1" or "name -1"
             found.update((line.split()[0], split) for line in lines if line.strip())
     return found

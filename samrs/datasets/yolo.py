@@ -23,6 +23,7 @@ width and height. Corners may lie a little outside the image. Splits are the fol
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -88,20 +89,22 @@ def categories(root: Path) -> tuple[str, ...]:
 def _yaml_names(text: str, where: str) -> list[str]:
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = 1 if mark is None else mark.line + 1
         raise AnnotationError(
-            f"{where}:{line}: not YAML, got {error}; a YAML file with names is allowed; "
+            f"{where}:{line}: not YAML, got {str(error)[:200]}; a YAML file with names is allowed; "
             "correct the file"
         ) from error
     names = value.get("names") if isinstance(value, dict) else None
-    if isinstance(names, dict) and sorted(names) == list(range(len(names))):
+    if isinstance(names, dict) and set(names) == set(range(len(names))):
         names = [names[i] for i in range(len(names))]
-    if not isinstance(names, list) or not names:
+    # scalars only: nested aliases may be a text of any length
+    fits = isinstance(names, list) and all(isinstance(n, str | int | float) for n in names)
+    if not fits or not names:
         raise AnnotationError(
-            f"{where}:1: no class names, got names: {names!r}; a list, or a map from 0 on, is "
-            "allowed; correct the file"
+            f"{where}:1: no class names, got names: {reprlib.repr(names)}; a list, or a map from "
+            "0 on, is allowed; correct the file"
         )
     return [str(name) for name in names]
 
