@@ -28,7 +28,8 @@ _WORKERS: ContextVar[int | None] = ContextVar("workers", default=None)
 
 def num_workers() -> int:
     """How many threads or processes to use: what ``limited_to`` says, else the cores there are."""
-    return _WORKERS.get() or len(os.sched_getaffinity(0))
+    own = getattr(os, "sched_getaffinity", None)  # not everywhere; heeds what a container may use
+    return _WORKERS.get() or (len(own(0)) if own else os.cpu_count() or 1)
 
 
 @contextmanager
