@@ -5,8 +5,11 @@ How many there are may change speed and never results: order and content are tho
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -59,6 +62,13 @@ def in_order(
             future.cancel()
 
 
+def _die_with_parent() -> None:
+    """Let the kernel end this process with the one that began it: a pool's would wait for ever."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
 def map_many(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
     """``function`` of each item in turn; in processes where there are ``MANY``.
 
@@ -69,5 +79,5 @@ def map_many(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
         yield from map(function, items)
         return
     fresh = multiprocessing.get_context("spawn")  # a fork would copy other threads' locks
-    with ProcessPoolExecutor(num_workers(), mp_context=fresh) as pool:
+    with ProcessPoolExecutor(num_workers(), fresh, initializer=_die_with_parent) as pool:
         yield from pool.map(function, items, chunksize=CHUNK)

@@ -65,7 +65,7 @@ INSTANCES = pa.schema(
         ("tile_id", pa.string()),
         ("category_id", pa.int32()),  # index in the dataset's CATEGORIES
         ("category", pa.string()),
-        ("hbb", HBB),  # clipped to the tile: the box to prompt with
+        ("hbb", HBB),  # the box to prompt with: clipped to the tile but for `clip: false`
         ("hbb_annotated", HBB),  # as annotated, moved to tile px, not clipped
         ("obb", OBB),  # not clipped; null where the dataset has none
         ("difficult", pa.bool_()),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +64,49 @@ def test_many_items_go_to_processes_and_few_do_not(monkeypatch: pytest.MonkeyPat
 
 def _process(_: int) -> int:
     return os.getpid()
+
+
+ORPHANS = """
+import os, sys, time
+from samrs.core import parallel
+from tests.core.test_parallel import _say_and_sleep
+if __name__ == "__main__":
+    parallel.MANY = parallel.CHUNK = 1
+    with parallel.limited_to(2):
+        list(parallel.map_many(_say_and_sleep, [sys.argv[1]] * 2))
+"""
+
+
+def _say_and_sleep(folder: str) -> None:
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's help is Linux's")
+def test_processes_end_with_the_one_that_began_them(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    script = tmp_path / "orphans.py"
+    script.write_text(ORPHANS)
+    (tmp_path / "pids").mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    command = [sys.executable, str(script), str(tmp_path / "pids")]
+    parent = subprocess.Popen(command, cwd=root, env=environment)
+    while len(pids := [p.name for p in (tmp_path / "pids").iterdir()]) < 2:
+        assert parent.poll() is None
+        time.sleep(0.02)
+    parent.kill()
+    parent.wait()
+    end = time.monotonic() + 20
+    while any(map(_runs, pids)):
+        assert time.monotonic() < end, "they are still there"
+        time.sleep(0.02)
+
+
+def _runs(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_number_of_workers_is_limited_only_within() -> None:

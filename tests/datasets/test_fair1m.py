@@ -30,6 +30,17 @@ def test_file_names_used_twice_give_two_scenes(tmp_path: Path) -> None:
     ]
 
 
+def test_name_of_the_file_counts_and_not_the_one_in_it(tmp_path: Path) -> None:
+    by_hand.fair1m(tmp_path)
+    path = tmp_path / "train/part1/labelXml/0.xml"
+    inside = "<source><filename>77.tif</filename></source><objects>"
+    path.write_text(path.read_text().replace("<objects>", inside))
+    scenes, quarantine = read(tmp_path)
+    assert [len(s.annotations) for s in scenes] == [1, 0]
+    assert scenes[0].image == tmp_path / "train/part1/images/0.tif"
+    assert quarantine.rows == []
+
+
 def test_closed_polygon_is_four_corners_and_its_hull_the_box(tmp_path: Path) -> None:
     write(tmp_path, fair1m_object("Cargo Truck", "9,2", "16,7", "9,12", "2.5,7", "9,2"))
     (scene,), quarantine = read(tmp_path)

@@ -64,6 +64,13 @@ def test_colour_that_paints_nothing_is_listed_and_the_ship_stays(tmp_path: Path)
     assert quarantine.counts() == {"true mask is empty": 1}
 
 
+def test_ships_without_segmentation_have_no_truth(tmp_path: Path) -> None:
+    write(tmp_path, hrsc_xml(hrsc_object("0,255,255")))
+    (scene,), quarantine = read(tmp_path)
+    assert [a.truth for a in scene.annotations] == [None]
+    assert quarantine.rows == []
+
+
 def test_image_never_annotated_is_no_negative(tmp_path: Path) -> None:
     write(tmp_path, hrsc_xml(annotated=0))
     scenes, quarantine = read(tmp_path)
