@@ -5,6 +5,10 @@ Tiles of every shape: the frame's, smaller, larger, wide, tall; boxes at the bor
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -108,3 +112,45 @@ def test_all_three_masks_equal_the_official_ones(nano: Sam) -> None:
     assert len(found) >= 500
     assert np.mean(found) >= 0.999
     assert np.percentile(found, 1) >= 0.99
+
+
+def agreement(nano: Sam, tiles: list[tuple[NDArray[np.uint8], Boxes]]) -> list[float]:
+    """IoU of every mask in bfloat16 with the same in float32."""
+    engines = [SamSegmenter(nano, precision) for precision in ("float32", "bfloat16")]
+    found: list[float] = []
+    for image, boxes in tiles:
+        prompt = parse_recipe("hbox").build(boxes)
+        exact, rounded = (
+            [rle_to_mask(rle) for rle in engine.decode(engine.encode(image), prompt).rles]
+            for engine in engines
+        )
+        found += ious(rounded, np.array(exact))
+    return found
+
+
+@pytest.mark.slow
+def test_bfloat16_masks_are_those_of_float32_on_demo_scenes(nano: Sam) -> None:
+    tiles = []
+    for seed in range(41_000_000, 41_000_006):
+        scene = render_scene(seed, size_hw=(800, 800))
+        hbb = np.array([thing.box for thing in scene.objects], np.float64)[:40].reshape(-1, 4)
+        tiles.append((scene.image, Boxes(hbb, np.full((len(hbb), 4, 2), np.nan), (800, 800))))
+    found = agreement(nano, tiles)
+    assert len(found) >= 100
+    assert np.mean(found) >= 0.995
+
+
+@pytest.mark.slow
+def test_bfloat16_masks_are_those_of_float32_on_real_tiles(nano: Sam, real: Path) -> None:
+    folder = real / "nwpu_vhr10"
+    said = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
+    tiles = []
+    for about in sorted(said["images"], key=lambda image: image["id"])[::26]:
+        image = cv2.imread(str(folder / "images" / about["file_name"]))[..., ::-1].copy()
+        own = [one["bbox"] for one in said["annotations"] if one["image_id"] == about["id"]]
+        xywh = np.array(own, np.float64).reshape(-1, 4)
+        hbb = np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]])
+        tiles.append((image, Boxes(hbb, np.full((len(hbb), 4, 2), np.nan), image.shape[:2])))
+    found = agreement(nano, tiles)
+    assert len(found) >= 100
+    assert np.mean(found) >= 0.995
