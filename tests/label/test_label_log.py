@@ -36,8 +36,8 @@ def test_the_log_has_a_line_for_every_tile_and_the_table_says_it_all(
     assert metrics.items() <= {**end, **begin}.items()
     table = caplog.records[-1].getMessage().splitlines()
     assert table[0] == "sam-label hand"
-    assert table[1].split() == "tiles 3, 1 of them without instances".split()
-    assert table[5].split()[:5] == "masks 5, 5 of them".split()
+    assert table[1].split() == ["tiles", "3,", "1", "of", "them", "without", "instances"]
+    assert table[5].split()[:5] == ["masks", "5,", "5", "of", "them"]
     labelled(product, tmp_path / "out")
     assert [line["kept"] for line in lines(tmp_path / "out")[1:-1]] == [True, True]
 
