@@ -158,10 +158,11 @@ def main() -> None:
             rows += wait()
     frame = pd.DataFrame(rows)
     print(table(frame).to_string(index=False))
-    means = frame.groupby("source", sort=False)["nano"].mean().round(4).to_dict()
-    honest = frame.groupby("source", sort=False)[["nano", "said"]].corr().iloc[::2, 1].round(3)
-    correlation = {source: value for (source, _), value in honest.items()}
-    figures = {"instances": len(frame), "mean_iou": means, "said_and_true_correlate": correlation}
+    means, honest = {}, {}
+    for source, part in frame.groupby("source", sort=False):
+        means[str(source)] = round(float(part["nano"].mean()), 4)
+        honest[str(source)] = round(float(part["nano"].corr(part["said"])), 3)
+    figures = {"instances": len(frame), "mean_iou": means, "said_and_true_correlate": honest}
     print(json.dumps(figures))
 
 
