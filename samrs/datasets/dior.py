@@ -21,8 +21,9 @@ A raw object of either file::
 Names differ in case and hyphens from the class list ("Expressway-Service-area"). Corners of
 ``bndbox`` are VOC's, 1-based and inclusive: (xmin - 1, ymin - 1, xmax, ymax) here. Those of
 ``robndbox`` name the same px, so their centres, half a px back, are the corners here; they may lie
-outside the image. ``angle`` is not used. The two files list the same objects in different orders
-(a quarter of the images), so boxes are paired by class and overlap; 145 of the 192,518 pairs
+outside the image. Where they name a single row of px (four objects), the row's outer edges are the
+corners: a box has an area. ``angle`` is not used. The two files list the same objects in different
+orders (a quarter of the images), so boxes are paired by class and overlap; 141 of the 192,518 pairs
 contradict each other in place or class and are listed. The public mirror lacks the
 test annotations: a test folder without a single one is set aside as a whole.
 """
@@ -39,7 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.errors import AnnotationError
-from samrs.core.geometry import clockwise, polygon_to_hbb
+from samrs.core.geometry import clockwise, hbb_to_polygon, polygon_to_hbb
 from samrs.core.parallel import map_many
 from samrs.core.reading import (
     IMAGE_SUFFIXES,
@@ -218,6 +219,9 @@ def _parse_obb(source_file: str, ordinal: int, line: int, element: Any) -> Annot
     where = f"{source_file}:object {line}"
     px = _numbers(element, "robndbox", _CORNERS, where)
     corners = clockwise(np.reshape(px, (4, 2)) - 0.5)
+    hull = polygon_to_hbb(corners)
+    if (hull[2:] == hull[:2]).any():
+        corners = hbb_to_polygon(hull + [-0.5, -0.5, 0.5, 0.5])
     return _annotation(source_file, ordinal, line, element, polygon_to_hbb(corners), corners)
 
 

@@ -46,6 +46,19 @@ def test_rotated_corners_are_px_centres(tmp_path: Path) -> None:
     assert obb.tolist() == [[4.5, 4.5], [13.5, 4.5], [13.5, 9.5], [4.5, 9.5]]
 
 
+def test_row_of_px_has_the_area_of_its_px(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        voc_object("ship", (5, 5, 5, 10)),
+        robnd_object("ship", (5, 5, 5, 5, 5, 10, 5, 10)),
+    )
+    (scene,), quarantine = read(tmp_path)
+    obb = scene.annotations[0].obb
+    assert obb is not None
+    assert obb.tolist() == [[4, 4], [5, 4], [5, 10], [4, 10]]
+    assert quarantine.rows == []
+
+
 def test_class_names_match_but_for_case_and_separators(tmp_path: Path) -> None:
     names = ("Expressway-Service-area", "Expressway toll station", "Storage_Tank", "GOLFFIELD")
     write(tmp_path, "".join(voc_object(name, (5, 5, 14, 10)) for name in names))

@@ -26,6 +26,10 @@ Key = tuple[Any, ...]
 def corners(values: Iterable[float]) -> tuple[tuple[float, float], ...]:
     """Four points in a fixed order: neither the first corner nor the turn counts."""
     points = np.round(np.reshape(list(values), (4, 2)), 6) + 0.0
+    low, high = points.min(axis=0), points.max(axis=0)
+    if (low == high).any():  # a row of px: its outer edges
+        low, high = low - 0.5, high + 0.5
+        points = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
     return tuple(sorted((float(x), float(y)) for x, y in points))
 
 
