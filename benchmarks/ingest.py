@@ -186,7 +186,7 @@ def annotations_part(wanted: argparse.Namespace, folder: Path) -> dict[str, Any]
         "hbb": ours["hbb"],
         "obb": ours["obb"],
         "rows": ours["rows"],
-        "exact": ours["hbb"] == ours["obb"] == KNOWN,
+        "exact": ours["rows"] == ours["hbb"] == ours["obb"] == KNOWN,
         "quarantined": ours["quarantined"],
         "seconds": round(ours["seconds"], 2),
         "plain_seconds": round(plain["seconds"], 2),
