@@ -16,6 +16,7 @@ Whatever is bad is set aside, listed in the ``quarantine`` table with its reason
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Self
 
 from samrs.core.axis import load
@@ -142,11 +144,20 @@ def normalize(
             "dataset": dataset,
             "subset": module.SUBSET,
             "categories": list(categories),
-            "terms": module.TERMS,
+            "terms": _terms(source, module),
             "parameters": parameters,
         },
     )
     return totals.metrics(quarantine)
+
+
+def _terms(source: Path, module: ModuleType) -> str:
+    """Those of the edition that ``download`` took, by its manifest, else the usual ones."""
+    manifest = source / "manifest.json"
+    if not manifest.is_file():
+        return str(module.TERMS)
+    said = json.loads(manifest.read_text(encoding="utf-8"))
+    return str(said["terms"] if isinstance(said, dict) and "terms" in said else module.TERMS)
 
 
 def _check(name: str, share: float) -> None:

@@ -104,7 +104,9 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     files = _read_files(root)
     paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
     by_name = {relative_name(p, root): p for p in paths}
-    by_last = {p.name: p for p in reversed(paths)}
+    by_last: dict[str, list[Path]] = {}
+    for path in paths:
+        by_last.setdefault(path.name, []).append(path)
     scenes: list[tuple[str, _File, int, dict[str, Any], Path]] = []
     for file in files:
         for position, image in enumerate(file.images, start=1):
@@ -113,13 +115,15 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
                 got = reprlib.repr(image)
                 _add(quarantine, file, position, "annotation without image", f"no file_name: {got}")
                 continue
-            path = by_name.get(name) or by_name.get(f"images/{name}") or by_last.get(_last(name))
-            if path is None:
-                _add(quarantine, file, position, "annotation without image", f"no file {name!r}")
+            exact = by_name.get(name) or by_name.get(f"images/{name}")
+            found = [exact] if exact else by_last.get(_last(name), [])
+            if len(found) != 1:
+                told = f"{len(found) or 'no'} files {name!r}"
+                _add(quarantine, file, position, "annotation without image", told)
                 continue
             stem = clean_id(name.rsplit(".", 1)[0])
             scene_id = f"{file.split}_{stem}" if len(files) > 1 else stem
-            scenes.append((scene_id, file, position, image, path))
+            scenes.append((scene_id, file, position, image, found[0]))
     listed = {scene[4] for scene in scenes}
     for path in paths:
         if path not in listed:
@@ -143,9 +147,14 @@ def _last(name: str) -> str:
     return name.replace("\\", "/").rsplit("/", 1)[-1]
 
 
+def _beside(root: Path) -> list[Path]:
+    """JSON files of the folder itself, but for the one that ``download`` writes."""
+    return sorted(path for path in root.glob("*.json") if path.name != "manifest.json")
+
+
 def _read_files(root: Path) -> list[_File]:
     places = [root / "annotations.json"] if (root / "annotations.json").is_file() else []
-    places = places or sorted((root / "annotations").glob("*.json")) or sorted(root.glob("*.json"))
+    places = places or sorted((root / "annotations").glob("*.json")) or _beside(root)
     if not places:
         raise missing_dataset(root, "coco", _LAYOUT)
     return [_read_file(path, root, alone=len(places) == 1) for path in places]

@@ -151,3 +151,14 @@ def test_real_nwpu_is_read_whole(real: Path) -> None:
     assert all(a.truth is not None for a in annotations)
     assert coco.categories(real / "nwpu_vhr10")[:2] == ("airplane", "ship")
     assert quarantine.rows == []
+
+
+def test_a_name_that_two_files_have_is_no_guess(tmp_path: Path) -> None:
+    value = coco_value()
+    value["images"][0]["file_name"] = "gone/a.jpg"
+    by_hand.coco(tmp_path, value)
+    assert [scene.scene_id for scene in read(tmp_path)[0]] == ["b", "gone_a"]
+    write_image(tmp_path / "negative" / "a.jpg")
+    scenes, quarantine = read(tmp_path)
+    assert [scene.scene_id for scene in scenes] == ["b"]
+    assert any("2 files 'gone/a.jpg'" in row["detail"] for row in quarantine.rows)

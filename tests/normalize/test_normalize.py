@@ -346,3 +346,14 @@ def test_real_nwpu_keeps_every_image_and_mask(real: Path, tmp_path: Path) -> Non
     assert (metrics["tiles"], metrics["instances"], metrics["with_truth"]) == (520, 3178, 3178)
     truth = rows(tmp_path / "out", "truth")
     assert all(rle_area(row["rle"]) > 0 for row in truth)
+
+
+def test_terms_are_those_of_what_download_took(tmp_path: Path) -> None:
+    by_hand.coco(tmp_path / "in")
+    (tmp_path / "in" / "annotations.json").rename(tmp_path / "in" / "instances_train.json")
+    write_text(tmp_path / "in" / "manifest.json", '{"terms": "as the edition says"}')
+    run("coco", tmp_path / "in", tmp_path / "out")
+    assert read_manifest(tmp_path / "out")["terms"] == "as the edition says"
+    (tmp_path / "in" / "manifest.json").unlink()
+    run("coco", tmp_path / "in", tmp_path / "out")
+    assert read_manifest(tmp_path / "out")["terms"] == axis.load("samrs.datasets", "coco").TERMS
