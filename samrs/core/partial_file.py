@@ -32,7 +32,7 @@ def partial_path(folder: Path, source: Source) -> Path:
     checksum = (source.checksum or "unpublished").rsplit(":", 1)[-1]
     name = source.file.replace("/", "__")
     place = folder / FOLDER / f"{name}.{checksum[:16].lower()}"
-    if place.parent.is_dir():
+    with suppress(FileNotFoundError):  # who publishes the last part removes the folder
         for other in place.parent.iterdir():
             if other.name.rpartition(".")[0] == name and other != place:
                 other.unlink(missing_ok=True)

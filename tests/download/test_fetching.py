@@ -406,6 +406,26 @@ def test_what_can_be_had_is_fetched_and_one_error_names_what_cannot(
     assert not (tmp_path / FOLDER).exists()
 
 
+def test_the_folder_of_parts_may_vanish_at_any_moment(tmp_path: Path) -> None:
+    wanted = source("http://localhost/file")
+    place = partial_path(tmp_path, wanted)
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.parent.rmdir()
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        for _ in range(3000):
+            assert partial_path(tmp_path, wanted) == place
+    finally:
+        stop.set()
+        other.join()
+
+
 def test_progress_has_amount_rate_and_time_left(
     server: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
