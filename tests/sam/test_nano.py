@@ -16,7 +16,7 @@ from samrs.scenes.scene import Scene
 
 SEEDS = (20_000_001, 20_000_002, 20_000_003)
 SIDE = 512
-SCENES_FLOOR = 0.74
+SCENES_FLOOR = 0.78
 """Below what `docs/models/nano.md` reports for the shipped weights (0.81); raise it with them."""
 
 
