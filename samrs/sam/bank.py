@@ -1,9 +1,9 @@
 """What nano is trained on: 512 px items with instance ids, cut and distorted into crops.
 
 Item `i` is a procedural scene of seed 10,000,000 + i, or, every sixth, random shapes on random
-ground. Items are drawn once and kept raw under the bank's folder: drawing one takes longer than a
-training step on it. Everything is a function of the seed and the numbers given, so the same
-command trains on the same crops.
+ground; items from 3,000 on are airports. Items are drawn once and kept raw under the bank's
+folder: drawing one takes longer than a training step on it. Everything is a function of the seed
+and the numbers given, so the same command trains on the same crops.
 """
 
 import os
@@ -18,6 +18,8 @@ from samrs.sam.shapes import Ids, Image, Rng, draw_ground, paste_shapes
 
 ITEM = 512
 FIRST_SEED = 10_000_000
+FIRST_AIRPORT = 3000
+"""Items from here on: in the scenes before, one instance of 360 is a plane."""
 SCALES = (0.75, 2.3)
 PLAIN = 0.5
 """Share of the crops whose colours are left as they are, save for a little light."""
@@ -61,7 +63,8 @@ def load_item(folder: Path, index: int) -> tuple[Image, Ids]:
 def draw_item(index: int) -> tuple[Image, Ids]:
     """Draws item `index`: shapes on random ground, or a scene, every fourth with a few shapes."""
     rng = np.random.default_rng((FIRST_SEED, index))
-    if index % 6 == 0:
+    airport = index >= FIRST_AIRPORT
+    if index % 6 == 0 and not airport:
         image, ids = draw_ground(rng, ITEM), np.zeros((ITEM, ITEM), np.int16)
         paste_shapes(rng, image, ids, int(rng.integers(8, 26)))
         return image, ids
@@ -69,8 +72,9 @@ def draw_item(index: int) -> tuple[Image, Ids]:
 
     gsd = float(np.exp(rng.uniform(np.log(0.12), np.log(1.0))))
     scene = render_scene(
-        FIRST_SEED + index, size_hw=(ITEM, ITEM), gsd=gsd, density=float(rng.uniform(0.6, 2.0))
-    )
+        FIRST_SEED + index, size_hw=(ITEM, ITEM), gsd=gsd, density=float(rng.uniform(0.6, 2.0)),
+        theme="airport" if airport else None,
+    )  # fmt: skip
     image, ids = scene.image.copy(), np.zeros((ITEM, ITEM), np.int16)
     for number, thing in enumerate(scene.objects, start=1):
         x0, y0, x1, y1 = thing.box

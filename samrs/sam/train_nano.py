@@ -68,18 +68,23 @@ class Course:
         mix: the share of the steps with crops of each size.
         late: the same for the second half of the cooldown.
         whole: share of the questions that are decoded over the whole crop.
+        items: of the bank.
     """
 
     mix: dict[int, float]
     late: dict[int, float]
     whole: float
+    items: int
 
 
+LARGER = {256: 0.60, 512: 0.32, 1024: 0.08}
+LARGEST = {256: 0.45, 512: 0.40, 1024: 0.15}
 COURSES = (
-    Course({256: 0.84, 512: 0.14, 1024: 0.02}, {256: 0.60, 512: 0.30, 1024: 0.10}, whole=0.08),
-    Course({256: 0.60, 512: 0.32, 1024: 0.08}, {256: 0.45, 512: 0.40, 1024: 0.15}, whole=0.25),
+    Course({256: 0.84, 512: 0.14, 1024: 0.02}, {256: 0.60, 512: 0.30, 1024: 0.10}, 0.08, 3000),
+    Course(LARGER, LARGEST, 0.25, 3000),
+    Course(LARGER, LARGEST, 0.25, 3600),
 )
-"""Of the first cycle, and of all after it."""
+"""Of the first cycle, the second, and all after it."""
 
 FIRST_ITEMS = 240
 WARMUP = 60
@@ -94,8 +99,10 @@ AVERAGE = 0.99
 
 @dataclass(frozen=True)
 class Cycle:
-    """Steps from `first` on: `stable` of them at a constant rate, `cooldown` falling to zero."""
+    """The `number`th, from 0: steps from `first` on, `stable` of them at a constant rate and
+    `cooldown` with the rate falling to zero."""
 
+    number: int
     first: int
     stable: int
     cooldown: int
@@ -120,7 +127,7 @@ class Cycle:
     @property
     def course(self) -> Course:
         """What it trains on."""
-        return COURSES[min(self.first, 1)]
+        return COURSES[min(self.number, len(COURSES) - 1)]
 
 
 def cycles_of(said: list[str]) -> list[Cycle]:
@@ -138,7 +145,7 @@ def cycles_of(said: list[str]) -> list[Cycle]:
                 "rate and those of its cooldown, as 3000+1250"
             )
         first = cycles[-1].end if cycles else 0
-        cycles.append(Cycle(first, int(match[1]), int(match[2])))
+        cycles.append(Cycle(len(cycles), first, int(match[1]), int(match[2])))
     return cycles
 
 
@@ -169,7 +176,7 @@ class Crops(torch.utils.data.Dataset[dict[str, Any]]):
         rng = np.random.default_rng((self.seed, step, self.rank))
         count, most = SIZES[size]
         # the bank grows with the run, so that training need not wait for all of it
-        items = min(self.items, FIRST_ITEMS + step)
+        items = min(self.items, cycle.course.items, FIRST_ITEMS + step)
         kinds, whole = draw_kinds(rng), cycle.course.whole
         images: list[Any] = []
         dense: list[Any] = []
@@ -324,7 +331,7 @@ def rehearse(model: Trainee, *, steps: int, seed: int) -> list[float]:
     """
     noise = torch.Generator().manual_seed(seed)
     tools = optimisers(model)
-    cycle = Cycle(0, int(0.7 * steps), steps - int(0.7 * steps))
+    cycle = Cycle(0, 0, int(0.7 * steps), steps - int(0.7 * steps))
     losses: list[float] = []
     for step in tqdm(range(steps), desc="nano: boxes", unit="step", mininterval=10):
         rng = np.random.default_rng((seed, 1, step))
@@ -374,7 +381,7 @@ def train(
     Args:
         cycles: each "stable+cooldown", in steps.
         rehearsal: steps of box filling before the first one.
-        items: items in the bank.
+        items: at most so many of the bank's.
         keep_every: after so many steps the state is kept and the averaged weights written to `out`.
         processes: that share a step; they change the result.
         workers: further processes drawing crops for each; speed only.
@@ -584,7 +591,7 @@ def main() -> None:
     )
     parser.add_argument("--cycles", nargs="+", required=True, metavar="STABLE+COOLDOWN")
     parser.add_argument("--rehearsal", type=int, default=1500)
-    parser.add_argument("--items", type=int, default=3000)
+    parser.add_argument("--items", type=int, default=COURSES[-1].items)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bank", type=Path, default=Path(".work/nano/bank"))
     parser.add_argument("--work", type=Path, default=Path(".work/nano"))

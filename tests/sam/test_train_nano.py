@@ -135,7 +135,9 @@ def test_training_repeats_and_resumes(
     tmp_path: Path, items: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train_nano, "SIZES", {256: (1, 3)})
-    monkeypatch.setattr(train_nano, "COURSES", (Course({256: 1.0}, {256: 1.0}, whole=0.1),))
+    monkeypatch.setattr(
+        train_nano, "COURSES", (Course({256: 1.0}, {256: 1.0}, whole=0.1, items=2),)
+    )
 
     def run(name: str, steps: int) -> dict[str, torch.Tensor]:
         out = tmp_path / f"{name}.safetensors"
@@ -180,3 +182,8 @@ def test_the_first_layer_starts_white() -> None:
     assert weight.shape == (192, 3, TOKEN, TOKEN)
     assert spread.min() > 0.1
     assert spread.max() < 10
+
+
+def test_a_cycle_knows_its_course() -> None:
+    cycles = cycles_of(["1000+100", "200+400", "10+10", "10+10"])
+    assert [train_nano.COURSES.index(cycle.course) for cycle in cycles] == [0, 1, 2, 2]
