@@ -7,6 +7,7 @@ learnt nothing (filled box, filled rotated box, GrabCut). A tile is encoded once
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,12 +23,13 @@ from samrs.core import axis
 from samrs.core.dispatch import in_order
 from samrs.core.errors import ProductError
 from samrs.core.images import decode_rgb
-from samrs.core.prompting import Prediction, Prompt
+from samrs.core.prompting import Boxes, Prediction, Prompt
 from samrs.core.rle import Rle, rle_area, rle_intersection
 from samrs.core.shards import iter_rows
 from samrs.label import SEGMENTERS, Row, executor_of, instance_boxes, tiles, where
 from samrs.plots import STYLE
 from samrs.recipes import parse_recipe
+from samrs.scores import mask_scores
 
 FLOOR_RECIPE = "hbox+rbox"
 """What the floors are asked: each takes the part it understands, the box or the rotated box."""
@@ -58,10 +60,12 @@ def ablate(
         segmenter, model, precision, runtime: as in ``samrs.label.label``.
 
     Returns:
-        One row per instance and recipe (floors by their segmenter's name): ``tile_id, instance_id,
-        category, kind`` (recipe or floor), ``recipe, fallback, iou, intersection, union,
-        true_area`` (px), ``predicted_iou`` (NaN where unknown) and ``rle``. Instances whose true
-        mask has no pixel in their tile are left out.
+        One row per instance and recipe (floors by their segmenter's name): ``scene_id, tile_id,
+        instance_id, category, hbb`` (xyxy, the box asked about), ``kind`` (recipe or floor),
+        ``recipe, fallback, iou, intersection, union, true_area`` (px), the columns of
+        ``samrs.scores.mask_scores`` (``obb_iou`` is NaN without obb), ``predicted_iou`` and
+        ``stability_score`` (NaN where unknown) and ``rle``. Instances whose true mask has no pixel
+        in their tile are left out.
 
     Raises:
         MissingInputError: there is no truth table.
@@ -121,43 +125,51 @@ class _Asker:
         boxes = instance_boxes(instances, (tile["height"], tile["width"]))
         image = decode_rgb(tile["image"]["bytes"], place)
         state = self.engine.encode(image)
+        place_of = {"scene_id": tile["scene_id"], "tile_id": tile["tile_id"]}
         rows: list[Row] = []
         for recipe in self.recipes:
             prompt = recipe.build(boxes)
             about = {"kind": "recipe", "recipe": recipe.name}
-            rows += _compared(about, instances, true, prompt, self.engine.decode(state, prompt))
+            answer = self.engine.decode(state, prompt)
+            rows += _compared({**place_of, **about}, instances, boxes, true, prompt, answer)
         prompt = self.floor_recipe.build(boxes)
         for name, floor in self.floors.items():
             about = {"kind": "floor", "recipe": name}
             answer = floor.decode(floor.encode(image), prompt)
-            rows += _compared(about, instances, true, prompt, answer)
+            rows += _compared({**place_of, **about}, instances, boxes, true, prompt, answer)
         return rows
 
 
 def _compared(
     about: Mapping[str, str],
     instances: Sequence[Row],
+    boxes: Boxes,
     true: Sequence[Rle],
     prompt: Prompt,
     answer: Prediction,
 ) -> list[Row]:
     rows = []
     for i, (instance, truth, rle) in enumerate(zip(instances, true, answer.rles, strict=True)):
+        obb = boxes.obb[i] if boxes.has_obb[i] else None
+        scores = mask_scores(rle, boxes.hbb[i], obb)
         true_area = rle_area(truth)
         intersection = rle_intersection(rle, truth)
-        union = true_area + rle_area(rle) - intersection
+        union = true_area + scores["area"] - intersection
         rows.append(
             {
-                "tile_id": instance["tile_id"],
+                **about,
                 "instance_id": instance["instance_id"],
                 "category": instance["category"],
-                **about,
+                "hbb": boxes.hbb[i].tolist(),
                 "fallback": bool(prompt.fallback[i]),
                 "iou": intersection / union,
                 "intersection": intersection,
                 "union": union,
                 "true_area": true_area,
+                **scores,
+                "obb_iou": math.nan if obb is None else scores["obb_iou"],
                 "predicted_iou": float(answer.predicted_iou[i]),
+                "stability_score": float(answer.stability_score[i]),
                 "rle": rle,
             }
         )

@@ -13,6 +13,7 @@ from samrs.core.errors import MissingInputError, ProductError
 from samrs.core.records import TRUTH
 from samrs.core.rle import empty_rle
 from samrs.core.shards import write_table
+from samrs.scores import mask_scores
 from tests.label.hand_made import SIZE_HW, write_product
 
 RUNTIME = {"executor": "local", "device": "cpu", "threads": 1}
@@ -72,6 +73,19 @@ def test_the_floors_of_turned_boxes_have_known_scores(tmp_path: Path) -> None:
     assert summary["best"] == "rbox"
     assert list(summary["floors"]) == ["box", "obb", "grabcut"]
     assert frame[frame["recipe"] == "rbox"]["fallback"].sum() == 1
+
+
+def test_every_score_of_a_mask_stands_beside_its_iou(tmp_path: Path) -> None:
+    frame = run(write_product(tmp_path / "hand"), ["rbox"])
+    for _, row in frame.iterrows():
+        found = mask_scores(row["rle"], row["hbb"], None)
+        del found["obb_iou"]
+        assert found == {name: row[name] for name in found}
+    rbox = frame[frame["recipe"] == "rbox"]
+    assert rbox["obb_iou"].isna().sum() == rbox["fallback"].sum() == 1
+    assert (rbox["obb_iou"].dropna() == 1).all()
+    assert frame["stability_score"].isna().all()
+    assert set(frame["scene_id"]) <= {"a", "b", "c"}
 
 
 def test_rows_cover_all_and_each_bin_that_has_instances() -> None:
