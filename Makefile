@@ -6,7 +6,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test test-slow lint env clean-work
+.PHONY: repro test test-slow lint env clean-work release
 
 repro: .venv/ready
 	dvc repro
@@ -34,3 +34,9 @@ env: .venv/ready
 
 clean-work:
 	rm -rf .work
+
+# make release VERSION=1.0.0   publish what is committed: docs/releasing.md
+#   DRY=1 prints the plan; FROM=URL pulls from there; TERMS=read: all images' terms allow it
+release: .venv/ready
+	python -m samrs.publish '$(VERSION)' $(if $(DRY),--dry-run) $(if $(FROM),--pull-from '$(FROM)') \
+		$(if $(filter read,$(TERMS)),--terms-allow)

@@ -1,0 +1,149 @@
+"""`make release` on a tiny repository, with real git and dvc."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from tests.pipeline.closure import ROOT
+from tests.publish import repositories as tiny
+
+TAGS = {"v1.0.0", "sota@v1.0.0", "sior@v1.0.0", "pretrained@v1.0.0", "nano@v1.0.0"}
+
+
+@dataclass
+class Project:
+    """A maintainer's repository, its git remote, and the folder that is storage and public."""
+
+    root: Path
+    origin: Path
+    storage: Path
+    env: dict[str, str]
+
+    def release(self, version: str, *options: str) -> CompletedProcess[str]:
+        command = (sys.executable, "-m", "samrs.publish", version, "--root", str(self.root))
+        return tiny.attempt(ROOT, self.env, *command, *options)
+
+    def git(self, *arguments: str) -> str:
+        return tiny.run(self.root, self.env, "git", *arguments)
+
+    def state(self) -> tuple[str, str, str]:
+        """Head, tags and the tree here, and all refs of the git remote."""
+        refs = self.git("for-each-ref", "--format=%(refname) %(objectname)")
+        return refs, self.git("status", "--porcelain"), self.git("ls-remote", str(self.origin))
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("original")
+    env = tiny.environment(folder)
+    return tiny.make(folder / "repo", env, public="http://nowhere", storage="../../storage")
+
+
+@pytest.fixture
+def project(original: Path, tmp_path: Path) -> Iterator[Project]:
+    """A project of its own whose storage is served as its public remote."""
+    root = tiny.copy(original, tmp_path / "repo")
+    env = tiny.environment(tmp_path)
+    origin = tmp_path / "origin.git"
+    with tiny.served(tmp_path / "storage") as url:
+        tiny.reconfigure(root, "http://nowhere", url)
+        tiny.commit(root, env, "Say where the data are")
+        tiny.run(tmp_path, env, "git", "clone", "-q", "--bare", str(root), str(origin))
+        tiny.run(root, env, "git", "remote", "add", "origin", str(origin))
+        yield Project(root, origin, tmp_path / "storage", env)
+
+
+def test_a_release_is_pushed_proven_tagged_and_said(project: Project) -> None:
+    done = project.release("1.0.0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(project.git("tag").split()) == TAGS
+    assert project.git("status", "--porcelain") == ""
+    head = project.git("rev-parse", "HEAD").strip()
+    assert {project.git("rev-parse", f"{tag}^{{commit}}").strip() for tag in TAGS} == {head}
+    listed = project.git("ls-remote", str(project.origin))
+    assert {t for t in TAGS if f"refs/tags/{t}\n" in listed} == TAGS
+    assert f"{head}\trefs/heads/main" in listed
+    log = (project.root / "CHANGELOG.md").read_text()
+    assert "## Unreleased\n\n## 1.0.0 (" in log
+    assert "| sota | `data/release/sota` | 4 |" in log
+    cards = {p.name for p in (project.root / "docs" / "cards").iterdir()}
+    assert cards == {"sota.md", "sior.md"}
+    assert "SOTA" in (project.root / "docs" / "cards" / "sota.md").read_text()
+    assert (
+        len(tiny.files(project.storage)) == 11
+    )  # 10 files, two of them equal and so one, and three folders' lists
+
+
+def test_a_dry_run_prints_the_plan_and_does_nothing(project: Project) -> None:
+    before = project.state()
+    done = project.release("1.0.0", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert all(tag in done.stdout for tag in TAGS)
+    steps = ("check", "push", "push again", "pull", "verify", "write", "tag", "publish")
+    assert [line.split(":")[0] for line in done.stdout.splitlines() if line[0].isdigit()] == [
+        f"{n}. {step}" for n, step in enumerate(steps, 1)
+    ]
+    assert project.state() == before
+    assert not tiny.files(project.storage)
+
+
+def dirty(project: Project) -> None:
+    (project.root / "new.txt").write_text("x")
+
+
+def stale(project: Project) -> None:
+    (project.root / "data" / "pretrain" / "weights.safetensors").write_bytes(b"other")
+
+
+def tagged(project: Project) -> None:
+    project.git("tag", "sior@v1.0.0")
+
+
+def tagged_elsewhere(project: Project) -> None:
+    project.git("push", "-q", "origin", "HEAD:refs/tags/v1.0.0")
+
+
+def placeholder(project: Project) -> None:
+    tiny.reconfigure(project.root, "../../storage", "s3://samrs.example/dvc")
+    tiny.commit(project.root, project.env, "Forget where")
+
+
+def nothing_to_say(project: Project) -> None:
+    (project.root / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n## 0.9.0\n\n- x\n")
+    tiny.commit(project.root, project.env, "Say nothing")
+
+
+def others_images(project: Project) -> None:
+    (project.root / "params.yaml").write_text("origin: official\n")
+    tiny.commit(project.root, project.env, "Take the official data")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (dirty, "tree is not clean, got 1 changed or untracked files .new.txt."),
+        (stale, "outputs are not up to date, got pretrain;"),
+        (tagged, r"tags of this release exist .here., got sior@v1\.0\.0;"),
+        (tagged_elsewhere, r"origin\.git\), got v1\.0\.0;"),
+        (placeholder, "remote storage has no address, got s3://samrs.example/dvc"),
+        (nothing_to_say, "nothing to say of 1.0.0"),
+        (others_images, "origin is official, got images under these terms: academic use only;"),
+    ],
+)
+def test_what_is_not_in_order_stops_before_anything_is_pushed(
+    project: Project, spoil, said: str
+) -> None:
+    spoil(project)
+    before = project.state()
+    done = project.release("1.0.0")
+    assert done.returncode == 1
+    assert re.search(said, done.stderr), done.stderr
+    assert project.state() == before
+    assert not tiny.files(project.storage)
