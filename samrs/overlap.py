@@ -6,7 +6,7 @@ inside it. Here the rule is declared and what it decided is counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,26 +16,9 @@ from samrs.core.errors import ParameterError
 from samrs.core.records import IGNORE
 from samrs.core.rle import Rle, rle_area, rle_to_hbb, rle_to_mask
 
-
-def _annotation_order(areas: Sequence[int]) -> list[int]:
-    return list(range(len(areas)))
-
-
-def _smaller_on_top(areas: Sequence[int]) -> list[int]:
-    return sorted(range(len(areas)), key=lambda i: -areas[i])
-
-
-def _larger_on_top(areas: Sequence[int]) -> list[int]:
-    return sorted(range(len(areas)), key=lambda i: areas[i])
-
-
-RULES: Mapping[str, Callable[[Sequence[int]], list[int]]] = {
-    "smaller_on_top": _smaller_on_top,
-    "larger_on_top": _larger_on_top,
-    "annotation_order": _annotation_order,
-}
-"""Order to paint masks of given areas in, the topmost last; of equal areas the later one is on
-top, as in annotation order."""
+RULES: Mapping[str, int] = {"smaller_on_top": -1, "larger_on_top": 1, "annotation_order": 0}
+"""Masks are painted in the order of their area times this, the topmost last; of equal areas the
+later one is on top, as in annotation order."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +63,8 @@ def paint(
     painted = np.full(size_hw, IGNORE, dtype=np.uint8)
     twice = np.zeros(size_hw, dtype=bool)
     contested = np.zeros(size_hw, dtype=bool)
-    for i in RULES[rule]([rle_area(mask) for mask in masks]):
+    areas = [rle_area(mask) for mask in masks]
+    for i in sorted(range(len(masks)), key=lambda i: RULES[rule] * areas[i]):
         x0, y0, x1, y1 = (int(v) for v in rle_to_hbb(masks[i]))
         window = np.s_[y0:y1, x0:x1]
         mask, below = rle_to_mask(masks[i])[window], painted[window]

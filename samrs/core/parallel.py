@@ -78,6 +78,24 @@ def map_many(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
     if len(items) < MANY or num_workers() < 2:
         yield from map(function, items)
         return
-    fresh = multiprocessing.get_context("spawn")  # a fork would copy other threads' locks
-    with ProcessPoolExecutor(num_workers(), fresh, initializer=_die_with_parent) as pool:
+    with _processes() as pool:
         yield from pool.map(function, items, chunksize=CHUNK)
+
+
+def map_stream(function: Callable[[T], R], items: Iterable[T], *, processes: bool) -> Iterator[R]:
+    """``function`` of each of a stream of large items in turn, two of them begun for each worker.
+
+    Args:
+        function: must be importable, as must what it takes and gives.
+        processes: whether there is work enough for processes to pay.
+    """
+    if not processes or num_workers() < 2:
+        yield from map(function, items)
+        return
+    with _processes() as pool:
+        yield from in_order(function, items, pool, 2 * num_workers())
+
+
+def _processes() -> ProcessPoolExecutor:
+    fresh = multiprocessing.get_context("spawn")  # a fork would copy other threads' locks
+    return ProcessPoolExecutor(num_workers(), fresh, initializer=_die_with_parent)

@@ -57,9 +57,23 @@ class ShardWriter:
         if len(self._rows) >= BATCH_ROWS or self._pending >= BATCH_BYTES:
             self._flush()
 
+    def write_table(self, rows: pa.Table) -> None:
+        """Add many rows without images at once: the same bytes as one by one, sooner."""
+        if self._rows:
+            rows = pa.concat_tables([pa.Table.from_pylist(self._rows, schema=self.schema), rows])
+            self._rows = []
+        whole = len(rows) - len(rows) % BATCH_ROWS
+        for begin in range(0, whole, BATCH_ROWS):
+            self._flush_table(rows.slice(begin, BATCH_ROWS))
+        self._rows = rows.slice(whole).to_pylist()
+
     def _flush(self) -> None:
         batch = pa.Table.from_pylist(self._rows, schema=self.schema)
         self._rows, self._pending = [], 0
+        self._flush_table(batch)
+
+    def _flush_table(self, batch: pa.Table) -> None:
+        """Write rows as a row group."""
         if self._writer is None:
             path = self.product / f"{self.table}-{self._shard:05d}.parquet"
             self._writer = pq.ParquetWriter(
@@ -149,6 +163,25 @@ def iter_rows(
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=batch_rows, columns=columns):
                 yield from batch.to_pylist()
+
+
+def iter_tables(
+    product: Path, table: str, columns: list[str] | None = None, batch_rows: int = 16384
+) -> Iterator[pa.Table]:
+    """A table in pieces of ``batch_rows`` rows, the last one smaller, whatever its shards hold."""
+    held: list[pa.RecordBatch] = []
+    count = 0
+    for path in shard_paths(product, table):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=batch_rows, columns=columns):
+                held.append(batch)
+                count += len(batch)
+                if count >= batch_rows:
+                    rows = pa.Table.from_batches(held)
+                    yield rows.slice(0, batch_rows).combine_chunks()
+                    held, count = rows.slice(batch_rows).to_batches(), count - batch_rows
+    if held:
+        yield pa.Table.from_batches(held).combine_chunks()
 
 
 def by_tile(
