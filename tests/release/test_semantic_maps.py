@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -76,6 +78,6 @@ def test_chunks_cover_every_tile_once_and_are_bounded():
     assert bounds[1] == 1
     assert bounds == sorted(set(bounds))
     assert max(np.diff(bounds)) <= semantic_maps.CHUNK_TILES
-    pixels = [sides[a:b].prod(axis=1).sum() for a, b in zip(bounds[1:], bounds[2:], strict=False)]
+    pixels = [sides[a:b].prod(axis=1).sum() for a, b in pairwise(bounds[1:])]
     assert max(pixels) <= semantic_maps.CHUNK_PIXELS
     assert chunk_bounds(sides[:0]) == [0]
