@@ -14,10 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from samrs.core.images import decode_labels
-from samrs.core.progress import progress
-from samrs.core.records import IGNORE
-from samrs.core.shards import iter_rows, read_manifest, read_table
+from samrs.core.errors import ProductError
+from samrs.core.shards import read_manifest, read_table
 
 SIZE_BIN = 50
 NUM_SIZE_BINS = 40
@@ -44,14 +42,26 @@ def _share(part: int, whole: int) -> float:
     return round(part / whole, 6) if whole else 0.0
 
 
-def _semantic_pixels(release: Path) -> NDArray[np.int64]:
-    """(256,) px of each label id over all semantic maps."""
-    counts = np.zeros(256, dtype=np.int64)
-    rows = iter_rows(release, "semantic")
-    for row in progress(rows, desc=f"stats {release.name}", unit="tile"):
-        labels = decode_labels(row["label_map"]["bytes"], f"{release}: {row['tile_id']}")
-        counts += np.bincount(labels.ravel(), minlength=256)
-    return counts
+def _label_pixels(release: Path, manifest: Mapping[str, Any]) -> list[int]:
+    """Px of each category over all semantic maps, as ``release`` counted them."""
+    pixels: list[int] | None = manifest.get("label_pixels")
+    if pixels is None or len(pixels) != len(manifest["categories"]):
+        raise ProductError(
+            f"{release}/manifest.json: px of the labels do not match the categories, got "
+            f"{pixels} for {len(manifest['categories'])}; one number each is allowed; run the "
+            "stage release again"
+        )
+    return pixels
+
+
+def _instances(release: Path) -> pd.DataFrame:
+    """What is measured of every instance; ids as numbers, which compare faster than texts."""
+    table = read_table(release, "instances", COLUMNS)
+    for name in ("instance_id", "tile_id"):
+        numbers = table[name].combine_chunks().dictionary_encode().indices
+        table = table.set_column(table.column_names.index(name), name, numbers)
+    rows: pd.DataFrame = table.to_pandas()
+    return rows
 
 
 def size_histogram(areas: NDArray[np.int64]) -> list[dict[str, int | None]]:
@@ -85,12 +95,12 @@ def _class(name: str, label: int, rows: pd.DataFrame, semantic_pixels: int) -> d
 def _subset(release: Path) -> dict[str, Any]:
     manifest = read_manifest(release)
     counts, categories = manifest["counts"], manifest["categories"]
-    rows = read_table(release, "instances", COLUMNS).to_pandas()
-    pixels = _semantic_pixels(release)
-    labelled = int(pixels.sum() - pixels[IGNORE])
+    rows = _instances(release)
+    pixels = _label_pixels(release, manifest)
+    labelled = sum(pixels)
     per_tile = rows.groupby("tile_id").size()
     classes = [
-        _class(name, i, rows[rows["category_id"] == i], int(pixels[i]))
+        _class(name, i, rows[rows["category_id"] == i], pixels[i])
         for i, name in enumerate(categories)
     ]
     return {
@@ -100,7 +110,7 @@ def _subset(release: Path) -> dict[str, Any]:
         "instances_unique": int(rows["instance_id"].nunique()),
         "classes_present": sum(c["instances"] > 0 for c in classes),
         "pixels": int(rows["area"].sum()),
-        "labelled_share": _share(labelled, int(pixels.sum())),
+        "labelled_share": _share(labelled, counts["pixels"]),
         "overlap_share": _share(counts["overpainted_pixels"], labelled),
         "contested_share": _share(counts["contested_pixels"], labelled),
         "instances_per_tile_mean": round(len(rows) / counts["tiles"], 4) if counts["tiles"] else 0,
@@ -128,5 +138,6 @@ def stats(releases: Mapping[str, Path]) -> dict[str, Any]:
 
     Raises:
         MissingInputError: a release product is not there.
+        ProductError: it is of a version that did not count the px of labels.
     """
     return {name: _subset(path) for name, path in releases.items()}
