@@ -41,27 +41,25 @@ from numpy.typing import NDArray
 
 from samrs.core.errors import AnnotationError
 from samrs.core.geometry import clockwise, hbb_to_polygon, polygon_to_hbb
+from samrs.core.pairing import pair_annotations
 from samrs.core.parallel import map_many
 from samrs.core.reading import (
     IMAGE_SUFFIXES,
     category_of,
-    child_text,
-    child_texts,
     clean_id,
     files_by_stem,
     first_folder,
     missing_dataset,
     number,
-    pair_annotations,
     pair_files,
     read_items,
     read_text,
-    read_xml,
     relative_name,
     set_aside,
 )
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.core.sources import Source
+from samrs.core.xml_files import child_text, child_texts, read_xml
 
 CATEGORIES: tuple[str, ...] = (
     "airplane",

@@ -36,6 +36,7 @@ import numpy as np
 
 from samrs.core.errors import AnnotationError
 from samrs.core.geometry import clockwise, polygon_to_hbb
+from samrs.core.pairing import pair_annotations
 from samrs.core.reading import (
     IMAGE_SUFFIXES,
     category_of,
@@ -44,7 +45,6 @@ from samrs.core.reading import (
     first_folder,
     missing_dataset,
     number,
-    pair_annotations,
     pair_files,
     read_items,
     read_text,

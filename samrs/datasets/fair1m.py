@@ -37,7 +37,6 @@ from samrs.core.geometry import clockwise, polygon_to_hbb
 from samrs.core.reading import (
     IMAGE_SUFFIXES,
     category_of,
-    child_text,
     clean_id,
     files_by_stem,
     first_folder,
@@ -45,12 +44,12 @@ from samrs.core.reading import (
     number,
     pair_files,
     read_items,
-    read_xml,
     relative_name,
     set_aside,
 )
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.core.sources import Source
+from samrs.core.xml_files import child_text, read_xml
 
 CATEGORIES: tuple[str, ...] = (
     "A220",

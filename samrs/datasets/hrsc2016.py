@@ -39,14 +39,12 @@ from samrs.core.errors import AnnotationError, ImageError
 from samrs.core.geometry import rotated_box_to_polygon
 from samrs.core.reading import (
     IMAGE_SUFFIXES,
-    child_text,
     clean_id,
     files_by_stem,
     missing_dataset,
     number,
     pair_files,
     read_items,
-    read_xml,
     relative_name,
     set_aside,
 )
@@ -54,6 +52,7 @@ from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.core.rle import crop_to_rle
 from samrs.core.scene_image import open_scene
 from samrs.core.sources import Source
+from samrs.core.xml_files import child_text, read_xml
 
 CATEGORIES: tuple[str, ...] = ("ship",)
 SUBSET: str | None = None

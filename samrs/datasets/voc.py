@@ -31,7 +31,6 @@ import numpy as np
 from samrs.core.errors import AnnotationError
 from samrs.core.reading import (
     IMAGE_SUFFIXES,
-    child_text,
     clean_id,
     files_by_stem,
     first_folder,
@@ -40,12 +39,12 @@ from samrs.core.reading import (
     pair_files,
     read_items,
     read_text,
-    read_xml,
     relative_name,
     set_aside,
 )
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.core.sources import Source
+from samrs.core.xml_files import child_text, read_xml
 
 CATEGORIES: tuple[str, ...] = ()
 """Empty: see ``categories``."""

@@ -13,10 +13,8 @@ from samrs.core.reading import (
     clean_id,
     files_by_stem,
     number,
-    pair_annotations,
     read_items,
     read_text,
-    read_xml,
     sound_annotations,
 )
 from samrs.core.records import Annotation, Quarantine
@@ -61,15 +59,6 @@ def test_marks_and_line_ends_of_text_do_not_count(tmp_path: Path) -> None:
     assert read_text(tmp_path / "a.txt", "a.txt").splitlines() == ["a", "b"]
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"<a>", b"\xff\xfe<", b'<?xml version="1.0" encoding="x"?><a/>']
-)
-def test_broken_xml_names_file_and_line(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / "a.xml").write_bytes(data)
-    with pytest.raises(AnnotationError, match=r"a\.xml:\d+: not well-formed XML"):
-        read_xml(tmp_path / "a.xml", "a.xml")
-
-
 def test_items_that_fail_leave_a_gap_in_the_ordinals() -> None:
     def parse(ordinal: int, line: int, item: str) -> tuple[int, float]:
         return ordinal, number(item, f"a:{line}")
@@ -79,18 +68,6 @@ def test_items_that_fail_leave_a_gap_in_the_ordinals() -> None:
     assert read_items(items, parse, "a", quarantine) == [(0, 1.0), (2, 2.0)]
     assert quarantine.counts() == {"does not parse": 1}
     assert quarantine.rows[0]["source_line"] == 4
-
-
-def test_pairs_maximise_overlap_one_to_one_within_a_class() -> None:
-    kept = [annotation(0, 0, 0, 10, 10), annotation(1, 2, 0, 12, 10), annotation(2, 0, 0, 9, 9)]
-    kept[2] = annotation(2, 0, 0, 9, 9, category="dam")
-    others = [annotation(0, 3, 0, 13, 10), annotation(1, 1, 0, 11, 10)]
-    others.append(annotation(2, 50, 50, 60, 60, category="dam"))
-    quarantine = Quarantine()
-    pairs = pair_annotations(kept, others, quarantine)
-    assert [None if p is None else p.ordinal for p in pairs] == [1, 0, None]
-    assert quarantine.counts() == {"box without its pair": 1}
-    assert "a.txt:3: no box of the other file" in str(quarantine.rows[0]["detail"])
 
 
 def test_boxes_of_no_use_are_set_aside() -> None:
