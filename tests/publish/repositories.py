@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -120,6 +121,12 @@ def commit(root: Path, env: Mapping[str, str], subject: str) -> None:
     run(root, env, "git", "commit", "-q", "-m", subject)
 
 
+def bare(repo: Path, to: Path, env: Mapping[str, str]) -> Path:
+    """What a git host has of a repository: commits and tags, no data."""
+    run(repo, env, "git", "clone", "-q", "--bare", str(repo), str(to))
+    return to
+
+
 def reconfigure(root: Path, old: str, new: str) -> None:
     """Replace an address in the committed configuration of dvc."""
     file = root / ".dvc" / "config"
@@ -134,22 +141,36 @@ def copy(repo: Path, to: Path) -> Path:
     return to
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
+@dataclass
+class Server:
+    """A folder over HTTP: its address, and the paths that were asked for."""
+
+    url: str
+    asked: list[str]
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The folder read-only over HTTP on loopback; yields its address."""
+def served(folder: Path) -> Iterator[Server]:
+    """The folder over HTTP on loopback, as a file host serves it: no writing, no listing."""
     folder.mkdir(parents=True, exist_ok=True)
-    handler = functools.partial(_Quiet, directory=str(folder))
+    asked: list[str] = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            asked.append(self.path.removeprefix("/"))
+
+        def list_directory(self, path: object) -> None:
+            self.send_error(404)
+
+    handler = functools.partial(Handler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield Server(f"http://127.0.0.1:{server.server_address[1]}", asked)
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -39,23 +39,15 @@ class Project:
         return refs, self.git("status", "--porcelain"), self.git("ls-remote", str(self.origin))
 
 
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("original")
-    env = tiny.environment(folder)
-    return tiny.make(folder / "repo", env, public="http://nowhere", storage="../../storage")
-
-
 @pytest.fixture
 def project(original: Path, tmp_path: Path) -> Iterator[Project]:
     """A project of its own whose storage is served as its public remote."""
     root = tiny.copy(original, tmp_path / "repo")
     env = tiny.environment(tmp_path)
-    origin = tmp_path / "origin.git"
-    with tiny.served(tmp_path / "storage") as url:
-        tiny.reconfigure(root, "http://nowhere", url)
+    with tiny.served(tmp_path / "storage") as server:
+        tiny.reconfigure(root, "http://nowhere", server.url)
         tiny.commit(root, env, "Say where the data are")
-        tiny.run(tmp_path, env, "git", "clone", "-q", "--bare", str(root), str(origin))
+        origin = tiny.bare(root, tmp_path / "origin.git", env)
         tiny.run(root, env, "git", "remote", "add", "origin", str(origin))
         yield Project(root, origin, tmp_path / "storage", env)
 
