@@ -1,6 +1,6 @@
 """How labelling scales with tiles at once: threads of this machine, or actors of a Ray cluster.
 
-    python -m benchmarks.scale --executor ray --workers 1 2
+    python -m benchmarks.executors --executor ray --workers 1 2
 
 Labels the same product of nano with each number of workers, as the stage does, and prints one JSON
 line: tiles/s from the first finished tile to the last (starting up is left out), and each rate
@@ -29,7 +29,7 @@ def rate(log: Path) -> float:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.executors")
     parser.add_argument("--executor", default="local", choices=["local", "ray"])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--tiles", type=int, default=32)
