@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from samrs.core import axis
+from samrs.core.asking import View
 from samrs.core.dispatch import Executor, Wait, in_order
 from samrs.core.errors import ImageError
 from samrs.core.images import decode_rgb
@@ -137,8 +138,9 @@ def _labelled(
 ) -> Iterator[Row]:
     """The rows of the table masks of one tile."""
     boxes = instance_boxes(instances, (tile["height"], tile["width"]))
-    asked = recipe.build(boxes)
-    answer = engine.decode(engine.encode(decode_rgb(tile["image"]["bytes"], place)), asked)
+    fallback = recipe.fallback(boxes)
+    answer = recipe.ask(View(engine, decode_rgb(tile["image"]["bytes"], place)), boxes)
+    apart = answer.disagreement
     for i, instance in enumerate(instances):
         obb = boxes.obb[i] if boxes.has_obb[i] else None
         yield {
@@ -148,7 +150,8 @@ def _labelled(
             "predicted_iou": _number(answer.predicted_iou[i]),
             "stability_score": _number(answer.stability_score[i]),
             "recipe": recipe.name,
-            "fallback": bool(asked.fallback[i]),
+            "disagreement": None if apart is None else _number(apart[i]),
+            "fallback": bool(fallback[i]),
         }
 
 

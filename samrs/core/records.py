@@ -118,6 +118,7 @@ MASKS = pa.schema(
         ("obb_iou", pa.float64()),  # IoU of the mask with the filled obb; null without obb
         ("outside", pa.float64()),  # share of the mask's px outside hbb
         ("components", pa.int32()),  # 8-connected parts
+        ("disagreement", pa.float64()),  # of several answers, see prompts/consensus.py; or null
         ("recipe", pa.string()),
         ("fallback", pa.bool_()),  # the recipe wanted an obb, there was none, the hbb served
     ]

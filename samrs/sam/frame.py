@@ -39,6 +39,29 @@ def mask_to_prompt(mask: NDArray[np.bool_], frame: int, prompt_hw: tuple[int, in
     return functional.interpolate(logits, prompt_hw, mode="bilinear", align_corners=False)[0]
 
 
+def soft_rectangle(
+    corners: NDArray[np.float64], slope: float, frame: int, prompt_hw: tuple[int, int]
+) -> torch.Tensor:
+    """A mask prompt (1, h, w) that is unsure at a rectangle's border.
+
+    Args:
+        corners: (4, 2) xy in frame px, in order around the rectangle.
+        slope: the logit at the middle line; 0 at the border, ``-slope`` as far out as the middle
+            is in and beyond.
+    """
+    cell = frame / prompt_hw[0]
+    xs = (np.arange(prompt_hw[1]) + 0.5) * cell
+    ys = (np.arange(prompt_hw[0]) + 0.5) * cell
+    offsets = np.stack(np.meshgrid(xs, ys), -1) - corners.mean(axis=0)
+    inside = np.full(prompt_hw, np.inf)
+    sides = [corners[1] - corners[0], corners[2] - corners[1]]
+    lengths = [max(float(np.linalg.norm(side)), 1e-6) for side in sides]
+    for side, length in zip(sides, lengths, strict=True):
+        inside = np.minimum(inside, length / 2 - np.abs(offsets @ (side / length)))
+    logits = np.clip(inside / (min(lengths) / 2), -1, 1) * slope
+    return torch.from_numpy(logits.astype(np.float32))[None]
+
+
 def logits_to_crop(
     low_res: Logits, frame: int, size_hw: tuple[int, int], floor: float
 ) -> tuple[Logits, int, int]:

@@ -1,7 +1,8 @@
 """Segment Anything, on segment_anything's own modules; answers as ``SamPredictor`` does.
 
 Kirillov et al., Segment Anything (arXiv 2304.02643). One mask a prompt
-(``multimask_output=False``), logits above 0. The tile is encoded once for all its prompts.
+(``multimask_output=False``) or all three, logits above 0. An image is encoded once for all its
+prompts.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 
 from samrs.core.errors import ParameterError
-from samrs.core.prompting import Floats, Prediction, Prompt
-from samrs.core.rle import Rle, crop_to_rle, empty_rle, polygons_to_rle, rle_to_mask
+from samrs.core.prompting import FLOOR, Answer, Floats, Prediction, Prompt
+from samrs.core.rle import polygons_to_rle, rle_to_mask
 from samrs.core.shards import sha256
+from samrs.core.soft_masks import to_prediction
 from samrs.sam import checkpoints, decoding, encoding, frame, published
 
 log = logging.getLogger("samrs")
@@ -30,9 +32,6 @@ PRECISIONS = ("float32", "bfloat16")
 CHUNK = {"cpu": 4, "cuda": 64}
 """Prompts decoded together: bounds memory, and fits the caches of a CPU. Not a setting: sums round
 with the batch's shape."""
-
-OFFSET = 1.0
-"""Logit offset of the stability score, as in SamAutomaticMaskGenerator."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class SamSegmenter:
 
     @torch.inference_mode()
     def encode(self, image: NDArray[np.uint8]) -> Encoded:
-        """Embed a tile (H, W, 3) uint8 RGB."""
+        """Embed an image (H, W, 3) uint8 RGB."""
         _one_thread()
         resized = torch.from_numpy(self.transform.apply_image(image)).to(self.sam.device)
         pixels = self.sam.preprocess(resized.permute(2, 0, 1).contiguous()[None])
@@ -80,57 +79,70 @@ class SamSegmenter:
         Raises:
             ParameterError: the prompt holds none of them.
         """
-        if prompt.boxes_xyxy is None and prompt.points_xy is None and prompt.mask_polygons is None:
+        if prompt.is_empty:
             raise ParameterError(
                 "segmenter sam: empty prompt, got no box, point or mask; at least one is needed; "
                 "choose a recipe of samrs/prompts"
             )
+        return to_prediction(self.answers(state, prompt), state.size_hw)
+
+    def answers(self, state: Encoded, prompt: Prompt) -> Iterator[Answer]:
+        """The soft mask of each prompt (``multimask_output=False``)."""
+        for (answer,) in self._answered(state, prompt, slice(0, 1)):
+            yield answer
+
+    def candidates(self, state: Encoded, prompt: Prompt) -> Iterator[list[Answer]]:
+        """SAM's three masks for each prompt (``multimask_output=True``)."""
+        yield from self._answered(state, prompt, slice(1, None))
+
+    def _answered(self, state: Encoded, prompt: Prompt, which: slice) -> Iterator[list[Answer]]:
         _one_thread()
-        rles: list[Rle] = []
-        scores: list[tuple[float, float]] = []
         chunk = CHUNK[self.sam.device.type]
         for start in range(0, len(prompt), chunk):
-            for logits, iou in self._answers(state, prompt.take(slice(start, start + chunk))):
-                rle, stability = _logits_to_rle(logits, self.frame, state.size_hw)
-                rles.append(rle)
-                scores.append((float(iou), stability))
-        table = np.array(scores, dtype=np.float64).reshape(-1, 2)
-        return Prediction(rles, table[:, 0], table[:, 1])
+            part = prompt.take(slice(start, start + chunk))
+            for logits, ious in self._low_res_of(state, part, which):
+                yield [self._answer(*pair, state) for pair in zip(logits, ious, strict=True)]
 
-    def _answers(
-        self, state: Encoded, prompt: Prompt
-    ) -> Iterator[tuple[NDArray[np.float32], float]]:
-        """Logits (h, w) and predicted IoU of each prompt; in halves where memory does not do."""
+    def _answer(self, low_res: frame.Logits, iou: np.float32, state: Encoded) -> Answer:
+        crop, x0, y0 = frame.logits_to_crop(low_res, self.frame, state.size_hw, FLOOR)
+        return Answer(crop, x0, y0, float(iou), low_res)
+
+    def _low_res_of(
+        self, state: Encoded, prompt: Prompt, which: slice
+    ) -> Iterator[tuple[frame.Logits, NDArray[np.float32]]]:
+        """Logits (M, h, w) and predicted IoUs (M,) of each prompt; in halves where memory does not
+        do."""
         try:
-            low_res, ious = self._low_res(state, prompt)
+            low_res, ious = self._low_res(state, prompt, which)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not _out_of_memory(error) or len(prompt) == 1:
                 raise
             half = len(prompt) // 2
         else:
-            yield from zip(low_res, ious.tolist(), strict=True)
+            yield from zip(low_res, ious, strict=True)
             return
         log.warning("segmenter sam: out of memory with %d prompts, now %d", len(prompt), half)
         for part in (slice(0, half), slice(half, len(prompt))):
-            yield from self._answers(state, prompt.take(part))
+            yield from self._low_res_of(state, prompt.take(part), which)
 
     @torch.inference_mode()
     def _low_res(
-        self, state: Encoded, prompt: Prompt
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Logits (B, h, w) of the whole frame and predicted IoUs (B,) of one chunk."""
+        self, state: Encoded, prompt: Prompt, which: slice
+    ) -> tuple[frame.Logits, NDArray[np.float32]]:
+        """Logits (B, M, h, w) of the whole frame and predicted IoUs (B, M) of one chunk."""
         sparse, dense = self.sam.prompt_encoder(
             points=self._points(prompt, state.size_hw),
             boxes=self._boxes(prompt, state.size_hw),
             masks=self._masks(prompt, state.size_hw),
         )
         # without mask prompts the dense embedding is one and the same, repeated
-        shared = dense if prompt.mask_polygons is not None else dense[:1]
+        has_mask = prompt.mask_polygons is not None or prompt.mask_logits is not None
+        shared = dense if has_mask else dense[:1]
         places = self.sam.prompt_encoder.get_dense_pe()
         low_res, ious = decoding.decode(
-            self.sam.mask_decoder, state.embedding + shared, places, sparse, slice(0, 1)
+            self.sam.mask_decoder, state.embedding + shared, places, sparse, which
         )
-        return low_res[:, 0].cpu().numpy(), ious[:, 0].cpu().numpy()
+        return low_res.cpu().numpy(), ious.cpu().numpy()
 
     def _points(
         self, prompt: Prompt, size_hw: tuple[int, int]
@@ -147,13 +159,22 @@ class SamSegmenter:
         return self._tensor(self.transform.apply_boxes(prompt.boxes_xyxy, size_hw))
 
     def _masks(self, prompt: Prompt, size_hw: tuple[int, int]) -> torch.Tensor | None:
+        if prompt.mask_logits is not None:
+            return torch.from_numpy(prompt.mask_logits)[:, None].to(self.sam.device)
         if prompt.mask_polygons is None:
             return None
         shape = self.sam.prompt_encoder.mask_input_size
-        masks = [
-            frame.mask_to_prompt(rle_to_mask(polygons_to_rle([p], size_hw)), self.frame, shape)
-            for p in prompt.mask_polygons
-        ]
+        if prompt.mask_slopes is not None:
+            corners = self.transform.apply_coords(prompt.mask_polygons, size_hw)
+            masks = [
+                frame.soft_rectangle(corner, slope, self.frame, shape)
+                for corner, slope in zip(corners, prompt.mask_slopes, strict=True)
+            ]
+        else:
+            masks = [
+                frame.mask_to_prompt(rle_to_mask(polygons_to_rle([p], size_hw)), self.frame, shape)
+                for p in prompt.mask_polygons
+            ]
         return torch.stack(masks).to(self.sam.device)
 
     def _tensor(self, values: Floats) -> torch.Tensor:
@@ -171,17 +192,6 @@ def _out_of_memory(error: BaseException) -> bool:
     """torch has a class of its own for GPUs only."""
     named = isinstance(error, torch.OutOfMemoryError | MemoryError)
     return named or "can't allocate memory" in str(error)
-
-
-def _logits_to_rle(
-    low_res: NDArray[np.float32], side: int, size_hw: tuple[int, int]
-) -> tuple[Rle, float]:
-    """The mask of logits of the frame, and its stability score (0 for logits all below -1)."""
-    crop, x0, y0 = frame.logits_to_crop(low_res, side, size_hw, -OFFSET)
-    union = np.count_nonzero(crop > -OFFSET)
-    if union == 0:
-        return empty_rle(size_hw), 0.0
-    return crop_to_rle(crop > 0, x0, y0, size_hw), np.count_nonzero(crop > OFFSET) / union
 
 
 def _checkpoint(model: str) -> Path:

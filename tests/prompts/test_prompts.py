@@ -11,6 +11,7 @@ from samrs.core.geometry import rotated_box_to_polygon
 from samrs.core.prompting import Boxes
 from samrs.recipes import AXIS, parse_recipe
 
+PROMPTS = [name for name in axis.names(AXIS) if hasattr(axis.load(AXIS, name), "build")]
 NONE = np.full((4, 2), np.nan)
 DIAMOND = rotated_box_to_polygon(20, 10, 10 * 2**0.5, 10 * 2**0.5, np.pi / 4)
 
@@ -24,7 +25,7 @@ def boxes() -> Boxes:
     )
 
 
-@pytest.mark.parametrize("name", axis.names(AXIS))
+@pytest.mark.parametrize("name", PROMPTS)
 def test_a_prompt_answers_every_box_in_order_and_counts_fallbacks(name: str) -> None:
     part = axis.load(AXIS, name)
     prompt = part.build(boxes())
@@ -36,7 +37,7 @@ def test_a_prompt_answers_every_box_in_order_and_counts_fallbacks(name: str) -> 
     assert prompt.fallback.tolist() == [False, part.NEEDS_OBB, False]
 
 
-@pytest.mark.parametrize("name", axis.names(AXIS))
+@pytest.mark.parametrize("name", PROMPTS)
 def test_a_tile_without_boxes_gives_an_empty_prompt(name: str) -> None:
     assert len(axis.load(AXIS, name).build(boxes().take(slice(0, 0)))) == 0
 
@@ -89,7 +90,7 @@ def test_a_sum_gives_all_its_parts() -> None:
         ("hbox+rhbox", ParameterError, "more than one box.*'hbox\\+rhbox'.*leave one"),
         ("rbox+hbox_mask", ParameterError, "more than one mask"),
         ("point+point", ParameterError, "named twice.*write 'point'"),
-        ("hobx", UnknownNameError, "prompts: unknown name, got 'hobx'; allowed are hbox, "),
+        ("hobx", UnknownNameError, "prompts: unknown name, got 'hobx'; allowed are choose, "),
         ("hbox+", UnknownNameError, "got ''"),
     ],
 )
@@ -98,3 +99,51 @@ def test_a_recipe_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(error, match=match):
         parse_recipe(text)
+
+
+def test_hbox_wide_grows_by_a_tenth_within_the_tile() -> None:
+    prompt = parse_recipe("hbox_wide").build(boxes())
+    assert prompt.boxes_xyxy is not None
+    np.testing.assert_allclose(
+        prompt.boxes_xyxy, [[10.1, 0.1, 29.9, 19.9], [0, 0, 10.5, 6.3], [0, 19, 6.3, 41]]
+    )
+
+
+def test_keypoints_lie_on_the_long_axis_and_in_empty_corners() -> None:
+    long = rotated_box_to_polygon(30, 30, 40, 6, np.pi / 4)
+    square = rotated_box_to_polygon(30, 30, 20, 20, 0.0)
+    several = Boxes(
+        np.array([[13.7, 13.7, 46.3, 46.3], [20, 20, 40, 40], [5, 5, 9, 9]]),
+        np.array([long, square, NONE]),
+        (60, 60),
+    )
+    prompt = parse_recipe("keypoints").build(several)
+    assert prompt.points_xy is not None
+    assert prompt.point_labels is not None
+    reach = 10 / 2**0.5
+    np.testing.assert_allclose(
+        prompt.points_xy[0, :3], [[30 - reach] * 2, [30, 30], [30 + reach] * 2]
+    )
+    outside = prompt.points_xy[0][prompt.point_labels[0] == 0]
+    assert sorted((x > 30, y > 30) for x, y in outside) == [(False, True), (True, False)]
+    assert prompt.point_labels[1].tolist() == [1, 1, 1, -1, -1, -1, -1]
+    assert prompt.point_labels[2].tolist() == [1, -1, -1, -1, -1, -1, -1]
+    assert prompt.points_xy[2, 0].tolist() == [7, 7]
+    assert prompt.fallback.tolist() == [False, False, True]
+
+
+def test_neighbours_are_pointed_at_but_not_what_an_object_stands_on() -> None:
+    row = np.array([[0.0, 0, 10, 10], [11, 0, 21, 10], [60, 0, 70, 10], [0, 0, 80, 40]])
+    crowd = Boxes(row, np.full((4, 4, 2), np.nan), (100, 100))
+    prompt = parse_recipe("neighbours").build(crowd)
+    assert prompt.points_xy is not None
+    assert prompt.point_labels is not None
+    found = [
+        points[labels == 0].tolist()
+        for points, labels in zip(prompt.points_xy, prompt.point_labels, strict=True)
+    ]
+    assert found == [[], [], [], []]
+    close = Boxes(row[:2] - [[0, 0, 0, 0], [4, 0, 4, 0]], np.full((2, 4, 2), np.nan), (100, 100))
+    prompt = parse_recipe("neighbours").build(close)
+    assert prompt.points_xy is not None
+    assert prompt.points_xy[:, 0].tolist() == [[12, 5], [5, 5]]

@@ -14,8 +14,9 @@ from segment_anything.utils.amg import calculate_stability_score
 
 from samrs.core.errors import ParameterError
 from samrs.core.geometry import hbb_to_polygon, polygon_to_hbb, rotated_box_to_polygon
-from samrs.core.prompting import Boxes, Prediction, Prompt
+from samrs.core.prompting import FLOOR, Answer, Boxes, Prediction, Prompt
 from samrs.core.rle import polygons_to_rle, rle_iou, rle_to_mask
+from samrs.core.soft_masks import to_mask
 from samrs.recipes import parse_recipe
 from samrs.sam import checkpoints
 from samrs.segmenters import sam as segmenter
@@ -131,7 +132,9 @@ def test_an_unknown_precision_is_refused() -> None:
 
 
 def test_logits_below_the_floor_give_an_empty_mask() -> None:
-    rle, stability = segmenter._logits_to_rle(np.full((64, 64), -5, np.float32), 256, (30, 40))
+    low_res = np.full((64, 64), -5, np.float32)
+    crop, x0, y0 = segmenter.frame.logits_to_crop(low_res, 256, (30, 40), FLOOR)
+    rle, stability = to_mask(Answer(crop, x0, y0, 0.5), (30, 40))
     assert rle_to_mask(rle).shape == (30, 40)
     assert rle_to_mask(rle).sum() == 0
     assert stability == 0
@@ -162,10 +165,10 @@ def test_out_of_memory_halves_the_chunk_and_loses_nothing(
     whole = ours.decode(state, prompt)
     original = ours._low_res
 
-    def small(state: segmenter.Encoded, prompt: Prompt) -> Any:
+    def small(state: segmenter.Encoded, prompt: Prompt, which: slice) -> Any:
         if len(prompt) > 1:
             raise error
-        return original(state, prompt)
+        return original(state, prompt, which)
 
     monkeypatch.setattr(ours, "_low_res", small)
     halved = ours.decode(state, prompt)
@@ -188,3 +191,22 @@ def test_no_memory_for_one_prompt_and_other_errors_are_raised(
         monkeypatch.setattr(ours, "_low_res", fail)
         with pytest.raises(type(error), match=str(error)):
             ours.decode(state, prompt)
+
+
+def test_a_soft_rectangle_rises_from_its_border_to_its_middle_line() -> None:
+    corners = np.array([[32.0, 64], [224, 64], [224, 128], [32, 128]])
+    logits = segmenter.frame.soft_rectangle(corners, 8.0, 256, (64, 64))[0].numpy()
+    assert logits.shape == (64, 64)
+    np.testing.assert_allclose(logits[16:32, 32], 8 - np.abs(np.arange(16) * 4 + 2 - 32) / 4)
+    assert logits[32:34, 32].tolist() == [-0.5, -1.5]
+    assert logits[0, 0] == -8
+
+
+def test_candidates_are_three_and_keep_their_logits() -> None:
+    image, boxes = scene((150, 301), 3)
+    ours = segmenter.SamSegmenter(tiny_sam(), "float32")
+    state, prompt = ours.encode(image), parse_recipe("hbox").build(boxes)
+    candidates = list(ours.candidates(state, prompt))
+    assert [len(few) for few in candidates] == [3] * len(boxes)
+    assert all(a.frame_logits is not None and a.frame_logits.shape == (64, 64)
+               for few in candidates for a in few)  # fmt: skip

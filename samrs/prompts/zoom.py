@@ -1,0 +1,89 @@
+"""Small instances asked in magnified crops, many crops to an encoder pass.
+
+SAM sees a tile in tokens of 16 px and answers in cells of 4 px: of an object of 10 px there is
+hardly one token. Magnified it has several. Slicing an image for its small objects is SAHI's idea
+(Akyon et al., arXiv:2202.06934); here only what is small is cut out, instances that are near each
+other together, and the crops share pictures of 1024 px.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samrs.core.asking import Asking, View
+from samrs.core.mosaic import SIDE, Piece, ask_in_pieces, magnified
+from samrs.core.prompting import Answer, Boxes, Floats
+
+NEEDS_OBB = False
+RANK = 3
+ASKS = 1
+EXTRA_PASSES = True
+
+TARGET = 64.0
+"""px in SAM's frame that a box's longer side is brought to."""
+SCALES = (4.0, 3.0, 2.0)
+"""Magnifications; larger ones show a blur. What asks for less than 2 is left in the tile."""
+CELL = 256
+ROOM = 32
+"""px of a crop between a box and the crop's border, unless the tile ends there."""
+
+
+def answers(inner: Asking, view: View, boxes: Boxes) -> Iterator[Answer]:
+    """Small instances in magnified crops, the others in the tile."""
+    pieces = plan(boxes)
+    small = np.zeros(len(boxes), dtype=bool)
+    for piece in pieces:
+        small[piece.which] = True
+    large = boxes.take(~small)
+    in_tile = inner.answers(view, large) if len(large) else iter(())
+    in_pieces = dict(ask_in_pieces(inner, view, boxes, pieces))
+    for i, is_small in enumerate(small):
+        yield in_pieces.pop(i) if is_small else next(in_tile)
+
+
+def plan(boxes: Boxes) -> list[Piece]:
+    """The crops: each small box in one of them, at its scale."""
+    frame_scale = SIDE / max(boxes.size_hw)
+    sides = (boxes.hbb[:, 2:] - boxes.hbb[:, :2]).max(axis=1, initial=0) * frame_scale
+    wanted = TARGET / np.maximum(sides, 1.0)
+    pieces = []
+    above = np.inf
+    for scale in SCALES:
+        own = np.flatnonzero((wanted >= scale) & (wanted < above))
+        above = scale
+        full = scale * frame_scale
+        for which in groups(boxes.hbb, own, (CELL - 2 * ROOM) / full):
+            hull = boxes.hbb[which]
+            low, high = hull[:, :2].min(axis=0), hull[:, 2:].max(axis=0)
+            corner = (low + high) / 2 - CELL / full / 2
+            most = np.array(boxes.size_hw[::-1]) - CELL / full
+            pieces.append(
+                Piece(which, magnified(np.clip(corner, 0, np.maximum(most, 0)), full), CELL)
+            )
+    return pieces
+
+
+def groups(hbb: Floats, which: NDArray[np.int64], side: float) -> list[NDArray[np.int64]]:
+    """Boxes that lie together in a square of ``side`` px, greedily: each group is begun by the
+    first box left, from the top down, and takes the nearest ones that fit."""
+    centres = (hbb[:, :2] + hbb[:, 2:]) / 2
+    left = which[np.lexsort(centres[which].T)]
+    out = []
+    while len(left):
+        low, high = hbb[left[0], :2], hbb[left[0], 2:]
+        distances = np.abs(centres[left] - centres[left[0]]).max(axis=1)
+        own = []
+        for place in np.argsort(distances, kind="stable"):
+            if distances[place] > side:
+                break
+            box = hbb[left[place]]
+            new_low, new_high = np.minimum(low, box[:2]), np.maximum(high, box[2:])
+            if place == 0 or (new_high - new_low <= side).all():
+                low, high = new_low, new_high
+                own.append(place)
+        out.append(np.sort(left[own]))
+        left = np.delete(left, own)
+    return out

@@ -1,0 +1,43 @@
+"""A segmenter whose answers are known: what is bright in the box asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from samrs.core.prompting import Answer, Prediction, Prompt
+from samrs.core.soft_masks import to_prediction
+
+
+class BrightSegmenter:
+    """Logits rise with brightness; everything asked is noted in ``asked``."""
+
+    def __init__(self) -> None:
+        self.encoded: list[Any] = []
+        self.asked: list[Prompt] = []
+
+    def encode(self, image: Any) -> Any:
+        self.encoded.append(image)
+        return image
+
+    def decode(self, state: Any, prompt: Prompt) -> Prediction:
+        return to_prediction(self.answers(state, prompt), state.shape[:2])
+
+    def answers(self, state: Any, prompt: Prompt) -> Iterator[Answer]:
+        self.asked.append(prompt)
+        assert prompt.boxes_xyxy is not None
+        for box in prompt.boxes_xyxy:
+            x0, y0 = np.floor(box[:2]).astype(int)
+            x1, y1 = np.ceil(box[2:]).astype(int)
+            grey = state[y0:y1, x0:x1].astype(np.float32).mean(axis=2)
+            yield Answer((grey - 128) / 16, int(x0), int(y0), 0.5, np.full((8, 8), box[0], "f4"))
+
+    def candidates(self, state: Any, prompt: Prompt) -> Iterator[list[Answer]]:
+        for answer in self.answers(state, prompt):
+            whole = np.full_like(answer.logits, 5)
+            yield [
+                Answer(logits, answer.x0, answer.y0, iou, answer.frame_logits)
+                for logits, iou in ((whole, 0.9), (answer.logits, 0.5), (-whole, 0.1))
+            ]

@@ -1,0 +1,211 @@
+"""The ways of asking: what they ask, and that masks come back where they belong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from samrs.core import axis
+from samrs.core.asking import View
+from samrs.core.errors import ParameterError
+from samrs.core.geometry import polygon_to_hbb, rotated_box_to_polygon
+from samrs.core.prompting import Boxes
+from samrs.core.rle import Rle, polygons_to_rle, rle_area, rle_iou, rle_to_mask
+from samrs.prompts import zoom
+from samrs.recipes import AXIS, parse_recipe
+from samrs.segmenters.box import BoxSegmenter
+from tests.prompts.bright import BrightSegmenter
+
+WAYS = [name for name in axis.names(AXIS) if not hasattr(axis.load(AXIS, name), "build")]
+SIZE = (300, 400)
+
+
+def scene(
+    count: int, seed: int = 0, *, obb: bool = True, wide: bool = True
+) -> tuple[Any, Boxes, list[Rle]]:
+    """A dark image with bright rectangles apart from each other, their boxes and true masks."""
+    rng = np.random.default_rng(seed)
+    places = [(x, y) for y in range(30, 280, 50) for x in range(30, 380, 50)]
+    obbs = np.array(
+        [
+            rotated_box_to_polygon(
+                *(places[k] + rng.uniform(-4, 4, 2)), rng.uniform(8, 30 if wide else 12),
+                rng.uniform(6, 12), rng.uniform(-1.5, 1.5),
+            )
+            for k in rng.permutation(len(places))[:count]
+        ]
+    ).reshape(-1, 4, 2)  # fmt: skip
+    image = np.repeat(shares(obbs)[..., None], 3, axis=2) * 180 + 40
+    hbb = np.array([polygon_to_hbb(corners) for corners in obbs]).reshape(-1, 4)
+    truth = [polygons_to_rle([corners], SIZE) for corners in obbs]
+    return (
+        image.astype(np.uint8),
+        Boxes(hbb, obbs if obb else np.full_like(obbs, np.nan), SIZE),
+        truth,
+    )
+
+
+def shares(polygons: Any) -> Any:
+    """How much of every px the polygons cover, to 1/64."""
+    if not len(polygons):
+        return np.zeros(SIZE)
+    fine = rle_to_mask(polygons_to_rle(list(polygons * 8), (SIZE[0] * 8, SIZE[1] * 8)))
+    return fine.reshape(SIZE[0], 8, SIZE[1], 8).mean(axis=(1, 3))
+
+
+def ious(masks: list[Rle], truth: list[Rle]) -> Any:
+    return np.array([rle_iou([a], [b])[0, 0] for a, b in zip(masks, truth, strict=True)])
+
+
+@pytest.mark.parametrize("obb", [True, False])
+@pytest.mark.parametrize("name", WAYS)
+def test_every_way_gives_each_box_its_own_mask(name: str, obb: bool) -> None:
+    image, boxes, truth = scene(25, obb=obb)
+    recipe = parse_recipe(name)
+    answer = recipe.ask(View(BrightSegmenter(), image), boxes)
+    found = ious(answer.rles, truth)
+    if obb or not recipe.needs_obb:
+        assert found.mean() > 0.85
+        assert found.min() > 0.6
+    assert recipe.fallback(boxes).tolist() == [recipe.needs_obb and not obb] * 25
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_tile_without_boxes_asks_nothing(name: str) -> None:
+    image, boxes, _ = scene(3)
+    segmenter = BrightSegmenter()
+    answer = parse_recipe(name).ask(View(segmenter, image), boxes.take(slice(0, 0)))
+    assert answer.rles == []
+    assert sum(len(prompt) for prompt in segmenter.asked) == 0
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_masks_do_not_depend_on_the_order_of_the_boxes(name: str) -> None:
+    image, boxes, _ = scene(9)
+    order = np.array([4, 0, 8, 2, 6, 1, 7, 3, 5])
+    one = parse_recipe(name).ask(View(BrightSegmenter(), image), boxes).rles
+    other = parse_recipe(name).ask(View(BrightSegmenter(), image), boxes.take(order)).rles
+    again = [one[i] for i in order]
+    assert ious(other, again).min() > 0.95
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_segmenter_without_soft_masks_is_named(name: str) -> None:
+    image, boxes, _ = scene(2)
+    with pytest.raises(ParameterError, match="needs soft masks, got BoxSegmenter"):
+        parse_recipe(name).ask(View(BoxSegmenter(), image), boxes)
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_way_says_what_it_costs(name: str) -> None:
+    image, boxes, _ = scene(12)
+    segmenter = BrightSegmenter()
+    view = View(segmenter, image)
+    recipe = parse_recipe(name)
+    recipe.ask(view, boxes)
+    assert view.spent.decoder_prompts == recipe.asks * 12
+    assert view.spent.encoder_passes == len(segmenter.encoded)
+    assert recipe.extra_passes == any(i.shape != image.shape for i in segmenter.encoded)
+
+
+def test_zoom_magnifies_small_boxes_and_leaves_large_ones() -> None:
+    image, boxes, truth = scene(30, wide=False)
+    big = np.array([[40.0, 40, 340, 260]])
+    hbb = np.concatenate([boxes.hbb, big])
+    obb = np.concatenate([boxes.obb, np.full((1, 4, 2), np.nan)])
+    segmenter = BrightSegmenter()
+    answer = parse_recipe("zoom").ask(View(segmenter, image), Boxes(hbb, obb, SIZE))
+    assert ious(answer.rles[:-1], truth).mean() > 0.85
+    sides = [(p.boxes_xyxy[:, 2:] - p.boxes_xyxy[:, :2]).max(1) for p in segmenter.asked]
+    assert sum(map(len, sides)) == 31
+    magnified = np.concatenate([s for s in sides if s.max() < 200])
+    assert len(magnified) >= 5
+    assert magnified.max() <= zoom.TARGET + 1e-6
+    assert len(segmenter.encoded) <= 4
+
+
+def test_groups_of_zoom_take_every_box_once_and_fit() -> None:
+    rng = np.random.default_rng(5)
+    low = rng.uniform(0, 300, (200, 2))
+    hbb = np.concatenate([low, low + rng.uniform(2, 12, (200, 2))], axis=1)
+    groups = zoom.groups(hbb, np.arange(200), 60.0)
+    assert sorted(np.concatenate(groups).tolist()) == list(range(200))
+    for group in groups:
+        extent = hbb[group, 2:].max(axis=0) - hbb[group, :2].min(axis=0)
+        assert (extent <= 60).all()
+    assert len(groups) < 80
+
+
+def test_rotated_asks_with_level_tight_boxes() -> None:
+    image, boxes, _ = scene(10)
+    segmenter = BrightSegmenter()
+    parse_recipe("rotated").ask(View(segmenter, image), boxes)
+    for prompt in segmenter.asked:
+        assert prompt.boxes_xyxy is not None
+        sides = prompt.boxes_xyxy[:, 2:] - prompt.boxes_xyxy[:, :2]
+        assert (sides[:, 0] >= sides[:, 1] - 1e-6).all()
+    asked = np.concatenate([np.prod(p.boxes_xyxy[:, 2:] - p.boxes_xyxy[:, :2], 1)
+                            for p in segmenter.asked if p.boxes_xyxy is not None])  # fmt: skip
+    scale = 1024 / 400
+    edges = np.linalg.norm(boxes.obb[:, [1, 2]] - boxes.obb[:, [0, 1]], axis=2)
+    own = edges.prod(axis=1) * scale**2
+    zooms = np.clip(64 / (edges.max(axis=1) * scale), 1, 4) ** 2
+    np.testing.assert_allclose(sorted(asked), sorted(own * zooms), rtol=1e-6)
+
+
+def test_refine_gives_the_first_answer_back() -> None:
+    image, boxes, _ = scene(5)
+    segmenter = BrightSegmenter()
+    parse_recipe("refine").ask(View(segmenter, image), boxes)
+    first, second = segmenter.asked
+    assert first.mask_logits is None
+    assert second.mask_logits is not None
+    assert second.mask_logits[:, 0, 0].tolist() == pytest.approx(boxes.hbb[:, 0].tolist())
+    assert second.boxes_xyxy is not None
+    np.testing.assert_array_equal(second.boxes_xyxy, boxes.hbb)
+
+
+def test_choose_takes_what_the_rotated_box_says() -> None:
+    image, boxes, truth = scene(20)
+    answer = parse_recipe("choose").ask(View(BrightSegmenter(), image), boxes)
+    assert ious(answer.rles, truth).min() > 0.6
+    assert np.mean(answer.predicted_iou == 0.5) > 0.8  # the others lie level and fill their box
+
+
+def test_consensus_is_sure_of_a_clear_object_and_unsure_of_a_cut_one() -> None:
+    image = np.full((100, 200, 3), 40, np.uint8)
+    image[30:60, 20:60] = 220  # well within its box
+    image[:, 100:] = 220  # fills its box and goes on: each box gives another mask
+    hbb = np.array([[10.0, 20, 70, 70], [120, 20, 180, 80]])
+    boxes = Boxes(hbb, np.full((2, 4, 2), np.nan), (100, 200))
+    answer = parse_recipe("consensus").ask(View(BrightSegmenter(), image), boxes)
+    assert rle_area(answer.rles[0]) == 30 * 40
+    assert answer.disagreement is not None
+    assert answer.disagreement[0] == 0
+    assert answer.disagreement[1] > 0.03
+
+
+def test_ways_lie_within_each_other_whatever_the_order_of_their_names() -> None:
+    one, other = parse_recipe("zoom+consensus+refine"), parse_recipe("refine+zoom+consensus")
+    names = [way.__name__.split(".")[-1] for way in one.ways]
+    assert names == ["refine", "consensus", "zoom"]
+    assert one.ways == other.ways
+    assert one.asks == 10
+    image, boxes, truth = scene(8)
+    answer = one.ask(View(BrightSegmenter(), image), boxes)
+    assert ious(answer.rles, truth).min() > 0.6
+
+
+def test_two_ways_that_make_pictures_are_refused() -> None:
+    with pytest.raises(ParameterError, match="one of zoom and rotated is allowed"):
+        parse_recipe("zoom+rotated")
+
+
+def test_a_recipe_that_only_says_how_asks_for_the_box() -> None:
+    parts = {name: parse_recipe(name).parts for name in ("zoom", "hbox+zoom", "point+zoom")}
+    assert parts["zoom"] == parts["hbox+zoom"]
+    assert [part.__name__ for part in parts["point+zoom"]] == ["samrs.prompts.point"]
+    soft = parse_recipe("soft_rbox+zoom").parts
+    assert [part.__name__.split(".")[-1] for part in soft] == ["hbox", "soft_rbox"]
