@@ -23,7 +23,9 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from samrs.ablation import ablate, class_rows, plot, summarise, to_rows
+from samrs.ablation import ablate
+from samrs.ablation_plots import write_ablation_plots
+from samrs.ablation_tables import class_rows, to_rows, write_tables
 from samrs.contact_sheet import Cell, write_sheet
 from samrs.core.errors import ProductError, SamrsError
 from samrs.core.geometry import hbb_iou
@@ -35,7 +37,6 @@ from samrs.core.shards import (
     iter_rows,
     read_manifest,
     read_table,
-    write_json,
     write_manifest,
     write_table,
 )
@@ -103,26 +104,19 @@ def audit(
         precision=precision,
         runtime=runtime,
     )
-    summary = {
+    about = {
         "dataset": dataset,
         "model": model,
         "precision": precision,
         **cut,
         "images": len(set(read_table(product, "tiles", ["scene_id"])["scene_id"].to_pylist())),
         **({"truth": truth, **matching} if truth else {}),
-        **summarise(frame),
     }
-    write_json(out / "summary.json", summary)
-    _write_csv(to_rows(frame), out / "table.csv")
-    _write_csv(class_rows(frame), out / "by_class.csv")
-    plot(frame, out / "plot.png")
+    summary, rows = write_tables(frame, out, about)
+    write_ablation_plots(rows, out)
     first = frame[(frame["kind"] == "recipe") & (frame["recipe"] == summary["best"])]
     write_sheet(pick_cells(product, first), out / "contact_sheet.png")
     return frame, summary
-
-
-def _write_csv(rows: list[Row], path: Path) -> None:
-    pd.DataFrame(rows).to_csv(path, index=False, lineterminator="\n")
 
 
 def _normalized(
@@ -263,7 +257,8 @@ def _print(frame: pd.DataFrame, summary: Mapping[str, Any]) -> None:
     sys.stdout.write(
         f"{summary['instances']} instances on {summary['images']} images, {summary['model']}\n"
     )
-    for rows, column in ((to_rows(frame), "bin"), (class_rows(frame), "category")):
+    classes = [row for row in class_rows(frame) if row["bin"] == "all"]
+    for rows, column in ((to_rows(frame), "bin"), (classes, "category")):
         table = pd.DataFrame(rows)
         order = list(dict.fromkeys(table["recipe"]))
         wide = table.pivot_table(

@@ -61,7 +61,7 @@ def shorten(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_png(figure: Figure, path: Path) -> None:
     """Write a PNG of at most 128 colours: a third of the bytes, for files that live in git."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=100)
@@ -113,7 +113,7 @@ def plot_classes(subset: Mapping[str, Any], name: str, path: Path) -> None:
         if absent:
             note = f"{absent} of {len(classes)} classes have no instance"
             left.set_xlabel(note, loc="left", size=8)
-        _save(figure, path)
+        save_png(figure, path)
 
 
 def plot_mask_sizes(subset: Mapping[str, Any], name: str, path: Path) -> None:
@@ -140,7 +140,7 @@ def plot_mask_sizes(subset: Mapping[str, Any], name: str, path: Path) -> None:
         small = sum(c for low, c in zip(lows, counts, strict=True) if low < 300)
         share = f"{small / total:.0%} under 300 px" if total else "no masks"
         axes.set_title(f"{name}: mask sizes ({total:,} masks, {share})")
-        _save(figure, path)
+        save_png(figure, path)
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
-
-from samrs.ablation import ablate, plot, summarise, to_rows
-from stages.stage import arguments, declared, running, runtime, section, write_metrics
+from samrs.ablation import ablate
+from samrs.ablation_plots import write_ablation_plots
+from samrs.ablation_tables import write_tables
+from stages.stage import arguments, declared, running, runtime, section
 
 
 def main() -> None:
-    normalized, out, metrics, table, picture = arguments(
-        "normalized", "out", "metrics", "table", "picture"
-    )
+    normalized, out, metrics = arguments("normalized", "out", "metrics")
     top = ("segmenter", "model", "precision")
     values = section(ablate, declared(), "prompt_ablation", *top, given="runtime")
     frame = ablate(Path(normalized), runtime=runtime(), **values)
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(out)
-    write_metrics(metrics, summarise(frame))
-    pd.DataFrame(to_rows(frame)).to_csv(table, index=False, lineterminator="\n")
-    plot(frame, Path(picture))
+    _, rows = write_tables(frame, Path(metrics))
+    write_ablation_plots(rows, Path(metrics))
 
 
 if __name__ == "__main__":
