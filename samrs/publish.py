@@ -22,6 +22,7 @@ from samrs.core.errors import SamrsError
 from samrs.publishing import changelog, checks, stranger, tags
 from samrs.publishing.artifacts import Artifact, figures, read_artifacts
 from samrs.publishing.repository import PublishError, Repository
+from samrs.publishing.storage import push_every_object
 from samrs.publishing.verification import verify_products
 
 CODE = Path(__file__).parents[1]
@@ -84,10 +85,9 @@ class Release:
         return self.repository.dvc("push", "--remote", self.options.storage)
 
     def push_again(self) -> str:
-        """dvc push with a fresh index, which takes nothing for pushed that is not there"""
-        env = {**self.repository.env, "DVC_SITE_CACHE_DIR": str(self.folder / "fresh")}
-        fresh = Repository(self.repository.root, env)
-        return fresh.dvc("push", "--remote", self.options.storage)
+        """every object compared with the storage, no index believed; what it lacks is pushed"""
+        wanted, pushed = push_every_object(self.repository.root, self.options.storage)
+        return f"{wanted} objects, {pushed} of them pushed now"
 
     def pull(self) -> str:
         """clone, and dvc pull there from the default remote: no credentials, an empty cache"""

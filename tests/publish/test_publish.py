@@ -139,3 +139,38 @@ def test_what_is_not_in_order_stops_before_anything_is_pushed(
     assert re.search(said, done.stderr), done.stderr
     assert project.state() == before
     assert not tiny.files(project.storage)
+
+
+def test_a_release_that_fails_on_the_way_leaves_nothing_and_can_be_repeated(
+    project: Project,
+) -> None:
+    """Wrong bytes in the storage, then a git remote that refuses: no tag and no commit left."""
+    before = project.state()
+    tiny.run(project.root, project.env, "dvc", "push", "-q", "-r", "storage")
+    weights = (project.root / "data" / "pretrain" / "weights.safetensors").read_bytes()
+    (stored,) = [p for p in project.storage.rglob("*") if p.is_file() and p.read_bytes() == weights]
+    stored.chmod(0o644)
+    stored.write_bytes(weights[::-1])
+    stored.chmod(0o444)  # as dvc leaves files in a folder: it does not hash them again
+    done = project.release("1.0.0")
+    assert done.returncode == 1
+    assert "`dvc pull` failed" in done.stderr, done.stderr
+    assert "data/pretrain" in done.stderr
+    assert project.state() == before
+
+    stored.unlink()  # dvc push takes it for there, the list of its folder is
+    hook = project.origin / "hooks" / "update"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text('#!/bin/sh\ntest "$1" != refs/tags/sior@v1.0.0\n')
+    hook.chmod(0o755)
+    done = project.release("1.0.0")
+    assert done.returncode == 1
+    assert "11 objects, 1 of them pushed now" in done.stdout, done.stdout
+    assert "`git push" in done.stderr, done.stderr
+    assert project.state() == before
+
+    hook.unlink()
+    done = project.release("1.0.0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(project.git("tag").split()) == TAGS
+    assert stored.read_bytes() == weights

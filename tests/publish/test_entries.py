@@ -1,0 +1,91 @@
+"""Versions, tags and the changelog: text in, text out."""
+
+from __future__ import annotations
+
+import pytest
+
+from samrs.publishing.artifacts import Artifact, Figures
+from samrs.publishing.changelog import unreleased, with_release
+from samrs.publishing.repository import PublishError
+from samrs.publishing.tags import check_version, release_tags
+
+SOTA = Artifact("sota", "data/release/sota", "dataset")
+NANO = Artifact("nano", "models/nano.safetensors", "model")
+BEFORE = """# Changelog
+
+Versions are those of the data.
+
+## Unreleased
+
+- Ships are whole.
+  Harbors are not.
+
+## 0.9.0 (2026-01-02)
+
+- First.
+"""
+AFTER = """# Changelog
+
+Versions are those of the data.
+
+## Unreleased
+
+## 1.0.0 (2026-11-22)
+
+- Ships are whole.
+  Harbors are not.
+
+| artifact | path | files | bytes | sha256 |
+|---|---|---|---|---|
+| sota | `data/release/sota` | 4 | 4096 | `ab` |
+| nano | `models/nano.safetensors` | 1 | 7 | `cd` |
+
+## 0.9.0 (2026-01-02)
+
+- First.
+"""
+
+
+@pytest.mark.parametrize("version", ["0.0.0", "1.0.0", "10.20.30"])
+def test_versions_are_three_numbers(version: str) -> None:
+    assert check_version(version) == version
+
+
+@pytest.mark.parametrize(
+    "version",
+    ["", "1", "1.0", "v1.0.0", "01.0.0", "1.0.0-rc1", "1.0.0 ", "1.0.0\n", "1.0.0.0", "١.0.0"],
+)
+def test_other_versions_are_refused(version: str) -> None:
+    with pytest.raises(PublishError, match=r"x\.y\.z"):
+        check_version(version)
+
+
+def test_a_release_has_its_tag_and_one_per_artifact() -> None:
+    assert release_tags("1.0.0", [SOTA, NANO]) == ["v1.0.0", "sota@v1.0.0", "nano@v1.0.0"]
+
+
+def test_the_entry_takes_what_was_unreleased_and_says_what_was_published() -> None:
+    published = {SOTA: Figures(4, 4096, "ab"), NANO: Figures(1, 7, "cd")}
+    assert with_release(BEFORE, "1.0.0", "2026-11-22", published) == AFTER
+
+
+def test_the_first_entry_needs_no_other() -> None:
+    first = BEFORE.partition("## 0.9.0")[0]
+    entry = with_release(first, "1.0.0", "2026-11-22", {SOTA: Figures(4, 4096, "ab")})
+    assert entry.endswith(
+        "- Ships are whole.\n  Harbors are not.\n\n" + entry[entry.index("| art") :]
+    )
+    assert entry.endswith("`ab` |\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("# Changelog\n", "got 0 headings"),
+        ("# Changelog\n\n## Unreleased\n\n## 0.9.0\n\n- First.\n", "got 1 headings"),
+        (AFTER, "an entry of 1.0.0 is there already"),
+    ],
+)
+def test_a_release_needs_something_to_say(text: str, said: str) -> None:
+    with pytest.raises(PublishError, match=said):
+        unreleased(text, "1.0.0")
