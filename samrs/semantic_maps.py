@@ -1,8 +1,7 @@
 """Semantic maps of many tiles at once, without decoding a mask: runs are painted, not images.
 
 What ``samrs/overlap.py`` says of one tile holds here for each: labels, and the counts of px under
-several masks. A chunk of tiles is one canvas, tile after tile, each column by column as in COCO's
-encoding.
+several masks. A chunk of tiles is one canvas, tile after tile, row by row.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -133,7 +131,7 @@ def _at_once(chunk: Chunk, runs: Runs) -> Painted:
     label_pixels = np.bincount(canvas[once], minlength=IGNORE + 1)
     label_pixels[IGNORE] = len(canvas) - len(once)
     images = [
-        encode_labels(np.asarray(cv2.transpose(canvas[begin : begin + h * w].reshape(w, h))))
+        encode_labels(canvas[begin : begin + h * w].reshape(h, w))
         for begin, (h, w) in zip(begins[:-1], chunk.sizes_hw.tolist(), strict=True)
     ]
     return Painted(images, label_pixels, len(np.unique(pixels[1:][again])), len(contested))
@@ -148,16 +146,38 @@ def _pixels(
     rank[order] = np.arange(len(order))
     starts, lengths, masks = runs.foreground()
     turn = np.argsort(rank[masks], kind="stable")
-    starts, lengths, masks = (
-        (starts + tile_begins[chunk.tiles[masks]])[turn],
-        lengths[turn],
-        masks[turn],
+    turn = turn[lengths[turn] > 0]
+    starts, lengths, masks = _within_columns(
+        starts[turn], lengths[turn], masks[turn], chunk.sizes_hw[chunk.tiles[masks[turn]], 0]
     )
+    height, width = chunk.sizes_hw[chunk.tiles[masks]].T
+    first = tile_begins[chunk.tiles[masks]] + starts % height * width + starts // height
     small = np.int32 if chunk.sizes_hw.prod(axis=1).sum() < 2**31 else np.int64
-    first = (starts - (np.cumsum(lengths) - lengths)).astype(small)
-    pixels = np.repeat(first, lengths)
-    pixels += np.arange(len(pixels), dtype=small)
-    return pixels, np.repeat(chunk.labels[masks], lengths)
+    # Each px lies a row below the one before it, the first of a run where the run begins.
+    begins = np.cumsum(lengths) - lengths
+    pixels = np.repeat(width.astype(small), lengths)
+    pixels[begins] = first
+    pixels[begins[1:]] -= (first + (lengths - 1) * width)[:-1].astype(small)
+    return np.cumsum(pixels, dtype=small), np.repeat(chunk.labels[masks], lengths)
+
+
+def _within_columns(
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    masks: NDArray[np.int64],
+    heights: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Runs cut where a column ends."""
+    columns = (starts + lengths - 1) // heights - starts // heights + 1
+    if (columns == 1).all():
+        return starts, lengths, masks
+    place = np.arange(columns.sum()) - np.repeat(np.cumsum(columns) - columns, columns)
+    whole, heights = np.repeat(starts, columns), np.repeat(heights, columns)
+    ends = np.minimum(
+        np.repeat(starts + lengths, columns), (whole // heights + place + 1) * heights
+    )
+    begins = np.where(place == 0, whole, (whole // heights + place) * heights)
+    return begins, ends - begins, np.repeat(masks, columns)
 
 
 def _one_by_one(chunk: Chunk) -> Painted:
