@@ -41,6 +41,7 @@ def test_command_line_and_dvc_live_in_stages_only() -> None:
         "audit.py",
         "card.py",
         "export.py",
+        "fit_quality.py",
         "publish.py",
         "storage.py",
         "train_nano.py",

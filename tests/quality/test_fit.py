@@ -1,0 +1,97 @@
+"""Fitting: what is found is what was put in, and stands in the file as it was found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from samrs.core.shards import write_json
+from samrs.fit_quality import FIRST_SEED, columns_of, fit, fit_scenes
+from samrs.quality import FEATURES, FORMAT, Quality, Trees, features, read_quality
+from samrs.quality_figures import figures
+from tests.quality.by_hand import scored_masks
+
+FITTED_ON = {"model_sha256": ["00ff"], "segmenter": ["sam"], "recipe": ["hbox"]}
+
+
+@pytest.fixture(scope="module")
+def fitted() -> dict[str, Any]:
+    return fit(scored_masks(1, 3000))
+
+
+def written(path: Path, fitted: dict[str, Any]) -> Quality:
+    model = {"format": FORMAT, "features": list(FEATURES), "about": {"fitted_on": FITTED_ON}}
+    write_json(path, {**model, **fitted})
+    return read_quality(path)
+
+
+def test_the_relation_is_found_on_masks_not_fitted_on(tmp_path: Path, fitted: Any) -> None:
+    frame = scored_masks(2, 2000)
+    estimate = written(tmp_path / "quality.json", fitted).estimate(columns_of(frame))
+    iou = frame["iou"].to_numpy()
+    found = figures(estimate, iou)
+    assert found["spearman"] > 0.95
+    assert found["ece"] < 0.03
+    alone = figures(frame["predicted_iou"].to_numpy(), iou)
+    assert alone["spearman"] < 0.7
+    assert alone["ece"] > 0.2
+
+
+def test_held_out_figures_are_of_scenes_not_fitted_on(fitted: dict[str, Any]) -> None:
+    held_out = fitted["held_out"]
+    assert held_out["masks"] == 3000
+    assert 0.95 < held_out["spearman"] < 1
+
+
+def test_the_curve_rises_and_stays_between_0_and_1(fitted: dict[str, Any]) -> None:
+    said, seen = (np.array(fitted["calibration"][name]) for name in ("said", "seen"))
+    assert (np.diff(said) > 0).all()
+    assert (np.diff(seen) >= 0).all()
+    assert seen[0] >= 0
+    assert seen[-1] <= 1
+
+
+def test_the_same_masks_give_the_same_text(fitted: dict[str, Any]) -> None:
+    assert json.dumps(fit(scored_masks(1, 3000))) == json.dumps(fitted)
+
+
+def test_trees_in_the_file_answer_as_scikit_learns_do(tmp_path: Path) -> None:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    from samrs.fit_quality import _as_lists
+
+    frame = scored_masks(3, 1500)
+    table = features(columns_of(frame))
+    table[::7, 0] = np.nan
+    model = HistGradientBoostingRegressor(max_iter=30, max_leaf_nodes=12, random_state=0)
+    known = ~np.isnan(table).all(axis=0)
+    model.fit(np.where(known, table, 0), frame["iou"])
+    lists = [_as_lists(one) for (one,) in model._predictors]
+    trees = Trees.from_lists(float(model._baseline_prediction.item()), json_round_trip(lists))
+    assert np.array_equal(trees.predict(table), model.predict(np.where(known, table, 0)))
+
+
+def json_round_trip(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+def test_masks_that_are_empty_are_not_fitted_on(fitted: dict[str, Any]) -> None:
+    frame = scored_masks(1, 3000)
+    empty = scored_masks(9, 200).assign(area=0, iou=0.0, scene_id="none")
+    both = fit(pd.concat([frame, empty], ignore_index=True))
+    assert json.dumps(both) == json.dumps(fitted)
+
+
+@pytest.mark.slow
+def test_the_command_gives_the_same_bytes_twice_with_nano(tmp_path: Path) -> None:
+    runtime = {"executor": "local", "device": "cpu", "threads": None}
+    for name in ("a", "b"):
+        model = fit_scenes(9, tmp_path / "work", runtime)
+        write_json(tmp_path / f"{name}.json", model)
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert read_quality(tmp_path / "a.json").about["first_seed"] == FIRST_SEED
