@@ -57,7 +57,8 @@ def polygon_areas(polygons: ArrayLike) -> Array:
     """Areas (N,) in px² of simple polygons (N, K, 2) xy, as ``polygon_area`` gives them."""
     points = np.asarray(polygons, dtype=np.float64)
     x, y = np.moveaxis(points - points[:, :1], 2, 0)
-    twice = (x * np.roll(y, -1, axis=1)).sum(axis=1) - (y * np.roll(x, -1, axis=1)).sum(axis=1)
+    x_next, y_next = (np.concatenate([v[:, 1:], v[:, :1]], axis=1) for v in (x, y))
+    twice = (x * y_next).sum(axis=1) - (y * x_next).sum(axis=1)
     return np.asarray(np.abs(twice) / 2)
 
 
@@ -104,9 +105,9 @@ def hbb_iou(a: ArrayLike, b: ArrayLike) -> Array:
     p, q = (np.asarray(v, dtype=np.float64).reshape(-1, 4) for v in (a, b))
     wide = np.minimum.outer(p[:, 2], q[:, 2]) - np.maximum.outer(p[:, 0], q[:, 0])
     high = np.minimum.outer(p[:, 3], q[:, 3]) - np.maximum.outer(p[:, 1], q[:, 1])
-    inter = wide.clip(min=0) * high.clip(min=0)
+    inter = np.maximum(wide, 0) * np.maximum(high, 0)
     area_p, area_q = (
-        (v[:, 2] - v[:, 0]).clip(min=0) * (v[:, 3] - v[:, 1]).clip(min=0) for v in (p, q)
+        np.maximum(v[:, 2] - v[:, 0], 0) * np.maximum(v[:, 3] - v[:, 1], 0) for v in (p, q)
     )
     union = area_p[:, None] + area_q[None, :] - inter
     return np.asarray(np.divide(inter, union, out=np.zeros_like(inter), where=union > 0))

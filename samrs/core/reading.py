@@ -7,6 +7,7 @@ line and the rest goes on (``read_items``). Nothing here knows a format.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -49,13 +50,18 @@ def missing_dataset(root: Path, dataset: str, layout: str) -> MissingInputError:
 
 def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     """Files of a folder with one of the (lower-case) suffixes, by name without suffix, sorted."""
-    found = (p for p in folder.iterdir() if p.suffix.lower() in suffixes and p.is_file())
-    return {path.stem: path for path in sorted(found)}
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_file())
+    parts = ((name, *name.rpartition(".")) for name in names)
+    return {
+        stem: folder / name for name, stem, _, s in parts if stem and f".{s.lower()}" in suffixes
+    }
 
 
 def relative_name(path: Path, root: Path) -> str:
     """A file's name below the dataset's folder, with forward slashes."""
-    return path.relative_to(root).as_posix()
+    # quicker by far than path.relative_to, which splits both
+    return path.as_posix().removeprefix(f"{root.as_posix()}/")
 
 
 def clean_id(text: str) -> str:
@@ -181,7 +187,7 @@ def sound_annotations(
     """The annotations whose boxes have an area and meet their image; others are quarantined."""
     given = list(annotations)
     hbbs = np.array([a.hbb for a in given], dtype=np.float64).reshape(-1, 4)
-    inside = hbbs.clip(0, [*size_wh, *size_wh])
+    inside = np.minimum(np.maximum(hbbs, 0), [*size_wh, *size_wh])
     empty = np.asarray(((hbbs[:, 2:] - hbbs[:, :2]) <= 0).any(axis=1))
     outside = np.asarray(((inside[:, 2:] - inside[:, :2]) <= 0).any(axis=1))
     rotated = {i: a.obb for i, a in enumerate(given) if a.obb is not None}

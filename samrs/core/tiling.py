@@ -58,7 +58,7 @@ def visible_shares(hbbs: Sequence[ArrayLike], places: Sequence[Window]) -> NDArr
     for row, (x0, y0, width, height) in zip(shares, places, strict=True):
         wide = np.minimum(boxes[:, 2], x0 + width) - np.maximum(boxes[:, 0], x0)
         high = np.minimum(boxes[:, 3], y0 + height) - np.maximum(boxes[:, 1], y0)
-        row[:] = wide.clip(min=0) * high.clip(min=0) / areas
+        row[:] = np.maximum(wide, 0) * np.maximum(high, 0) / areas
     return shares
 
 
