@@ -10,7 +10,6 @@ by then is addressed by its content and shows nowhere. docs/releasing.md has the
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from samrs.card import card
 from samrs.core.errors import SamrsError
 from samrs.publishing import changelog, checks, stranger, tags
 from samrs.publishing.artifacts import Artifact, figures, read_artifacts
@@ -25,7 +25,6 @@ from samrs.publishing.repository import PublishError, Repository
 from samrs.publishing.storage import push_every_object
 from samrs.publishing.verification import verify_products
 
-CODE = Path(__file__).parents[1]
 CARDS = "docs/cards"
 CHANGELOG = "CHANGELOG.md"
 
@@ -116,21 +115,10 @@ class Release:
 
     def _card(self, artifact: Artifact) -> str:
         """Write an artifact's card; returns its path in the repository."""
-        done = subprocess.run(  # noqa: S603 - a list, never a shell
-            [sys.executable, "-m", "samrs.card", str(self.clone.root / artifact.path)],
-            cwd=CODE,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise PublishError(
-                f"{artifact.path}: no card, got exit {done.returncode}; 0 is allowed; mend what "
-                f"it said and run the release again: {done.stderr.strip()}"
-            )
+        text = card(self.clone.root / artifact.path)
         path = self.clone.root / CARDS / f"{artifact.name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(done.stdout, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         return f"{CARDS}/{path.name}"
 
     def tag(self) -> str:
