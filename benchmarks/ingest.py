@@ -1,20 +1,23 @@
-"""Reading and cutting at full scale: DIOR's annotations, and one large scene.
+"""Reading, cutting and writing back at full scale: a JSON line for each figure.
 
     python -m benchmarks.ingest
     python -m benchmarks.ingest --limit 500 --side 4000
+    python -m benchmarks.ingest --part annotations
 
-First part: the real XML files of DIOR and DIOR-R (both of an image, `--limit` images) through the
+annotations: the real XML files of DIOR and DIOR-R (both of an image, `--limit` images) through the
 reader to the table of instances on disk, against a plain loop over the standard library's
 ElementTree that keeps the numbers of every box. Unpacking the archive is not timed; the images are
 stood in for by empty files, as the reader does not open them.
 
-Second part: `normalize` of one scene of `--side` px in tiles of 1024 px sharing 200, with all it
-does (annotations, shards, checksums), against reading the same windows of the same file and
-encoding them as PNG alone, on as many threads.
+scene: `normalize` of one scene of `--side` px in tiles of 1024 px sharing 200, with all it does
+(annotations, shards, checksums), against reading the same windows of the same file and encoding
+them as PNG alone, on as many threads.
 
-Prints one JSON line: seconds, ratios of them and of CPU time (steadier on a busy machine), counts,
-and peak memory of each part in a process of its own (with the reader's processes counted at the
-size of the largest).
+round_trip: DIOR's and DOTA's real files against themselves written back (`round_trips.py`).
+
+A line has seconds, CPU seconds (steadier on a busy machine; `cpu_over_workers` is what the seconds
+would be were all of it spread evenly and nothing else running), ratios, counts, and peak memory in
+a process of its own (with the reader's processes counted at the size of the largest).
 """
 
 from __future__ import annotations
@@ -23,7 +26,6 @@ import argparse
 import json
 import multiprocessing
 import resource
-import tarfile
 import time
 import xml.etree.ElementTree as PlainXml
 from collections.abc import Callable, Iterator
@@ -36,6 +38,7 @@ import numpy as np
 import rasterio
 from rasterio.windows import Window as RasterWindow
 
+from benchmarks.round_trips import ROUND_TRIPS, dior_folder, dota_folder
 from samrs.core.images import encode_rgb
 from samrs.core.parallel import in_order, limited_to, num_workers
 from samrs.core.reading import sound_annotations
@@ -63,21 +66,6 @@ CUT: dict[str, Any] = {
     "keep_difficult": True,
     "stretch": 2.0,
 }
-
-
-def unpack(archive: Path, folder: Path, limit: int | None) -> Path:
-    """DIOR's annotations below a folder, with empty files for images; returns the dataset."""
-    with tarfile.open(archive) as file:
-        for member in file:
-            stem = Path(member.name).stem
-            if member.isfile() and stem.isdigit() and (limit is None or int(stem) <= limit):
-                file.extract(member, folder, filter="data")
-    root = next(path.parent for path in folder.rglob("annotations"))
-    images = root / "images" / "trainval"
-    images.mkdir(parents=True, exist_ok=True)
-    for path in (root / "annotations" / "horizontal").iterdir():
-        (images / f"{path.stem}.jpg").touch()
-    return root
 
 
 def dior_table(root: Path, out: Path) -> dict[str, Any]:
@@ -173,12 +161,26 @@ def _with_peak(
         used = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         own, child = (u.ru_maxrss / 2**20 for u in used)
         cpu = sum(u.ru_utime + u.ru_stime for u in used) - before
-        return {**result, "peak_gib": own + child * num_workers(), "cpu_seconds": cpu}
+        peak = own + child * num_workers()
+        return {**result, "peak_gib": peak, "cpu_seconds": cpu, "workers": num_workers()}
+
+
+def _times(ours: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "seconds": round(ours["seconds"], 2),
+        "other_seconds": round(other["seconds"], 2),
+        "ratio": round(ours["seconds"] / other["seconds"], 2),
+        "cpu_seconds": round(ours["cpu_seconds"], 2),
+        "other_cpu_seconds": round(other["cpu_seconds"], 2),
+        "cpu_ratio": round(ours["cpu_seconds"] / other["cpu_seconds"], 2),
+        "cpu_over_workers": round(ours["cpu_seconds"] / ours["workers"], 2),
+        "peak_gib": round(ours["peak_gib"], 2),
+    }
 
 
 def annotations_part(wanted: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Figures of the first part."""
-    root = unpack(wanted.archive, folder / "dior", wanted.limit)
+    """DIOR's files to a table; ``other`` is the plain loop."""
+    root = dior_folder(wanted.archive, folder / "dior", wanted.limit)
     ours = measured(dior_table, wanted.workers, root, folder / "table")
     plain = measured(dior_plain, wanted.workers, root)
     return {
@@ -188,16 +190,12 @@ def annotations_part(wanted: argparse.Namespace, folder: Path) -> dict[str, Any]
         "rows": ours["rows"],
         "exact": ours["rows"] == ours["hbb"] == ours["obb"] == KNOWN,
         "quarantined": ours["quarantined"],
-        "seconds": round(ours["seconds"], 2),
-        "plain_seconds": round(plain["seconds"], 2),
-        "ratio": round(ours["seconds"] / plain["seconds"], 2),
-        "cpu_ratio": round(ours["cpu_seconds"] / plain["cpu_seconds"], 2),
-        "peak_gib": round(ours["peak_gib"], 2),
+        **_times(ours, plain),
     }
 
 
 def scene_part(wanted: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Figures of the second part."""
+    """A large scene to tiles; ``other`` is decoding and encoding alone."""
     root = folder / "dota"
     image = root / "images" / "P0001.tif"
     image.parent.mkdir(parents=True)
@@ -209,13 +207,25 @@ def scene_part(wanted: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return {
         "side": wanted.side,
         "tiles": ours["tiles"],
-        "seconds": round(ours["seconds"], 2),
-        "alone_seconds": round(alone["seconds"], 2),
-        "ratio": round(ours["seconds"] / alone["seconds"], 2),
-        "cpu_ratio": round(ours["cpu_seconds"] / alone["cpu_seconds"], 2),
-        "peak_gib": round(ours["peak_gib"], 2),
         "png_gib": round(alone["png_bytes"] / 2**30, 2),
+        **_times(ours, alone),
     }
+
+
+def round_trip_part(wanted: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Files written back; ``different`` counts those that are not what they were."""
+    roots = {
+        "dior": dior_folder(wanted.archive, folder / "dior_back", wanted.limit),
+        "dota": dota_folder(wanted.archive.parents[1], folder / "dota_back"),
+    }
+    return {name: dict(ROUND_TRIPS[name](root)) for name, root in roots.items()}
+
+
+PARTS: dict[str, Callable[[argparse.Namespace, Path], dict[str, Any]]] = {
+    "annotations": annotations_part,
+    "scene": scene_part,
+    "round_trip": round_trip_part,
+}
 
 
 def main() -> None:
@@ -224,15 +234,12 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="DIOR's first images only")
     parser.add_argument("--side", type=int, default=20_000, help="of the scene, px")
     parser.add_argument("--workers", type=int, help="threads and processes; default: cores")
-    parser.add_argument("--part", choices=["annotations", "scene", "both"], default="both")
+    parser.add_argument("--part", choices=list(PARTS), help="default: all")
     wanted = parser.parse_args()
-    result: dict[str, Any] = {"workers": wanted.workers or num_workers()}
-    with TemporaryDirectory() as name:
-        if wanted.part != "scene":
-            result["annotations"] = annotations_part(wanted, Path(name))
-        if wanted.part != "annotations":
-            result["scene"] = scene_part(wanted, Path(name))
-    print(json.dumps(result))
+    for name in [wanted.part] if wanted.part else PARTS:
+        with TemporaryDirectory() as folder:
+            figures = PARTS[name](wanted, Path(folder))
+        print(json.dumps({"figure": name, **figures}), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
-"""Normalized instances as annotation files again: DOTA txt, DIOR's two xml, FAIR1M xml."""
+"""Normalized instances as annotation files again, and a plain reading of such files.
+
+DOTA's txt, DIOR's two xml and FAIR1M's xml. The reading shares no code with the readers of
+``samrs/datasets``: what it finds in a file and in the one written back can be compared.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.shards import iter_rows
-from tests.datasets.by_hand import fair1m_object
 
+Key = tuple[Any, ...]
 CORNERS = ("left_top", "right_top", "right_bottom", "left_bottom")
 
 
@@ -91,5 +96,57 @@ def to_fair1m(boxes: Iterable[Box]) -> str:
     for box in boxes:
         if box.obb is not None:
             points = [f"{text(x)},{text(y)}" for x, y in [*box.obb, box.obb[0]]]
-            objects.append(fair1m_object(box.category.replace("-", " "), *points))
+            name = box.category.replace("-", " ")
+            inner = "".join(f"<point>{point}</point>" for point in points)
+            objects.append(
+                f"<object><possibleresult><name>{name}</name></possibleresult>"
+                f"<points>{inner}</points></object>"
+            )
     return f"<annotation><objects>{''.join(objects)}</objects></annotation>"
+
+
+def corners(values: Iterable[float]) -> tuple[tuple[float, float], ...]:
+    """Four points in a fixed order: neither the first corner nor the turn counts."""
+    points = np.round(np.reshape(list(values), (4, 2)), 6) + 0.0
+    low, high = points.min(axis=0), points.max(axis=0)
+    if (low == high).any():  # a row of px: its outer edges
+        low, high = low - 0.5, high + 0.5
+        points = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
+    return tuple(sorted((float(x), float(y)) for x, y in points))
+
+
+def dota_boxes(lines: str) -> Counter[Key]:
+    """Class, difficult and corners of a labelTxt file, by a plain reading."""
+    found: Counter[Key] = Counter()
+    for line in lines.splitlines():
+        fields = line.split()
+        if len(fields) in (9, 10):
+            hard = len(fields) == 10 and fields[9] != "0"
+            found[(fields[8], hard, corners(map(float, fields[:8])))] += 1
+    return found
+
+
+def dior_boxes(xml: str, tag: str) -> Counter[Key]:
+    """Class and numbers of each object of a DIOR file, by a plain reading."""
+    found: Counter[Key] = Counter()
+    for item in re.findall(r"<object>.*?</object>", xml, re.DOTALL):
+        (name,) = re.findall(r"<name>\s*(.*?)\s*</name>", item)
+        (box,) = re.findall(rf"<{tag}>(.*?)</{tag}>", item, re.DOTALL)
+        names = ("xmin", "ymin", "xmax", "ymax")
+        if tag == "robndbox":
+            names = tuple(re.findall(r"<([xy]_\w+)>", box))
+        values = [float(*re.findall(rf"<{n}>\s*(.*?)\s*</{n}>", box)) for n in names]
+        key = corners(values) if len(values) == 8 else tuple(np.round(values, 6))
+        found[(name.lower(), key)] += 1
+    return found
+
+
+def fair1m_boxes(xml: str) -> Counter[Key]:
+    """Class and corners of each object of a FAIR1M file, by a plain reading."""
+    found: Counter[Key] = Counter()
+    for item in re.findall(r"<object>.*?</object>", xml, re.DOTALL):
+        (name,) = re.findall(r"<name>(.*?)</name>", item)
+        points = re.findall(r"<point>(.*?),(.*?)</point>", item)
+        assert points[0] == points[-1]
+        found[(name, corners(float(v) for p in points[:4] for v in p))] += 1
+    return found
