@@ -8,7 +8,7 @@ Layout read (the first of each that exists)::
 
     <split>/images/P0003.png
     <split>/labelTxt/P0003.txt          rotated; or labelTxt-v2.0/DOTA-v2.0_<split>/,
-                                        or annotations/version2.0/
+                                        or annotations/version2.0/ (or version1.0/)
     <split>/labelTxt-hbb/P0003.txt      horizontal, optional; or
                                         labelTxt-v2.0/DOTA-v2.0_<split>_hbb/
 
@@ -130,7 +130,9 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
 
 
 def _label_folders(base: Path, split: str) -> tuple[Path | None, Path | None]:
-    rotated = (f"labelTxt-v2.0/DOTA-v2.0_{split}", "annotations/version2.0", "labelTxt")
+    # annotations/version*: as the mirror's archives unpack (torchgeo's DOTA reads them likewise)
+    mirror = ("annotations/version2.0", "annotations/version1.0")
+    rotated = (f"labelTxt-v2.0/DOTA-v2.0_{split}", *mirror, "labelTxt")
     horizontal = (f"labelTxt-v2.0/DOTA-v2.0_{split}_hbb", "labelTxt-hbb")
     return first_folder(base, rotated), first_folder(base, horizontal)
 

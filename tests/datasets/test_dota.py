@@ -155,6 +155,24 @@ def test_official_folder_names_of_version_2_are_read(tmp_path: Path) -> None:
     assert len(scene.annotations) == 1
 
 
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_folder_names_of_the_mirrors_archives_are_read(tmp_path: Path, version: str) -> None:
+    write_image(tmp_path / "train/images/P1.png")
+    write_text(tmp_path / f"train/annotations/version{version}/P1.txt", LINE)
+    (scene,), quarantine = read(tmp_path)
+    assert scene.split == "train"
+    assert [a.category for a in scene.annotations] == ["plane"]
+    assert quarantine.rows == []
+
+
+def test_newer_labels_come_first_where_both_are_there(tmp_path: Path) -> None:
+    write_image(tmp_path / "train/images/P1.png")
+    write_text(tmp_path / "train/annotations/version1.0/P1.txt", LINE)
+    write_text(tmp_path / "train/annotations/version2.0/P1.txt", f"{LINE}\n{LINE}")
+    (scene,), _ = read(tmp_path)
+    assert len(scene.annotations) == 2
+
+
 def test_real_scenes_have_the_known_number_of_boxes(real: Path) -> None:
     scenes, quarantine = read(real / "dota_isaid")
     assert {s.scene_id: len(s.annotations) for s in scenes} == {"P0003": 55, "P0004": 107}
