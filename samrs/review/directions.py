@@ -29,7 +29,7 @@ WORDS = {
         "stability"
     ),
     Direction.NEITHER: (
-        "area bytes classes count files instances pixels scenes size steps tiles "
+        "bytes classes count files instances pixels scenes steps tiles "
         "decoder_prompts encoder_passes"
     ),
 }

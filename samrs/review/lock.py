@@ -50,7 +50,14 @@ def _told(path: str, what: Any) -> Iterator[tuple[str, str]]:
         yield path, str(what)
 
 
-def _changes(status: Mapping[str, Any], data: list[str]) -> Iterator[str]:
+def _merely_absent(path: str, state: str, data: list[str], absent: list[str]) -> bool:
+    """Whether dvc only says that data is not here; a folder above it then looks modified."""
+    if state == "modified":
+        return any(path != out and _covers(path, out) for out in absent)
+    return state in ABSENT and any(_covers(path, out) or _covers(out, path) for out in data)
+
+
+def _changes(status: Mapping[str, Any], data: list[str], absent: list[str]) -> Iterator[str]:
     """What differs, less data that is merely not here."""
     for stage, entries in status.items():
         for entry in entries:
@@ -59,26 +66,33 @@ def _changes(status: Mapping[str, Any], data: list[str]) -> Iterator[str]:
                 continue
             for paths in entry.values():
                 for path, what in paths.items():
-                    absent = any(_covers(path, d) or _covers(d, path) for d in data)
                     for name, state in _told(path, what):
-                        if not (absent and state in ABSENT):
+                        if not _merely_absent(path, state, data, absent):
                             yield f"{stage}: {name} is {state}"
 
 
-def _breaks(stages: Mapping[str, Any], data: list[str]) -> Iterator[str]:
-    """Inputs that are not what the stage before put out."""
+def _breaks(stages: Mapping[str, Any], data: list[str], sizes: Mapping[str, int]) -> Iterator[str]:
+    """Inputs that are not what the stages before put out.
+
+    Args:
+        data: outputs that git does not have.
+        sizes: bytes of each file that git has.
+    """
     outs = {out["path"]: (name, out) for name, s in stages.items() for out in s.get("outs", [])}
     for name, stage in stages.items():
         for dep in stage.get("deps", []):
             path = dep["path"]
-            inside = [out for p, (_, out) in outs.items() if p != path and _covers(path, p)]
-            if path in outs and dep.get("md5") != outs[path][1].get("md5"):
-                yield f"{name}: {path} is not what {outs[path][0]} put out"
-            elif inside and all(out["path"] in data for out in inside):
-                for count in ("nfiles", "size"):
-                    if dep.get(count) != sum(out.get(count, 0) for out in inside):
-                        yield f"{name}: {path} is not what the stages before put out ({count})"
-                        break
+            if path in outs:
+                if dep.get("md5") != outs[path][1].get("md5"):
+                    yield f"{name}: {path} is not what {outs[path][0]} put out"
+                continue
+            inside = [outs[out][1] for out in data if _covers(path, out)]
+            if inside:  # its hash cannot be had without the data, its size can
+                beside = [size for file, size in sizes.items() if _covers(path, file)]
+                files = sum(out.get("nfiles", 1) for out in inside) + len(beside)
+                size = sum(out["size"] for out in inside) + sum(beside)
+                if (dep.get("nfiles"), dep.get("size")) != (files, size):
+                    yield f"{name}: {path} is not what the stages before put out"
 
 
 def stale(root: Path) -> list[str]:
@@ -99,13 +113,17 @@ def stale(root: Path) -> list[str]:
         )
     stages = yaml.safe_load(lock.read_text(encoding="utf-8")).get("stages") or {}
     known = _dvc(root, "stage", "list", "--name-only").split()
-    tracked = _run(root, "git", "ls-files", "-z").split("\0")
+    listed = [path for path in _run(root, "git", "ls-files", "-z").split("\0") if path]
+    sizes = {path: (root / path).stat().st_size for path in listed if (root / path).is_file()}
     outs = [out["path"] for stage in stages.values() for out in stage.get("outs", [])]
-    data = [out for out in outs if not any(_covers(out, path) for path in tracked)]
+    data = [out for out in outs if not any(_covers(out, path) for path in listed)]
+    absent = [out for out in data if not (root / out).exists()]
     missing = [f"{name}: never run" for name in known if name not in stages]
     spare = [f"{name}: no stage of dvc.yaml any more" for name in stages if name not in known]
-    recorded = {s: e for s, e in json.loads(_dvc(root, "status", "--json")).items() if s in stages}
-    return [*missing, *spare, *_changes(recorded, data), *_breaks(stages, data)]
+    status = json.loads(_dvc(root, "status", "--json"))
+    recorded = {name: told for name, told in status.items() if name in stages}
+    changed = _changes(recorded, data, absent)
+    return [*missing, *spare, *changed, *_breaks(stages, data, sizes)]
 
 
 def graph(root: Path) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from samrs.review.cells import NONE, cell, code, folded, number, table
 from samrs.review.directions import direction
+from samrs.review.guard import Verdict
 from samrs.review.review import Picture, Review
 from samrs.review.values import Change
 
@@ -68,25 +69,37 @@ OUTCOMES = {
 }
 
 
-def _gate(review: Review) -> str:
-    """The verdicts: those that fail first, with what to do about them."""
-    verdicts = sorted(review.verdicts, key=lambda verdict: verdict.passed)
-    numbers = [(v.old, v.new, v.worse_by, v.tolerance) for v in verdicts]
+def _verdicts(verdicts: Iterable[Verdict]) -> str:
     rows = [
-        (code(v.name), *map(number, values), OUTCOMES[v.outcome])
-        for v, values in zip(verdicts, numbers, strict=True)
+        (
+            code(verdict.name),
+            number(verdict.old),
+            number(verdict.new),
+            number(verdict.worse_by),
+            number(verdict.tolerance),
+            OUTCOMES[verdict.outcome],
+        )
+        for verdict in verdicts
     ]
-    text = table(("guarded metric", "old", "new", "worse by", "tolerance", ""), rows, 4)
-    parts = []
+    return table(("guarded metric", "old", "new", "worse by", "tolerance", ""), rows, 4)
+
+
+def _gate(review: Review) -> str:
+    """The guarded metrics that fail, with what to do about them; the others folded."""
+    kept = [verdict for verdict in review.verdicts if verdict.passed]
+    failed = [verdict for verdict in review.verdicts if not verdict.passed]
+    count = len(review.verdicts)
+    if failed:
+        title = f"**Gate failed**: {len(failed)} of {count} guarded metrics."
+        parts = [title, _verdicts(failed), ADVICE]
+    else:
+        parts = [f"**Gate passed**: {count} guarded metrics are within their tolerances."]
     if review.unguarded:
         names = ", ".join(code(name) for name in review.unguarded)
-        parts = [f"No longer guarded, which the reviewer must agree to: {names}."]
-    if review.passed:
-        title = f"**Gate passed**: {len(verdicts)} guarded metrics are within their tolerances."
-        return "\n\n".join([title, *parts, folded("Guarded metrics", text)])
-    failed = sum(not verdict.passed for verdict in verdicts)
-    title = f"**Gate failed**: {failed} of {len(verdicts)} guarded metrics."
-    return "\n\n".join([title, *parts, text, ADVICE])
+        parts.append(f"No longer guarded, which the reviewer must agree to: {names}.")
+    if kept:
+        parts.append(folded(f"{len(kept)} guarded metrics are kept", _verdicts(kept)))
+    return "\n\n".join(parts)
 
 
 def _stage(stage: str, changes: Sequence[Change], guarded: set[str]) -> list[_Block]:
