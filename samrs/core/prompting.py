@@ -60,7 +60,8 @@ class Prompt:
         mask_polygons: (N, 4, 2) xy corners of the region filled in SAM's mask prompt (+1000
             inside, -1000 outside, as SAMRS does it).
         mask_slopes: (N,) makes the mask prompt a soft one: its logit rises by so much from the
-            rectangle ``mask_polygons``' border to its middle line, and falls alike outside.
+            rectangle ``mask_polygons``' border to its middle line, and falls alike outside; NaN:
+            no mask prompt for this instance.
         mask_logits: (N, h, w) mask prompts as the segmenter gave them (``Answer.frame_logits``).
     """
 

@@ -20,7 +20,8 @@ SLOPE = 8.0
 
 
 def build(boxes: Boxes) -> Prompt:
-    """One soft mask a prompt: ``obb``; ``hbb`` where there is no ``obb``."""
+    """One soft mask a prompt: ``obb``; none, so that the box alone is asked, without ``obb``."""
     has_obb = boxes.has_obb
     outlines = np.where(has_obb[:, None, None], boxes.obb, hbb_outlines(boxes.hbb))
-    return Prompt(fallback=~has_obb, mask_polygons=outlines, mask_slopes=np.full(len(boxes), SLOPE))
+    slopes = np.where(has_obb, SLOPE, np.nan)
+    return Prompt(fallback=~has_obb, mask_polygons=outlines, mask_slopes=slopes)

@@ -138,6 +138,10 @@ class SamSegmenter:
         # without mask prompts the dense embedding is one and the same, repeated
         has_mask = prompt.mask_polygons is not None or prompt.mask_logits is not None
         shared = dense if has_mask else dense[:1]
+        if prompt.mask_slopes is not None and np.isnan(prompt.mask_slopes).any():
+            none = torch.from_numpy(np.isnan(prompt.mask_slopes)).to(self.sam.device)
+            embedding = self.sam.prompt_encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
+            shared = torch.where(none.reshape(-1, 1, 1, 1), embedding, dense)
         places = self.sam.prompt_encoder.get_dense_pe()
         low_res, ious = decoding.decode(
             self.sam.mask_decoder, state.embedding + shared, places, sparse, which
@@ -167,7 +171,7 @@ class SamSegmenter:
         if prompt.mask_slopes is not None:
             corners = self.transform.apply_coords(prompt.mask_polygons, size_hw)
             masks = [
-                frame.soft_rectangle(corner, slope, self.frame, shape)
+                frame.soft_rectangle(corner, np.nan_to_num(slope), self.frame, shape)
                 for corner, slope in zip(corners, prompt.mask_slopes, strict=True)
             ]
         else:

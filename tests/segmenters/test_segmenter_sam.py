@@ -210,3 +210,17 @@ def test_candidates_are_three_and_keep_their_logits() -> None:
     assert [len(few) for few in candidates] == [3] * len(boxes)
     assert all(a.frame_logits is not None and a.frame_logits.shape == (64, 64)
                for few in candidates for a in few)  # fmt: skip
+
+
+def test_a_soft_box_without_rotated_box_is_the_plain_box() -> None:
+    image, boxes = scene((150, 301), 3)
+    obb = boxes.obb.copy()
+    obb[1:3] = np.nan
+    mixed = Boxes(boxes.hbb, obb, boxes.size_hw)
+    ours = segmenter.SamSegmenter(tiny_sam(), "float32")
+    state = ours.encode(image)
+    plain = ours.decode(state, parse_recipe("hbox").build(mixed))
+    soft = ours.decode(state, parse_recipe("soft_rbox").build(mixed))
+    np.testing.assert_allclose(soft.predicted_iou[1:3], plain.predicted_iou[1:3], atol=1e-4)
+    assert abs(soft.predicted_iou[0] - plain.predicted_iou[0]) > 1e-4
+    assert parse_recipe("soft_rbox").fallback(mixed).tolist() == [False, True, True]
