@@ -148,6 +148,11 @@ def rle_to_hbb(rle: Rle) -> NDArray[np.float64]:
     return np.array([x, y, x + w, y + h])
 
 
+def rle_union(rles: Sequence[Rle]) -> Rle:
+    """The pixels in any of at least one mask, all of one size."""
+    return rles[0] if len(rles) == 1 else _to_text(coco.merge(list(rles)))
+
+
 def rle_iou(a: Sequence[Rle], b: Sequence[Rle]) -> NDArray[np.float64]:
     """IoU (N, M) of masks; two empty masks have IoU 0."""
     if not a or not b:

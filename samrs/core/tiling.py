@@ -50,6 +50,12 @@ def windows(width: int, height: int, *, tile: int | None, overlap: int) -> list[
     ]
 
 
+def strips(width: int, height: int, most_px: int) -> list[Window]:
+    """Windows of whole rows covering a scene from the top, of at most ``most_px`` or of one row."""
+    rows = max(1, most_px // width)
+    return [Window(0, y, width, min(rows, height - y)) for y in range(0, height, rows)]
+
+
 def visible_shares(hbbs: Sequence[ArrayLike], places: Sequence[Window]) -> NDArray[np.float64]:
     """Share (T, N) in [0, 1] of each box's area, xyxy in scene px, inside each of T windows."""
     boxes = np.array(hbbs, dtype=np.float64).reshape(-1, 4)

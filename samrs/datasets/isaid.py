@@ -26,6 +26,7 @@ hull of its mask; instances are numbered by their colour's code.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from numpy.typing import NDArray
 
 from samrs.core.colours import code_masks, colour_codes
 from samrs.core.errors import ImageError
+from samrs.core.images import decode_labels, encode_labels
 from samrs.core.reading import (
     IMAGE_SUFFIXES,
     clean_id,
@@ -44,9 +46,10 @@ from samrs.core.reading import (
     relative_name,
 )
 from samrs.core.records import IGNORE, Annotation, Quarantine, SceneRecord
-from samrs.core.rle import crop_to_rle
+from samrs.core.rle import Rle, crop_to_rle, rle_union
 from samrs.core.scene_image import open_scene
 from samrs.core.sources import Source
+from samrs.core.tiling import strips
 
 CATEGORIES: tuple[str, ...] = (
     "background",
@@ -105,6 +108,9 @@ SOURCES: tuple[Source, ...] = (
     ),
 )
 
+STRIP_PX = 2**22
+"""Px of either mask that are decoded at once."""
+
 _ID, _CLASS = "_instance_id_RGB", "_instance_color_RGB"
 _LAYOUT = (
     "<split>/images/*.png with <split>/Instance_masks/images/*_instance_id_RGB.png and "
@@ -132,13 +138,12 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             found.append((clean_id(stem), split, images[stem], ids[stem], classes[stem]))
     for scene_id, split, image, ids_path, classes_path in sorted(found, key=lambda s: s[:2]):
         try:
-            labels = _label_map(classes_path, root, quarantine)
-            annotations = _annotations(ids_path, labels, root, quarantine)
+            annotations, labels = _read_masks(ids_path, classes_path, root, quarantine)
         except ImageError as error:
             where = relative_name(image, root)
             quarantine.add(where, None, "mask does not decode", str(error))
             continue
-        semantic = partial(_same, labels)
+        semantic = partial(decode_labels, labels, relative_name(classes_path, root))
         yield SceneRecord(scene_id, split, image, annotations, semantic=semantic)
 
 
@@ -148,25 +153,78 @@ def _masks(base: Path, folder: str, ending: str) -> dict[str, Path]:
     return {s.removesuffix(ending): p for s, p in files.items() if s.endswith(ending)}
 
 
-def _same(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return labels
+@dataclass
+class _Instance:
+    """What the strips so far have shown of an instance: px by label, hull xyxy, masks."""
+
+    votes: NDArray[np.int64]
+    hull: tuple[int, int, int, int]
+    masks: list[Rle]
 
 
-def _codes(path: Path, root: Path) -> NDArray[np.int32]:
-    with open_scene(path, relative_name(path, root)) as scene:
-        return colour_codes(scene.read())
+def _read_masks(
+    ids_path: Path, classes_path: Path, root: Path, quarantine: Quarantine
+) -> tuple[tuple[Annotation, ...], bytes]:
+    """The instances of an id image, numbered by colour code, and the encoded map of label ids.
+
+    Strip by strip: of the whole scene only a byte a px is held, the label map.
+    """
+    where = relative_name(ids_path, root)
+    instances: dict[int, _Instance] = {}
+    with (
+        open_scene(ids_path, where) as ids,
+        open_scene(classes_path, relative_name(classes_path, root)) as classes,
+    ):
+        if ids.size_wh != classes.size_wh:
+            raise ImageError(
+                f"{where}: id image does not fit the class image, got {ids.size_wh} px against "
+                f"{classes.size_wh} px; equal sizes are allowed; replace either file"
+            )
+        size_hw = ids.size_wh[::-1]
+        labels = np.empty(size_hw, dtype=np.uint8)
+        for strip in strips(*ids.size_wh, STRIP_PX):
+            part = labels[strip.y0 : strip.y0 + strip.height]
+            part[:] = _label_ids(colour_codes(classes.read(strip)))
+            _add(instances, colour_codes(ids.read(strip)), part, strip.y0, size_hw)
+    _report_unknown(labels, relative_name(classes_path, root), quarantine)
+    return _annotations(instances, where, quarantine), encode_labels(labels)
 
 
-def _label_map(path: Path, root: Path, quarantine: Quarantine) -> NDArray[np.uint8]:
-    """Label ids (H, W) of a class-colour image; unknown colours are 255 and quarantined."""
-    codes = _codes(path, root)
+def _label_ids(codes: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Label ids of class colours; IGNORE for those that mean no class."""
     known = colour_codes(_COLOURS)
     order = np.argsort(known)
     at = np.searchsorted(known, codes, sorter=order).clip(max=len(known) - 1)
-    labels = np.where(np.take(known, order[at]) == codes, order[at], IGNORE).astype(np.uint8)
+    return np.where(np.take(known, order[at]) == codes, order[at], IGNORE).astype(np.uint8)
+
+
+def _add(
+    instances: dict[int, _Instance],
+    codes: NDArray[np.int32],
+    labels: NDArray[np.uint8],
+    y0: int,
+    size_hw: tuple[int, int],
+) -> None:
+    """Add what a strip that begins in row ``y0`` shows of each instance."""
+    for code, (rows, columns), mask in code_masks(codes):
+        votes = np.bincount(labels[rows, columns][mask], minlength=IGNORE + 1)
+        hull = (columns.start, y0 + rows.start, columns.stop, y0 + rows.stop)
+        rle = crop_to_rle(mask, hull[0], hull[1], size_hw)
+        if code not in instances:
+            instances[code] = _Instance(votes, hull, [rle])
+            continue
+        known = instances[code]
+        known.votes += votes
+        known.hull = (
+            *(min(a, b) for a, b in zip(known.hull[:2], hull[:2], strict=True)),
+            *(max(a, b) for a, b in zip(known.hull[2:], hull[2:], strict=True)),
+        )
+        known.masks.append(rle)
+
+
+def _report_unknown(labels: NDArray[np.uint8], where: str, quarantine: Quarantine) -> None:
     num_unknown = int((labels == IGNORE).sum())
     if num_unknown:
-        where = relative_name(path, root)
         quarantine.add(
             where,
             None,
@@ -174,25 +232,15 @@ def _label_map(path: Path, root: Path, quarantine: Quarantine) -> NDArray[np.uin
             f"{where}: px of colours that mean no class, got {num_unknown} px; iSAID's 16 colours "
             "are allowed; these px count as unlabelled",
         )
-    return labels
 
 
 def _annotations(
-    path: Path, labels: NDArray[np.uint8], root: Path, quarantine: Quarantine
+    instances: dict[int, _Instance], where: str, quarantine: Quarantine
 ) -> tuple[Annotation, ...]:
-    """The instances of an id image, numbered by colour code."""
-    where = relative_name(path, root)
-    codes = _codes(path, root)
-    if codes.shape != labels.shape:
-        raise ImageError(
-            f"{where}: id image does not fit the class image, got {codes.shape[::-1]} px against "
-            f"{labels.shape[::-1]} px; equal sizes are allowed; replace either file"
-        )
     annotations = []
-    for ordinal, (code, place, mask) in enumerate(code_masks(codes)):
-        votes = np.bincount(labels[place][mask], minlength=IGNORE + 1)
-        label = int(votes[1 : len(CATEGORIES)].argmax()) + 1
-        if votes[label] == 0:
+    for ordinal, (code, instance) in enumerate(sorted(instances.items())):
+        label = int(instance.votes[1 : len(CATEGORIES)].argmax()) + 1
+        if instance.votes[label] == 0:
             colour = [code >> shift & 255 for shift in (16, 8, 0)]
             quarantine.add(
                 where,
@@ -202,8 +250,7 @@ def _annotations(
                 f"{colour}; each instance has one; correct either mask",
             )
             continue
-        rows, columns = place
-        hbb = np.array([columns.start, rows.start, columns.stop, rows.stop], dtype=np.float64)
-        truth = crop_to_rle(mask, columns.start, rows.start, codes.shape)
+        hbb = np.array(instance.hull, dtype=np.float64)
+        truth = rle_union(instance.masks)
         annotations.append(Annotation(CATEGORIES[label], hbb, None, where, ordinal, truth=truth))
     return tuple(annotations)

@@ -24,6 +24,7 @@ from samrs.core.rle import (
     rle_to_crop,
     rle_to_hbb,
     rle_to_mask,
+    rle_union,
 )
 
 Mask = NDArray[np.bool_]
@@ -96,6 +97,12 @@ def test_crop_is_encoded_as_pycocotools_encodes_the_whole(
 ) -> None:
     whole = np.pad(crop, ((top, bottom), (left, right)))
     assert crop_to_rle(crop, left, top, whole.shape) == mask_to_rle(whole)
+
+
+@given(masks, st.integers(1, 24))
+def test_union_of_strips_is_the_whole(mask: Mask, rows: int) -> None:
+    parts = [crop_to_rle(mask[y : y + rows], 0, y, mask.shape) for y in range(0, len(mask), rows)]
+    assert rle_union(parts) == mask_to_rle(mask)
 
 
 @settings(max_examples=150)

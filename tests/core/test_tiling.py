@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samrs.core.errors import ParameterError
-from samrs.core.tiling import Window, memberships, visible_shares, windows
+from samrs.core.tiling import Window, memberships, strips, visible_shares, windows
 
 
 def test_last_window_is_shifted_back_to_the_border() -> None:
@@ -92,3 +92,12 @@ def test_every_box_that_meets_the_scene_is_in_a_tile_and_no_other_is(
         assert belongs[:, i].any() == meets
         if meets:
             assert belongs[shares[:, i].argmax(), i]
+
+
+@pytest.mark.parametrize(("most_px", "num"), [(1, 30), (70, 10), (71, 10), (209, 4), (10**6, 1)])
+def test_strips_are_whole_rows_that_cover_the_scene_once(most_px: int, num: int) -> None:
+    found = strips(20, 30, most_px)
+    assert len(found) == num
+    rows = np.concatenate([np.arange(s.y0, s.y0 + s.height) for s in found])
+    assert rows.tolist() == list(range(30))
+    assert all((s.x0, s.width) == (0, 20) for s in found)

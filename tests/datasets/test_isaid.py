@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from samrs.core.colours import colour_codes
 from samrs.core.records import Quarantine, SceneRecord
-from samrs.core.rle import rle_area, rle_to_hbb
+from samrs.core.rle import mask_to_rle, rle_area, rle_to_hbb
 from samrs.datasets import isaid
 from tests.datasets import by_hand
 from tests.datasets.by_hand import painted, write_image
@@ -87,6 +91,61 @@ def test_bad_mask_sets_the_image_aside(tmp_path: Path) -> None:
     scenes, quarantine = read(tmp_path)
     assert scenes == []
     assert quarantine.counts() == {"mask does not decode": 1}
+
+
+@pytest.mark.parametrize("most_px", [1, 7 * 40, 2**22])
+def test_strips_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_px: int) -> None:
+    """A ring, a ship through all rows, one of three: read by one row, by seven, and all at once."""
+    ring = {(2, 2, 20, 28): (1, 0, 0), (6, 8, 12, 20): (0, 0, 0)}
+    ships = {(30, 0, 33, 30): (0, 0, 9), (36, 13, 39, 16): (0, 9, 0)}
+    plane, ship, noise = (0, 127, 255), (0, 0, 63), (1, 1, 1)
+    classes = {(2, 2, 20, 28): plane, (30, 0, 40, 30): ship, (0, 0, 40, 1): noise}
+    write(tmp_path, ring | ships, classes)
+    monkeypatch.setattr(isaid, "STRIP_PX", most_px)
+    (scene,), quarantine = read(tmp_path)
+    found = {a.category + str(a.ordinal): a for a in scene.annotations}
+    assert {name: a.hbb.tolist() for name, a in found.items()} == {
+        "ship0": [30, 0, 33, 30],
+        "ship1": [36, 13, 39, 16],
+        "plane2": [2, 2, 20, 28],
+    }
+    codes = colour_codes(painted(ring | ships))
+    for code, annotation in zip((9, 9 << 8, 1 << 16), scene.annotations, strict=True):
+        assert annotation.truth == mask_to_rle(codes == code)
+    assert quarantine.counts() == {"unknown label colour": 1}
+    assert "got 40 px" in str(quarantine.rows[0]["detail"])
+    assert scene.semantic is not None
+    labels = scene.semantic()
+    assert [(labels == v).sum() for v in (255, 14, 1)] == [40, 18 * 26, 10 * 29]
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from samrs.core.records import Quarantine
+from samrs.datasets import isaid
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+(scene,) = isaid.read_scenes(Path(sys.argv[1]), Quarantine())
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024, len(scene.annotations))
+"""
+
+
+@pytest.mark.slow
+def test_memory_is_a_byte_a_px_and_not_the_masks(tmp_path: Path) -> None:
+    side = 10_000
+    thousand = np.zeros((1000, 1000, 3), dtype=np.uint8)
+    thousand[100:900, 100:900] = (0, 0, 63)
+    mask = np.tile(thousand, (10, 10, 1))
+    write_image(tmp_path / "val" / CLASS, mask)
+    mask[..., 1] = np.arange(side)[:, None] // 1000 * (mask[..., 2] > 0)
+    write_image(tmp_path / "val" / ID, mask)
+    write_image(tmp_path / "val/images/P1.png")
+    command = [sys.executable, "-c", MEMORY, str(tmp_path)]
+    grown, instances = map(
+        int, subprocess.run(command, check=True, capture_output=True).stdout.split()
+    )
+    assert instances == 10
+    assert grown < 2.5 * side**2 + 400 * 2**20, "the label map, its PNG, and what GDAL keeps"
 
 
 def test_real_masks_have_the_known_number_of_instances(real: Path) -> None:
