@@ -29,18 +29,21 @@ from threadpoolctl import threadpool_limits
 
 from samrs.ablation import ablate
 from samrs.core import axis
-from samrs.core.shards import write_json
 from samrs.label import SEGMENTERS
 from samrs.quality import COLUMNS, FEATURES, FORMAT, Floats, features
 from samrs.quality_figures import figures
 from samrs.quality_scenes import write_scenes
 
 FIRST_SEED = 30_000_000
-SCENES = 120
+SCENES = 96
 SEGMENTER, MODEL, PRECISION = "sam", "nano", "float32"
-RECIPES = (("hbox", "point", "rbox"), ("hbox", "hbox_mask", "rhbox"),
-           ("hbox", "hbox+point", "rhbox_mask"))  # fmt: skip
-"""Asked of the first, second and third scene of every three."""
+RECIPES = (
+    ("hbox", "point", "rbox"),
+    ("hbox", "rhbox", "rotated"),
+    ("hbox", "hbox+point", "consensus"),
+    ("hbox", "hbox_mask", "zoom"),
+)
+"""Asked of the first, second, third and fourth scene of every four."""
 FOLDS = 5
 KNOTS = 16
 SCORELESS = 0.05
@@ -148,9 +151,9 @@ def fit_scenes(scenes: int, work: Path, runtime: Mapping[str, Any]) -> dict[str,
     frame = pd.concat(frames, ignore_index=True)
     found = fit(frame)
     fitted_on = {
-        "model_sha256": [axis.load(SEGMENTERS, SEGMENTER).model_sha256(MODEL)],
-        "segmenter": [SEGMENTER],
-        "recipe": sorted(set(frame["recipe"])),
+        "segmenter": SEGMENTER,
+        "model_sha256": axis.load(SEGMENTERS, SEGMENTER).model_sha256(MODEL),
+        "prompts": sorted({part for name in set(frame["recipe"]) for part in name.split("+")}),
     }
     about = {
         "fitted_on": fitted_on,
@@ -159,6 +162,19 @@ def fit_scenes(scenes: int, work: Path, runtime: Mapping[str, Any]) -> dict[str,
         "held_out": found.pop("held_out"),
     }
     return {"format": FORMAT, "features": list(FEATURES), "about": about, **found}
+
+
+def write_quality(path: Path, model: Mapping[str, Any]) -> None:
+    """Write ``models/quality.json``, a tree a line; equal models are equal files."""
+    lines = []
+    for key in sorted(model):
+        text = json.dumps(model[key], sort_keys=True, allow_nan=False)
+        if key == "trees":
+            trees = [json.dumps(tree, sort_keys=True, allow_nan=False) for tree in model[key]]
+            text = "[\n" + ",\n".join(trees) + "\n]"
+        lines.append(f'"{key}": {text}')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -171,7 +187,7 @@ def main() -> None:
     runtime = {"executor": "local", "device": "cpu", "threads": None}
     with TemporaryDirectory() as work:
         model = fit_scenes(wanted.scenes, Path(work), runtime)
-    write_json(wanted.out, model)
+    write_quality(wanted.out, model)
     logging.getLogger("samrs").info("%s: %s", wanted.out, json.dumps(model["about"]["held_out"]))
 
 

@@ -24,6 +24,8 @@ from samrs.core.shards import sha256
 
 Floats = NDArray[np.float64]
 
+BAD = 0.5
+"""Masks of a lower IoU count as bad."""
 FORMAT = 1
 CHUNK = 512
 """Masks whose way through all trees is followed together: what that takes fits a core's cache."""
@@ -75,7 +77,9 @@ def features(columns: Mapping[str, ArrayLike]) -> Floats:
         "filled": given["area"] / (wide * high).clip(min=1),
         "mask_filled": given["area"] / (mask_wide * mask_high).clip(min=1),
         "side": np.log2(np.sqrt(wide * high).clip(min=1)),
-        "elongation": np.log2(np.maximum(wide, high) / np.minimum(wide, high).clip(min=1)),
+        "elongation": np.log2(
+            np.maximum(wide, high).clip(min=1) / np.minimum(wide, high).clip(min=1)
+        ),
     }
     return np.stack([found[name] for name in FEATURES], axis=1)
 
@@ -188,10 +192,10 @@ class Quality:
         answer = np.interp(raw, self.said, self.seen)
         return np.where(np.asarray(columns["area"]) > 0, answer.clip(0, 1), 0.0).round(6)
 
-    def of_table(self, rows: pa.Table) -> Floats:
-        """The estimates (N,) of rows of RELEASED."""
-        names = [name for name in (*COLUMNS, "disagreement") if name in rows.column_names]
-        return self.estimate({name: _as_array(rows[name]) for name in names})
+    def of_columns(self, columns: Mapping[str, pa.ChunkedArray]) -> Floats:
+        """The estimates (N,) of Arrow columns of RELEASED."""
+        names = [name for name in (*COLUMNS, "disagreement") if name in columns]
+        return self.estimate({name: _as_array(columns[name]) for name in names})
 
     def uncalibrated(self, labels: Mapping[str, Any]) -> str | None:
         """Why the estimate of these labels is no more than a rank; None where it is calibrated.
@@ -199,9 +203,13 @@ class Quality:
         Args:
             labels: the manifest of a sam_label product.
         """
-        for name, fitted in self.about["fitted_on"].items():
-            if (got := labels.get(name)) not in fitted:
-                return f"{name} {got}; fitted on {', '.join(map(str, fitted))}"
+        fitted = self.about["fitted_on"]
+        for name in ("segmenter", "model_sha256"):
+            if (got := labels.get(name)) != fitted[name]:
+                return f"{name} {got}, fitted on {fitted[name]}"
+        foreign = set(str(labels.get("recipe")).split("+")) - set(fitted["prompts"])
+        if foreign:
+            return f"prompts {sorted(foreign)}, fitted on {fitted['prompts']}"
         return None
 
 

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import pearsonr, spearmanr
 
+from samrs.quality import BAD
+
 Floats = NDArray[np.float64]
 
 BINS = 12
 """Bins of equally many masks in the calibration error."""
-BAD = 0.5
-"""Masks of a lower IoU are bad."""
 WORST = 0.05
 """Share of the masks, those of the lowest estimate, in which bad ones are looked for."""
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from samrs.core.geometry import Array, clip_hbb, polygon_to_hbb
 from samrs.core.images import encode_rgb
+from samrs.core.parallel import map_stream
 from samrs.core.records import INSTANCES, TILES, TRUTH, obb_rows, tile_id
 from samrs.core.rle import mask_to_rle
 from samrs.core.shards import ShardWriter, fresh_product, write_manifest
@@ -27,6 +28,8 @@ from samrs.scenes.scene import KINDS, SceneObject
 
 SIDES = (512, 640, 768, 1024)
 """Sides of the images, px."""
+PROCESSES = 16
+"""From so many scenes on each core draws some."""
 MOST = 20
 """Instances a scene."""
 LEAST_AREA = 12
@@ -46,8 +49,9 @@ def write_scenes(out: Path, seeds: Iterable[int]) -> Path:
         ShardWriter(out, "instances", INSTANCES) as instances,
         ShardWriter(out, "truth", TRUTH) as truth,
     ):
-        for seed in seeds:
-            tile, rows, masks = draw(seed)
+        many = list(seeds)
+        drawn = map_stream(draw, many, processes=len(many) >= PROCESSES)
+        for tile, rows, masks in drawn:
             tiles.write(tile)
             for row, mask in zip(rows, masks, strict=True):
                 instances.write(row)

@@ -20,6 +20,7 @@ from samrs.core.errors import ProductError
 from samrs.core.records import MASKS, RELEASED
 from samrs.core.runs import text_buffers
 from samrs.core.shards import ShardWriter, iter_tables, read_table
+from samrs.quality import BAD, Quality
 from samrs.semantic_maps import Chunk, chunk_bounds
 from samrs.thresholds import DROP_REASONS, Thresholds
 
@@ -29,8 +30,9 @@ PAINTED = pa.schema([("place", pa.int64()), ("label", pa.int32()), ("counts", pa
 """What painting takes of an instance: the place of its tile, its label id, its mask."""
 
 
-def _joined(normalized: Path, labelled: Path) -> Iterator[pa.Table]:
-    """Instances with their masks; both tables hold the same instances in the same order."""
+def _joined(normalized: Path, labelled: Path, quality: Quality) -> Iterator[pa.Table]:
+    """Instances with their masks and how good these may be; both tables hold the same instances in
+    the same order."""
     instances = iter_tables(normalized, "instances")
     masks = iter_tables(labelled, "masks", MASK_COLUMNS)
     for pair in zip_longest(instances, masks):
@@ -45,6 +47,7 @@ def _joined(normalized: Path, labelled: Path) -> Iterator[pa.Table]:
         _check_columns(pair[1], labelled)
         both = dict(zip(pair[0].column_names, pair[0].columns, strict=True))
         both |= dict(zip(pair[1].column_names, pair[1].columns, strict=True))
+        both["quality"] = pa.chunked_array([quality.of_columns(both)])
         yield pa.table([both[name] for name in RELEASED.names], schema=RELEASED)
 
 
@@ -88,15 +91,21 @@ class Selection:
     """Instances that are kept: written as they come, and given out as chunks of tiles to paint."""
 
     def __init__(
-        self, normalized: Path, labelled: Path, thresholds: Thresholds, overlap: str
+        self,
+        normalized: Path,
+        labelled: Path,
+        quality: Quality,
+        thresholds: Thresholds,
+        overlap: str,
     ) -> None:
-        self.normalized, self.labelled = normalized, labelled
+        self.normalized, self.labelled, self.quality = normalized, labelled, quality
         self.thresholds, self.overlap = thresholds, overlap
         self.tiles = read_table(normalized, "tiles", ["tile_id", "split", "height", "width"])
         self.sizes_hw = np.stack(
             [self.tiles[name].to_numpy().astype(np.int64) for name in ("height", "width")], axis=1
         )
-        self.instances = self.kept = 0
+        self.instances = self.kept = self.kept_bad = 0
+        self.kept_quality = 0.0
         self.dropped = np.zeros(len(DROP_REASONS) + 1, dtype=np.int64)
         self.has_kept = np.zeros(len(self.tiles), dtype=bool)
 
@@ -105,7 +114,7 @@ class Selection:
         bounds = list(pairwise(chunk_bounds(self.sizes_hw)))
         held = pa.table([pa.array([], f.type) for f in PAINTED], schema=PAINTED)
         last = 0
-        for rows in _joined(self.normalized, self.labelled):
+        for rows in _joined(self.normalized, self.labelled, self.quality):
             places = _places(self.tiles["tile_id"], rows, last, self.normalized)
             last = int(places[-1]) if len(places) else last
             held = pa.concat_tables([held, self._select(rows, places, writer)])
@@ -125,6 +134,9 @@ class Selection:
         writer.write_table(kept)
         self.instances, self.kept = self.instances + len(rows), self.kept + len(kept)
         self.has_kept[places] = True
+        estimates = kept["quality"].to_numpy()
+        self.kept_quality += float(estimates.sum())
+        self.kept_bad += int((estimates < BAD).sum())
         counts = pc.struct_field(kept["rle"], "counts")
         return pa.table([places, kept["category_id"], counts], schema=PAINTED)
 

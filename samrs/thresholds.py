@@ -18,6 +18,7 @@ DROP_REASONS = (
     "min_predicted_iou",
     "min_stability",
     "max_outside",
+    "min_quality",
 )
 
 
@@ -29,6 +30,7 @@ class Thresholds:
     min_predicted_iou: float
     min_stability: float
     max_outside: float
+    min_quality: float
     keep_difficult: bool
 
     def __post_init__(self) -> None:
@@ -37,7 +39,7 @@ class Thresholds:
                 f"release.min_area: out of range, got {self.min_area}; 0 px or more is allowed; "
                 "raise it"
             )
-        for name in ("min_predicted_iou", "min_stability", "max_outside"):
+        for name in ("min_predicted_iou", "min_stability", "max_outside", "min_quality"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ParameterError(
                     f"release.{name}: out of range, got {getattr(self, name)}; 0 to 1 is allowed; "
@@ -58,6 +60,7 @@ class Thresholds:
                 rows["predicted_iou"].to_numpy() < self.min_predicted_iou,
                 rows["stability_score"].to_numpy() < self.min_stability,
                 rows["outside"].to_numpy() > self.max_outside,
+                rows["quality"].to_numpy() < self.min_quality,
                 np.ones(len(rows), dtype=bool),
             ]
         )

@@ -9,9 +9,12 @@ from stages.stage import arguments, declared, running, section, write_metrics
 
 
 def main() -> None:
-    normalized, labelled, out, metrics = arguments("normalized", "labelled", "out", "metrics")
+    normalized, labelled, quality_model, out, metrics = arguments(
+        "normalized", "labelled", "quality_model", "out", "metrics"
+    )
     values = section(release, declared(), "release")
-    write_metrics(metrics, release(Path(normalized), Path(labelled), Path(out), **values))
+    paths = (Path(path) for path in (normalized, labelled, out, quality_model))
+    write_metrics(metrics, release(*paths, **values))
 
 
 if __name__ == "__main__":

@@ -124,7 +124,13 @@ MASKS = pa.schema(
     ]
 )
 
-RELEASED = pa.schema([*INSTANCES, *[f for f in MASKS if f.name not in INSTANCES.names]])
+RELEASED = pa.schema(
+    [
+        *INSTANCES,
+        *[f for f in MASKS if f.name not in INSTANCES.names],
+        ("quality", pa.float64()),  # estimated IoU with the true mask (quality.py), 0-1
+    ]
+)
 """A released instance: its annotation and its mask with every score."""
 
 

@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from samrs.core.shards import write_json
-from samrs.fit_quality import FIRST_SEED, columns_of, fit, fit_scenes
+from samrs.fit_quality import FIRST_SEED, columns_of, fit, fit_scenes, write_quality
 from samrs.quality import FEATURES, FORMAT, Quality, Trees, features, read_quality
 from samrs.quality_figures import figures
 from tests.quality.by_hand import scored_masks
 
-FITTED_ON = {"model_sha256": ["00ff"], "segmenter": ["sam"], "recipe": ["hbox"]}
+FITTED_ON = {"model_sha256": "00ff", "segmenter": "sam", "prompts": ["hbox", "zoom"]}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def fitted() -> dict[str, Any]:
 
 def written(path: Path, fitted: dict[str, Any]) -> Quality:
     model = {"format": FORMAT, "features": list(FEATURES), "about": {"fitted_on": FITTED_ON}}
-    write_json(path, {**model, **fitted})
+    write_quality(path, {**model, **fitted})
     return read_quality(path)
 
 
@@ -92,6 +91,6 @@ def test_the_command_gives_the_same_bytes_twice_with_nano(tmp_path: Path) -> Non
     runtime = {"executor": "local", "device": "cpu", "threads": None}
     for name in ("a", "b"):
         model = fit_scenes(9, tmp_path / "work", runtime)
-        write_json(tmp_path / f"{name}.json", model)
+        write_quality(tmp_path / f"{name}.json", model)
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert read_quality(tmp_path / "a.json").about["first_seed"] == FIRST_SEED

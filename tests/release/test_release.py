@@ -17,14 +17,16 @@ from samrs.core.shards import (
     write_manifest,
     write_table,
 )
+from samrs.quality import read_quality
 from samrs.release import DROP_REASONS, release
-from tests.products_by_hand import CATEGORIES, Thing, write
+from tests.products_by_hand import CATEGORIES, QUALITY, Thing, write
 
 OPEN: dict[str, Any] = {
     "min_area": 0,
     "min_predicted_iou": 0.0,
     "min_stability": 0.0,
     "max_outside": 1.0,
+    "min_quality": 0.0,
     "keep_difficult": True,
     "overlap": "smaller_on_top",
 }
@@ -36,10 +38,13 @@ THINGS = [
 ]
 
 
+BAD_SCORES = {"predicted_iou": 0.2, "stability_score": 0.3, "box_iou": 0.2, "components": 9}
+
+
 def run(root: Path, things: list[Thing] = THINGS, **changes: Any) -> tuple[dict[str, Any], Path]:
     normalized, labelled = write(root, TILES, things)
     out = root / "release" / "sota"
-    return release(normalized, labelled, out, **{**OPEN, **changes}), out
+    return release(normalized, labelled, out, QUALITY, **{**OPEN, **changes}), out
 
 
 def maps(out: Path) -> dict[str, Any]:
@@ -100,6 +105,11 @@ def test_tile_without_instances_stays_as_an_unlabelled_map(tmp_path):
             {"max_outside": 0.2},
             "max_outside",
         ),
+        (
+            Thing("a__0_0", "ship", (0, 0, 9, 9), scores=BAD_SCORES),
+            {"min_quality": 0.7},
+            "min_quality",
+        ),
     ],
 )
 def test_dropped_instance_is_counted_by_reason(tmp_path, thing, changes, reason):
@@ -131,6 +141,40 @@ def test_score_at_the_threshold_is_kept(tmp_path):
         tmp_path, [thing], min_area=9, min_predicted_iou=0.5, min_stability=0.5, max_outside=0.25
     )
     assert counts["kept"] == 1
+
+
+def test_every_released_mask_has_an_estimate_of_its_quality(tmp_path):
+    things = [*THINGS, Thing("c__0_0", "ship", (20, 20, 29, 29), scores=BAD_SCORES)]
+    counts, out = run(tmp_path, things)
+    good, *_, bad = (row["quality"] for row in iter_rows(out, "instances"))
+    assert 1 >= good > bad + 0.2 > 0.2
+    values = [row["quality"] for row in iter_rows(out, "instances")]
+    assert counts["quality"]["mean"] == pytest.approx(sum(values) / 4, abs=1e-4)
+    assert counts["quality"]["below_half"] == sum(value < 0.5 for value in values) / 4
+
+
+def test_a_release_of_nothing_has_no_quality(tmp_path):
+    counts, _ = run(tmp_path, [])
+    assert counts["quality"] == {"mean": None, "below_half": None}
+
+
+def test_estimates_for_labels_of_another_model_are_said_to_be_uncalibrated(tmp_path, caplog):
+    _, out = run(tmp_path, min_quality=0.1)
+    said = read_manifest(out)["quality"]
+    assert said["calibrated"] is False
+    assert said["uncalibrated"].startswith("model_sha256 00ff, fitted on ")
+    assert said["fitted_on"]["segmenter"] == "sam"
+    assert "quality is no more than a rank for these labels" in caplog.text
+
+
+def test_labels_of_what_the_estimate_was_fitted_on_are_calibrated(tmp_path):
+    normalized, labelled = write(tmp_path, TILES, THINGS)
+    fitted = read_quality(QUALITY).about["fitted_on"]
+    labels = read_manifest(labelled)
+    write_manifest(labelled, {**labels, "model_sha256": fitted["model_sha256"]})
+    release(normalized, labelled, tmp_path / "out", QUALITY, **OPEN)
+    said = read_manifest(tmp_path / "out")["quality"]
+    assert (said["calibrated"], said["uncalibrated"]) == (True, None)
 
 
 def test_tiles_are_the_bytes_of_normalize(tmp_path):
@@ -169,6 +213,7 @@ def test_manifest_says_what_was_done(tmp_path):
         ({"min_predicted_iou": 1.5}, r"release\.min_predicted_iou: out of range, got 1\.5"),
         ({"min_stability": math.nan}, r"release\.min_stability: out of range, got nan"),
         ({"max_outside": -0.1}, r"release\.max_outside: out of range, got -0\.1"),
+        ({"min_quality": 2}, r"release\.min_quality: out of range, got 2"),
         ({"overlap": "random"}, r"release\.overlap: unknown rule, got 'random'"),
     ],
 )
@@ -186,13 +231,13 @@ def test_masks_of_other_instances_are_refused(tmp_path, change):
     masks = list(iter_rows(labelled, "masks"))
     write_table(labelled, "masks", read_table(labelled, "masks").schema, change(masks))
     with pytest.raises(ProductError, match="masks do not belong to the instances"):
-        release(normalized, labelled, tmp_path / "out", **OPEN)
+        release(normalized, labelled, tmp_path / "out", QUALITY, **OPEN)
 
 
 def test_instances_of_an_unknown_tile_are_refused(tmp_path):
     normalized, labelled = write(tmp_path, TILES, [Thing("z__0_0", "ship", (0, 0, 5, 5))])
     with pytest.raises(ProductError, match="instances do not follow the tiles, got those of 'z__"):
-        release(normalized, labelled, tmp_path / "out", **OPEN)
+        release(normalized, labelled, tmp_path / "out", QUALITY, **OPEN)
 
 
 def test_mask_of_another_size_than_its_tile_is_refused(tmp_path):
@@ -200,7 +245,7 @@ def test_mask_of_another_size_than_its_tile_is_refused(tmp_path):
     thing = Thing("a__0_0", "ship", (0, 0, 5, 5), scores={"rle": rle})
     normalized, labelled = write(tmp_path, TILES, [thing])
     with pytest.raises(ProductError, match=r"does not fit its tile, got size \[32, 32\]"):
-        release(normalized, labelled, tmp_path / "out", **OPEN)
+        release(normalized, labelled, tmp_path / "out", QUALITY, **OPEN)
 
 
 def test_more_categories_than_a_label_map_can_hold_are_refused(tmp_path):
@@ -208,4 +253,4 @@ def test_more_categories_than_a_label_map_can_hold_are_refused(tmp_path):
     manifest = read_manifest(normalized)
     write_manifest(normalized, {**manifest, "categories": [f"c{i}" for i in range(256)]})
     with pytest.raises(ProductError, match="too many categories for 8-bit label maps, got 256"):
-        release(normalized, labelled, tmp_path / "out", **OPEN)
+        release(normalized, labelled, tmp_path / "out", QUALITY, **OPEN)

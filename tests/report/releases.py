@@ -12,7 +12,7 @@ from samrs.core.shards import write_json
 from samrs.plots import write_plots
 from samrs.release import release
 from samrs.stats import stats
-from tests.products_by_hand import Thing, write
+from tests.products_by_hand import QUALITY, Thing, write
 
 
 def write_release(root: Path, name: str, tiles: list[str], things: list[Thing]) -> Path:
@@ -23,10 +23,12 @@ def write_release(root: Path, name: str, tiles: list[str], things: list[Thing]) 
         normalized,
         labelled,
         out,
+        QUALITY,
         min_area=0,
         min_predicted_iou=0.0,
         min_stability=0.0,
         max_outside=1.0,
+        min_quality=0.0,
         keep_difficult=True,
         overlap="smaller_on_top",
     )

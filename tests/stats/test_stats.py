@@ -9,7 +9,7 @@ import pytest
 from samrs.core.errors import MissingInputError
 from samrs.release import release
 from samrs.stats import size_histogram, stats
-from tests.products_by_hand import CATEGORIES, Thing, write
+from tests.products_by_hand import CATEGORIES, QUALITY, Thing, write
 
 TILES = ["a__0_0", "b__0_0", "c__0_0"]
 THINGS = [
@@ -27,10 +27,12 @@ def measure(root: Path, things: list[Thing] = THINGS) -> dict[str, Any]:
         normalized,
         labelled,
         out,
+        QUALITY,
         min_area=5,
         min_predicted_iou=0.0,
         min_stability=0.0,
         max_outside=1.0,
+        min_quality=0.0,
         keep_difficult=True,
         overlap="smaller_on_top",
     )
