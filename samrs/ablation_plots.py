@@ -15,8 +15,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
-from samrs.ablation_tables import ALL, BINS, REFERENCE
+from samrs.ablation_groups import ALL, BINS, REFERENCE
 from samrs.plots import INK, STYLE, save_png, shorten
 
 RECIPE, FLOOR = "#2166ac", "#8a8f98"
@@ -163,7 +164,7 @@ def _forest(axes: Axes, table: pd.DataFrame, compared: pd.DataFrame, name: str) 
     axes.hlines(places, low, high, colors=list(fills), linewidth=1.6)
     axes.scatter(lead, places, c=list(fills), s=18, zorder=3)
     axes.grid(axis="x")
-    axes.locator_params(axis="x", nbins=5)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10], min_n_ticks=2))
 
 
 def _precision_recall(ranked: pd.DataFrame) -> Figure:

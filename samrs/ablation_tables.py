@@ -15,39 +15,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from samrs.ablation_groups import ALL, BINS, REFERENCE, in_bin
 from samrs.auto import Candidate, best_of, choose
 from samrs.bootstrap import DRAWS, LEVEL, SEED, Resampling, as_interval
 from samrs.core.shards import write_json
 from samrs.recipes import parse_recipe
-
-REFERENCE = "hbox"
-"""The recipe that the others are compared with: SAMRS's own choice where boxes are upright."""
-
-ALL = "all"
-SMALL = "<32²"
-BINS = {
-    "<16²": (0, 16),
-    "16²–32²": (16, 32),
-    SMALL: (0, 32),
-    "32²–96²": (32, 96),
-    ">96²": (96, np.inf),
-}
-"""Size bins by true area: from the square of one side to below that of the other, px; 32 and 96 are
-COCO's small and medium. ``<32²`` joins the two before it."""
 
 MEANS = ("precision", "recall", "boundary_f")
 COSTS = ("encoder_passes", "decoder_prompts")
 
 Row = dict[str, Any]
 Key = tuple[str, str]
-
-
-def in_bin(true_area: NDArray[Any], name: str) -> NDArray[np.bool_]:
-    """Which areas (N,) in px are in a size bin; all are in ``all``."""
-    if name == ALL:
-        return np.ones(len(true_area), dtype=bool)
-    low, high = BINS[name]
-    return np.asarray((true_area >= low**2) & (true_area < high**2))
 
 
 class Measured:

@@ -2,11 +2,21 @@
 
     python -m samrs.audit coco FOLDER --recipes hbox,point --out DIR
     python -m samrs.audit dota FOLDER --truth isaid --tile 1024 --out DIR
+    python -m samrs.audit hrsc2016 FOLDER --out DIR --fill docs/quality.md
 
 Normalizes the folder with the dataset's reader, asks every recipe and the floors for every
-instance, and writes ``table.csv`` (by size bin), ``by_class.csv``, ``summary.json``, ``plot.png``
-and ``contact_sheet.png``. With ``--truth`` the folder is also read as another dataset, whose true
-masks are matched to the boxes of the first: as DOTA's boxes and iSAID's masks of the same images.
+instance, and writes below ``--out``:
+
+- ``table.csv`` (by size), ``by_class.csv`` (by class and size), ``summary.json``, ``tables.md``
+- ``plot.png``, ``differences.png``, ``precision_recall.png``
+- ``contact_sheet.png`` and ``by_class.jpg``: best, median and worst masks of the best recipe
+- ``audit.html``: tables, plots and the same instances side by side under every recipe, offline
+- ``timing.json``: seconds; all other files are the same bytes for the same input
+
+With ``--truth`` the folder is also read as another dataset, whose true masks are matched to the
+boxes of the first: as DOTA's boxes and iSAID's masks of the same images. With ``--fill`` the tables
+go into a Markdown file, between ``<!-- audit:NAME -->`` and ``<!-- /audit:NAME -->``, where NAME is
+the dataset, or ``dota+isaid`` with ``--truth isaid``.
 """
 
 from __future__ import annotations
@@ -14,34 +24,34 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections import defaultdict
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 
 from samrs.ablation import ablate
 from samrs.ablation_plots import write_ablation_plots
-from samrs.ablation_tables import class_rows, to_rows, write_tables
-from samrs.contact_sheet import Cell, write_sheet
-from samrs.core.errors import ProductError, SamrsError
-from samrs.core.geometry import hbb_iou
-from samrs.core.images import decode_rgb
+from samrs.ablation_tables import write_tables
+from samrs.audit_tables import audit_markdown, audit_text, fill_block
+from samrs.contact_sheet import class_lines, sheet_lines, write_sheet
+from samrs.core.errors import SamrsError
 from samrs.core.records import INSTANCES, TILES, TRUTH
-from samrs.core.rle import rle_to_mask
 from samrs.core.shards import (
     fresh_product,
     iter_rows,
     read_manifest,
     read_table,
+    write_json,
     write_manifest,
     write_table,
 )
-from samrs.label import where
 from samrs.normalize import normalize
+from samrs.page import render
+from samrs.report_prompts import prompts_section
+from samrs.truth_matching import match_truth as match_truth
 
 SEGMENTER = "sam"
 RECIPES = "point,hbox,rhbox,rbox,hbox_mask,rhbox_mask,hbox+point"
@@ -55,10 +65,6 @@ NORMALIZE: dict[str, Any] = {
     "max_quarantined": 0.01,
 }
 """How images are cut, but for what the command line says."""
-MATCH_IOU = 0.5
-CELLS = 8
-
-Row = dict[str, Any]
 
 
 def audit(
@@ -89,12 +95,14 @@ def audit(
     Returns:
         What ``samrs.ablation.ablate`` gives, and what stands in ``summary.json``.
     """
+    clock = _Clock()
     cut = {"tile": tile, "overlap": overlap}
     product = _normalized(dataset, folder, out / "normalize" / dataset, cut, limit)
     matching: dict[str, int] = {}
     if truth is not None:
         masks = _normalized(truth, folder, out / "normalize" / truth, cut, limit)
         matching = match_truth(product, masks)
+    clock.lap("normalize")
     frame = ablate(
         product,
         recipes=recipes,
@@ -104,6 +112,7 @@ def audit(
         precision=precision,
         runtime=runtime,
     )
+    clock.lap("ask")
     about = {
         "dataset": dataset,
         "model": model,
@@ -113,10 +122,37 @@ def audit(
         **({"truth": truth, **matching} if truth else {}),
     }
     summary, rows = write_tables(frame, out, about)
+    (out / "tables.md").write_text(audit_markdown(out), encoding="utf-8")
+    clock.lap("tables")
     write_ablation_plots(rows, out)
-    first = frame[(frame["kind"] == "recipe") & (frame["recipe"] == summary["best"])]
-    write_sheet(pick_cells(product, first), out / "contact_sheet.png")
+    _write_pictures(frame, product, summary, out)
+    clock.lap("pictures")
+    write_json(out / "timing.json", clock.seconds)
     return frame, summary
+
+
+class _Clock:
+    """Wall-clock seconds of the steps of an audit."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._began = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = round(now - self._began, 3)
+        self._began = now
+
+
+def _write_pictures(
+    frame: pd.DataFrame, product: Path, summary: Mapping[str, Any], out: Path
+) -> None:
+    """The sheets of the best recipe's masks, and the page."""
+    best = frame[(frame["kind"] == "recipe") & (frame["recipe"] == summary["best"])]
+    write_sheet(sheet_lines(product, best), out / "contact_sheet.png")
+    write_sheet(class_lines(product, best), out / "by_class.jpg")
+    page = render("audit.html", about=summary, ablation=prompts_section(out, product, frame))
+    (out / "audit.html").write_bytes(page)
 
 
 def _normalized(
@@ -146,129 +182,6 @@ def keep_scenes(product: Path, out: Path, count: int) -> Path:
     return out
 
 
-def match_truth(product: Path, masks: Path) -> dict[str, int]:
-    """Give a product without masks those of another product of the same images.
-
-    Per tile, instances are matched one to one so that the sum of box IoUs is largest; pairs need
-    one class (case, blanks, ``_`` and ``-`` aside) and an IoU of at least 0.5. The truth table is
-    added to ``product`` under its own instance ids.
-
-    Returns:
-        ``matched``, ``boxes_without_mask`` and ``masks_without_box``.
-
-    Raises:
-        ProductError: the two have no tile in common.
-    """
-    rles = {(r["tile_id"], r["instance_id"]): r["rle"] for r in iter_rows(masks, "truth")}
-    ours, theirs = _by_tile(product), _by_tile(masks)
-    stored = [read_table(p, "tiles", ["tile_id"])["tile_id"].to_pylist() for p in (product, masks)]
-    if not set(stored[0]) & set(stored[1]):
-        raise ProductError(
-            f"{masks}: no tile in common with {product}, got {stored[1][:1]} beside "
-            f"{stored[0][:1]}; the same images under the same names are needed; check the folder"
-        )
-    rows = []
-    for tile in stored[0]:
-        for i, k in _pairs(ours[tile], theirs[tile]):
-            name = ours[tile][i]["instance_id"]
-            rle = rles[tile, theirs[tile][k]["instance_id"]]
-            rows.append({"instance_id": name, "tile_id": tile, "rle": rle})
-    write_table(product, "truth", TRUTH, rows)
-    write_manifest(product, read_manifest(product))
-    return {
-        "matched": len(rows),
-        "boxes_without_mask": sum(map(len, ours.values())) - len(rows),
-        "masks_without_box": sum(map(len, theirs.values())) - len(rows),
-    }
-
-
-def _by_tile(product: Path) -> defaultdict[str, list[Row]]:
-    grouped: defaultdict[str, list[Row]] = defaultdict(list)
-    columns = ["tile_id", "instance_id", "category", "hbb"]
-    for row in iter_rows(product, "instances", columns):
-        grouped[row["tile_id"]].append(row)
-    return grouped
-
-
-def _pairs(ours: Sequence[Row], theirs: Sequence[Row]) -> list[tuple[int, int]]:
-    if not ours or not theirs:
-        return []
-    overlap = hbb_iou([row["hbb"] for row in ours], [row["hbb"] for row in theirs])
-    classes = [[_plain(row["category"]) for row in rows] for rows in (ours, theirs)]
-    same = np.array(classes[0])[:, None] == np.array(classes[1])[None, :]
-    overlap = np.where(same & (overlap >= MATCH_IOU), overlap, 0)
-    rows, columns = linear_sum_assignment(overlap, maximize=True)
-    return [(int(i), int(k)) for i, k in zip(rows, columns, strict=True) if overlap[i, k] > 0]
-
-
-def _plain(category: str) -> str:
-    return category.lower().replace("_", "-").replace(" ", "-")
-
-
-def pick_cells(product: Path, frame: pd.DataFrame) -> list[tuple[str, list[Cell]]]:
-    """The best, the middle and the worst masks of one recipe, as rows of a contact sheet."""
-    ranked = frame.sort_values(["iou", "tile_id", "instance_id"], ascending=[False, True, True])
-    count = min(CELLS, len(ranked))
-    middle = (len(ranked) - count) // 2
-    parts = {
-        "best": ranked.iloc[:count],
-        "median": ranked.iloc[middle : middle + count],
-        "worst": ranked.iloc[::-1].iloc[:count],
-    }
-    recipe = ranked["recipe"].iloc[0]
-    wanted = pd.concat(list(parts.values()))
-    keys = set(zip(wanted["tile_id"], wanted["instance_id"], strict=True))
-    images = {
-        row["tile_id"]: decode_rgb(row["image"]["bytes"], where(product, row))
-        for row in iter_rows(product, "tiles", batch_rows=8)
-        if row["tile_id"] in set(wanted["tile_id"])
-    }
-    stored = {
-        table: {
-            (row["tile_id"], row["instance_id"]): row[column]
-            for row in iter_rows(product, table, ["tile_id", "instance_id", column])
-            if (row["tile_id"], row["instance_id"]) in keys
-        }
-        for table, column in (("instances", "hbb"), ("truth", "rle"))
-    }
-    return [
-        (f"{name} by {recipe}", [_cell(row, images, stored) for _, row in part.iterrows()])
-        for name, part in parts.items()
-    ]
-
-
-def _cell(row: Any, images: Mapping[str, Any], stored: Mapping[str, Mapping[Any, Any]]) -> Cell:
-    key = row["tile_id"], row["instance_id"]
-    return Cell(
-        f"{row['category']}\nIoU {row['iou']:.2f}, {row['true_area']:,} px",
-        images[row["tile_id"]],
-        stored["instances"][key],
-        rle_to_mask(row["rle"]),
-        rle_to_mask(stored["truth"][key]),
-    )
-
-
-def _print(frame: pd.DataFrame, summary: Mapping[str, Any]) -> None:
-    if "matched" in summary:
-        sys.stdout.write(
-            f"matched {summary['matched']}, boxes without mask {summary['boxes_without_mask']}, "
-            f"masks without box {summary['masks_without_box']}\n"
-        )
-    sys.stdout.write(
-        f"{summary['instances']} instances on {summary['images']} images, {summary['model']}\n"
-    )
-    classes = [row for row in class_rows(frame) if row["bin"] == "all"]
-    for rows, column in ((to_rows(frame), "bin"), (classes, "category")):
-        table = pd.DataFrame(rows)
-        order = list(dict.fromkeys(table["recipe"]))
-        wide = table.pivot_table(
-            index=[column, "count"], columns="recipe", values="miou_i", sort=False
-        )
-        sys.stdout.write(f"\nmIOU_I\n{wide[order].to_string(float_format='%.3f')}\n")
-    overall = pd.DataFrame([row for row in to_rows(frame) if row["bin"] == "all"])
-    sys.stdout.write(f"\nall\n{overall[['recipe', 'miou_i', 'miou_p']].to_string(index=False)}\n")
-
-
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m samrs.audit", description="Measure masks on a dataset that has true ones."
@@ -278,6 +191,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--truth", help="read the same folder as this dataset for its masks")
     parser.add_argument("--recipes", default=RECIPES, help=f"comma-separated; {RECIPES}")
     parser.add_argument("--out", type=Path, required=True, help="folder for tables and pictures")
+    parser.add_argument("--fill", type=Path, help="Markdown file to put the tables into")
     parser.add_argument("--model", default="nano", help="nano, vit_b, vit_l or vit_h")
     parser.add_argument("--precision", default="float32", help="float32 or bfloat16")
     parser.add_argument("--tile", type=int, help="side in px; whole images without it")
@@ -294,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("samrs").setLevel(logging.INFO)
     try:
-        frame, summary = audit(
+        audit(
             given.dataset,
             given.folder,
             given.out,
@@ -307,9 +221,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             limit=given.limit,
             runtime={"executor": "local", "device": given.device, "threads": given.threads},
         )
+        if given.fill:
+            name = "+".join(filter(None, (given.dataset, given.truth)))
+            fill_block(given.fill, name, audit_markdown(given.out))
     except SamrsError as error:
         sys.exit(f"error: {error}")
-    _print(frame, summary)
+    sys.stdout.write(audit_text(given.out))
 
 
 if __name__ == "__main__":

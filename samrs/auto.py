@@ -78,7 +78,11 @@ def choose(
     tied = [c for c in others if not _apart(behind[c.name])]
     choice = min([best, *tied], key=lambda c: (_cost(c), -c.score, c.name))
     if not tied:
-        reason = "its interval excludes every other recipe" if others else "it is the only recipe"
+        reason = (
+            "better than every other recipe beyond the 95 % interval"
+            if others
+            else "it is the only recipe"
+        )
     elif choice is best:
         reason = "best mean of those that cannot be told apart, and none of them is cheaper"
     else:

@@ -22,6 +22,9 @@ from numpy.typing import ArrayLike, NDArray
 FEWEST = 8
 """Clusters below which the next smaller unit is drawn."""
 
+LEAST = 5
+"""Clusters below which there is no interval: that of a handful of means is far too narrow."""
+
 DRAWS = 2000
 SEED = 2023
 LEVEL = 0.95
@@ -63,7 +66,7 @@ class Resampling:
             among: (N,) the instances meant; None: all.
 
         Returns:
-            (K, 2) low and high end; NaN where fewer than two clusters have a value.
+            (K, 2) low and high end; NaN where fewer than ``LEAST`` clusters have a value.
         """
         table = np.asarray(values, dtype=np.float64)
         inside = np.isfinite(table)
@@ -75,7 +78,7 @@ class Resampling:
         means = np.full(drawn.shape, np.nan)
         np.divide(self._drawn @ sums, drawn * MILLIONTHS, out=means, where=drawn > 0)
         ends = np.full((table.shape[1], 2), np.nan)
-        enough = (counts > 0).sum(axis=0) >= 2
+        enough = (counts > 0).sum(axis=0) >= LEAST
         if enough.any():
             tail = 100 * (1 - LEVEL) / 2
             ends[enough] = np.nanpercentile(means[:, enough], [tail, 100 - tail], axis=0).T

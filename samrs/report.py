@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+import pandas as pd
 
 from samrs.core.progress import progress
 from samrs.core.shards import fresh_product, read_manifest
 from samrs.gallery import SCORES, example_tiles, jpeg_uri, png_uri, worst_instances
 from samrs.overlay import Tile, fit, instance_crop, load_tiles, with_boxes, with_masks
+from samrs.page import TEMPLATES as TEMPLATES
+from samrs.page import render
 from samrs.palette import colour, to_hex
+from samrs.report_prompts import prompts_section
 from samrs.report_tables import (
-    ablation_table,
     dropped_table,
     gain_sentence,
     input_table,
@@ -33,7 +35,6 @@ from samrs.report_tables import (
     values_table,
 )
 
-TEMPLATES = Path(__file__).parent / "templates"
 NUM_EXAMPLES, EXAMPLE_PX = 6, 560
 NUM_WORST, CROP_PX = 16, 176
 QUALITY = 80
@@ -161,7 +162,13 @@ def input_note(origin: str, manifest: Mapping[str, Any]) -> str:
 
 
 def report(
-    releases: Mapping[str, Path], metrics: Path, out: Path, *, origin: str
+    releases: Mapping[str, Path],
+    metrics: Path,
+    out: Path,
+    *,
+    origin: str,
+    measured: Path,
+    normalized: Path,
 ) -> dict[str, Any]:
     """Write ``index.html``.
 
@@ -170,6 +177,8 @@ def report(
         releases: folder of each release product, by the subset's name.
         metrics: the metrics folder of the run; every stage before this one writes there.
         out: folder; replaced.
+        measured: the table of instances that the prompt ablation wrote.
+        normalized: the product it measured.
 
     Returns:
         Size of the page in bytes, numbers of subsets, example tiles and worst masks shown.
@@ -179,16 +188,15 @@ def report(
     """
     stats = metrics_json(metrics / "stats.json", "stats")
     manifests = {name: read_manifest(path) for name, path in releases.items()}
-    ablation = metrics / "prompt_ablation"
     numbers = {
         "summary": summary_table({name: stats[name] for name in releases}),
         "dropped": dropped_table(manifests),
         "made": made_table(manifests),
-        "ablation": {
-            **ablation_table(metrics_file(ablation / "table.csv", "prompt-ablation")),
-            **metrics_json(ablation / "summary.json", "prompt-ablation"),
-            "plot": png_uri(metrics_file(ablation / "plot.png", "prompt-ablation")),
-        },
+        "ablation": prompts_section(
+            metrics / "prompt_ablation",
+            normalized,
+            pd.read_parquet(metrics_file(measured, "prompt-ablation")),
+        ),
         "pretrain": values_table(metrics_json(metrics / "pretrain.json", "pretrain")),
         "finetune": [
             {
@@ -205,11 +213,7 @@ def report(
         for name, path in progress(releases.items(), desc="report", unit="subset")
     ]
     note = model_note(next(iter(manifests.values()), {}))
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
-    )
-    page = environment.get_template("report.html").render(subsets=subsets, note=note, **numbers)
-    data = page.encode("utf-8")
+    data = render("report.html", subsets=subsets, note=note, **numbers)
     (fresh_product(out) / "index.html").write_bytes(data)
     return {
         "bytes": len(data),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -158,41 +157,6 @@ def input_table(normalized: Mapping[str, Mapping[str, Any]]) -> Table:
     return Table(
         ["Dataset", "Scenes", "Tiles", "Without boxes", "Instances", "Quarantined", "Reasons"], rows
     )
-
-
-def ablation_table(path: Path) -> dict[str, Any]:
-    """The prompt ablation: recipes by size bins, from the CSV of stage prompt-ablation.
-
-    Returns:
-        ``bins`` with the number of instances in each; ``rows``: ``recipe``, whether it is a
-        ``floor``, and ``cells`` (``text`` and whether it is the ``best`` of its bin by mIOU_I).
-    """
-    with path.open(encoding="utf-8", newline="") as file:
-        scores = {(r["kind"], r["recipe"], r["bin"]): r for r in csv.DictReader(file)}
-    counts = {size_bin: int(row["count"]) for (_, _, size_bin), row in scores.items()}
-    best = {
-        b: max(float(row["miou_i"]) for (_, _, size_bin), row in scores.items() if size_bin == b)
-        for b in counts
-    }
-
-    def cell(kind: str, recipe: str, size_bin: str) -> dict[str, Any]:
-        row = scores.get((kind, recipe, size_bin))
-        if row is None:
-            return {"text": NONE, "best": False}
-        text = f"{100 * float(row['miou_i']):.1f} / {100 * float(row['miou_p']):.1f}"
-        return {"text": text, "best": float(row["miou_i"]) == best[size_bin]}
-
-    return {
-        "bins": [{"name": b, "count": f"{n:,}"} for b, n in counts.items()],
-        "rows": [
-            {
-                "recipe": recipe,
-                "floor": kind == "floor",
-                "cells": [cell(kind, recipe, b) for b in counts],
-            }
-            for kind, recipe in dict.fromkeys((kind, recipe) for kind, recipe, _ in scores)
-        ],
-    }
 
 
 RUN = {"Tiles": "tiles", "mIoU": "miou", "OA": "oa", "mF1": "mf1"}

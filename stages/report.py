@@ -9,10 +9,19 @@ from stages.stage import arguments, declared, running, section, subsets
 
 
 def main() -> None:
-    released, metrics, out = arguments("released", "metrics", "out")
+    released, metrics, measured, normalized, out = arguments(
+        "released", "metrics", "measured", "normalized", "out"
+    )
     params = declared()
-    values = section(report, params, "", "origin")
-    report(subsets(params, released), Path(metrics), Path(out), **values)
+    values = section(report, params, "", "origin", given="measured normalized")
+    report(
+        subsets(params, released),
+        Path(metrics),
+        Path(out),
+        measured=Path(measured),
+        normalized=Path(normalized),
+        **values,
+    )
 
 
 if __name__ == "__main__":

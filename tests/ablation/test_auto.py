@@ -17,7 +17,7 @@ def test_a_best_that_every_interval_sets_apart_is_taken_whatever_it_costs() -> N
         "recipe": "zoom",
         "best": "zoom",
         "tied": [],
-        "reason": "its interval excludes every other recipe",
+        "reason": "better than every other recipe beyond the 95 % interval",
     }
 
 

@@ -82,11 +82,12 @@ def test_missing_values_are_left_out() -> None:
     assert drawn.intervals(values)[1].tolist() == drawn.intervals(values[:, :1], kept)[0].tolist()
 
 
-def test_one_scene_gives_no_interval() -> None:
+def test_a_handful_of_scenes_gives_no_interval() -> None:
     drawn = Resampling(spread(10, 2))
-    among = drawn.clusters == 3
-    assert as_interval(drawn.intervals(np.ones((20, 1)), among)[0]) is None
-    assert drawn.num_clusters(among) == 1
+    for scenes, interval in ((4, None), (5, [1.0, 1.0])):
+        among = drawn.clusters < scenes
+        assert as_interval(drawn.intervals(np.ones((20, 1)), among)[0]) == interval
+        assert drawn.num_clusters(among) == scenes
 
 
 def test_the_order_of_the_instances_does_not_matter() -> None:

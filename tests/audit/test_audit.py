@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ import pandas as pd
 import pytest
 
 from samrs.ablation import ablate
-from samrs.audit import audit, keep_scenes, main, match_truth, pick_cells
-from samrs.contact_sheet import write_sheet
-from samrs.core.errors import ProductError
+from samrs.audit import audit, keep_scenes, main
+from samrs.audit_tables import fill_block
+from samrs.contact_sheet import best_median_worst, class_lines, sheet_lines, write_sheet
+from samrs.core.errors import MissingInputError, ProductError
 from samrs.core.records import INSTANCES, TILES, TRUTH
 from samrs.core.rle import rle_iou
 from samrs.core.shards import iter_rows, read_table, verify_product, write_table
+from samrs.download import download
 from samrs.label import label
+from samrs.truth_matching import match_truth
 from tests.label.hand_made import write_product
 
 RUNTIME = {"executor": "local", "device": "cpu", "threads": 1}
@@ -98,14 +102,56 @@ def floor_frame(product: Path) -> pd.DataFrame:
 
 def test_the_contact_sheet_shows_best_median_and_worst(tmp_path: Path) -> None:
     product = write_product(tmp_path / "hand")
-    rows = pick_cells(product, floor_frame(product))
-    assert [name.split()[0] for name, _ in rows] == ["best", "median", "worst"]
-    titles = [cell.title for cell in rows[0][1]]
-    assert titles[0] == "ship\nIoU 1.00, 240 px"
-    assert [cell.title for cell in rows[2][1]] == titles[::-1]
-    for name in ("one", "two"):
-        write_sheet(rows, tmp_path / f"{name}.png")
-    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    frame = floor_frame(product)
+    lines = sheet_lines(product, frame)
+    assert [(name, len(cells)) for name, cells in lines] == [
+        ("best by hbox_mask", 2),
+        ("median by hbox_mask", 1),
+        ("worst by hbox_mask", 2),
+    ]
+    shown = [cell.row["iou"] for _, cells in lines for cell in cells]
+    ranked = sorted(frame["iou"], reverse=True)
+    assert shown == [*ranked[:3], ranked[4], ranked[3]]
+    for name in ("one.png", "two.png", "one.jpg", "two.jpg"):
+        write_sheet(lines, tmp_path / name)
+    for kind in ("png", "jpg"):
+        data = (tmp_path / f"one.{kind}").read_bytes()
+        assert data == (tmp_path / f"two.{kind}").read_bytes()
+
+
+def test_every_class_has_a_line_from_best_to_worst(tmp_path: Path) -> None:
+    product = write_product(tmp_path / "hand")
+    lines = class_lines(product, floor_frame(product))
+    assert [name.split("\n") for name, _ in lines] == [["plane", "n = 2"], ["ship", "n = 3"]]
+    for _, cells in lines:
+        ious = [cell.row["iou"] for cell in cells]
+        assert ious == sorted(ious, reverse=True)
+    assert [cell.row["title"] for cell in lines[1][1]] == ["best", "median", "worst"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 9, 40])
+def test_no_mask_is_shown_twice(count: int) -> None:
+    names = [f"{i:02d}" for i in range(count)]
+    ious = np.random.default_rng(count).uniform(0, 1, count)
+    rows = pd.DataFrame({"tile_id": "t", "instance_id": names, "iou": ious})
+    parts = best_median_worst(rows, 3)
+    shown = [name for part in parts.values() for name in part["instance_id"]]
+    assert len(shown) == len(set(shown)) == min(count, 9)
+    assert parts["best"]["iou"].iloc[0] == rows["iou"].max()
+    assert parts["best"]["iou"].min() >= parts["worst"]["iou"].max() or count == 1
+
+
+WRITTEN = (
+    "table.csv",
+    "by_class.csv",
+    "tables.md",
+    "plot.png",
+    "differences.png",
+    "precision_recall.png",
+    "contact_sheet.png",
+    "by_class.jpg",
+    "timing.json",
+)
 
 
 def measured(dataset: str, folder: Path, out: Path, **changes: Any) -> Any:
@@ -136,8 +182,14 @@ def test_nwpu_vhr10_is_measured_and_its_labels_are_the_masks_scored(
     assert summary["images"] == 2
     assert summary["instances"] == len(frame) / 4 > 2
     assert set(summary["floors"]) == {"box", "obb", "grabcut"}
-    for name in ("table.csv", "by_class.csv", "plot.png", "contact_sheet.png"):
-        assert (tmp_path / name).stat().st_size > 100
+    for name in WRITTEN:
+        assert (tmp_path / name).stat().st_size > 50, name
+    page = (tmp_path / "audit.html").read_text(encoding="utf-8")
+    assert page.count('alt="mask by hbox"') == min(12, summary["instances"])
+    assert not re.search("https?:", page)
+    assert "| hbox |" in (tmp_path / "tables.md").read_text(encoding="utf-8")
+    seconds = json.loads((tmp_path / "timing.json").read_text())
+    assert all(value >= 0 for value in seconds.values())
     assert json.loads((tmp_path / "summary.json").read_text()) == summary
 
     product = tmp_path / "normalize" / "coco-2"
@@ -158,6 +210,34 @@ def test_dota_boxes_are_measured_with_isaid_masks(real: Path, tmp_path: Path) ->
     floors = summary["floors"]
     assert floors["obb"]["all"]["miou_i"] > floors["box"]["all"]["miou_i"] > 0.5
     assert set(frame["category"]) <= {"large-vehicle", "small-vehicle"}
+
+
+def test_the_command_line_fills_a_document_and_prints_tables(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "ships"
+    demo = {"scenes": 2, "seed": 4, "edition": None, "terms_accepted": False, "parallel": 1}
+    download("hrsc2016", folder, origin="demo", inbox=tmp_path / "inbox", **demo)
+    page = tmp_path / "quality.md"
+    page.write_text("before\n<!-- audit:hrsc2016 -->\nold\n<!-- /audit:hrsc2016 -->\nafter\n")
+    out = tmp_path / "out"
+    given = ["--recipes", "hbox", "--limit", "1", "--device", "cpu", "--threads", "1"]
+    main(["hrsc2016", str(folder), "--out", str(out), "--fill", str(page), *given])
+    text = page.read_text(encoding="utf-8")
+    tables = (out / "tables.md").read_text(encoding="utf-8")
+    assert text == (
+        f"before\n<!-- audit:hrsc2016 -->\n\n{tables}\n<!-- /audit:hrsc2016 -->\nafter\n"
+    )
+    printed = capsys.readouterr().out
+    assert "mIOU_I" in printed
+    assert "seconds: " in printed
+
+
+def test_a_document_without_a_place_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "quality.md"
+    page.write_text("<!-- /audit:coco --><!-- audit:coco -->")
+    with pytest.raises(MissingInputError, match="no place for the tables"):
+        fill_block(page, "coco", "text")
 
 
 def test_the_command_line_ends_with_one_sentence(tmp_path: Path) -> None:

@@ -35,13 +35,22 @@ def write_release(root: Path, name: str, tiles: list[str], things: list[Thing]) 
     return out
 
 
-ABLATION = """recipe,kind,bin,count,miou_i,miou_p
-hbox,recipe,all,9,0.8123,0.7
-hbox,recipe,<16²,4,0.6,0.5
-point,recipe,all,9,0.5,0.4
-box,floor,all,9,0.5,0.45
-box,floor,<16²,4,0.65,0.5
+ABLATION = """\
+recipe,kind,bin,count,miou_i,miou_p,precision,recall,boundary_f,low,high,lead,lead_low,lead_high,better,worse
+hbox,recipe,all,9,0.8123,0.7,0.9,0.8,0.7,0.75,0.85,0.0,0.0,0.0,0.0,0.0
+hbox,recipe,<16²,4,0.6,0.5,0.9,0.8,0.7,,,0.0,0.0,0.0,0.0,0.0
+point,recipe,all,9,0.5,0.4,0.9,0.8,0.3,0.45,0.55,-0.3123,-0.4,-0.2,0.1111,0.8889
+box,floor,all,9,0.5,0.45,0.5,1.0,0.2,,,,,,,
+box,floor,<16²,4,0.65,0.5,0.5,1.0,0.2,,,,,,,
 """
+SUMMARY = {
+    "instances": 9,
+    "best": "hbox",
+    "auto": {"recipe": "hbox", "best": "hbox", "tied": ["rbox"], "reason": "it is best"},
+    "auto_without_obb": {"recipe": "point", "best": "point", "tied": [], "reason": "alone"},
+    "cost": {"hbox": {"encoder_passes": 0.25, "decoder_prompts": 1.0}, "point": None},
+    "bootstrap": {"draws": 2000, "unit": "scenes", "units": 12},
+}
 
 
 def write_metrics(root: Path, releases: Mapping[str, Path]) -> Path:
@@ -51,9 +60,10 @@ def write_metrics(root: Path, releases: Mapping[str, Path]) -> Path:
     write_json(metrics / "stats.json", measured)
     write_plots(measured, metrics / "stats")
     ablation = metrics / "prompt_ablation"
-    write_json(ablation / "summary.json", {"instances": 9, "best": "hbox"})
+    write_json(ablation / "summary.json", SUMMARY)
     (ablation / "table.csv").write_text(ABLATION, encoding="utf-8")
-    (ablation / "plot.png").write_bytes(encode_rgb(np.zeros((4, 4, 3), np.uint8)))
+    for name in ("plot", "differences", "precision_recall"):
+        (ablation / f"{name}.png").write_bytes(encode_rgb(np.zeros((4, 4, 3), np.uint8)))
     write_json(
         metrics / "pretrain.json", {"steps": 200, "final_loss": 0.8125, "miou": {"sota": 0.5}}
     )

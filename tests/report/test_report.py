@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from samrs.ablation import ablate
 from samrs.core.errors import MissingInputError
+from samrs.core.records import INSTANCES
 from samrs.core.shards import iter_rows, read_manifest, read_table, write_manifest, write_table
 from samrs.report import model_note, report
+from tests.label.hand_made import write_product
 from tests.products_by_hand import Thing
 from tests.report.releases import write_metrics, write_release
 
 HOSTILE = "<script>alert('x')</script><img src=http://evil.example/x>"
+ABOUT = {"origin": "official"}
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
@@ -63,10 +67,34 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], Path
 
 
 @pytest.fixture(scope="module")
-def html(run: tuple[dict[str, Path], Path], tmp_path_factory: pytest.TempPathFactory) -> str:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A product with true masks and what the ablation measured on it; one class is hostile."""
+    root = tmp_path_factory.mktemp("measured")
+    product = write_product(root / "hand")
+    rows = [{**row, "category": HOSTILE} for row in iter_rows(product, "instances")]
+    write_table(product, "instances", INSTANCES, rows)
+    frame = ablate(
+        product,
+        recipes=["hbox_mask", "rbox"],
+        floors=["box"],
+        segmenter="obb",
+        model="nano",
+        precision="float32",
+        runtime={"executor": "local", "device": "cpu", "threads": 1},
+    )
+    frame.to_parquet(root / "instances.parquet")
+    return {"measured": root / "instances.parquet", "normalized": product}
+
+
+@pytest.fixture(scope="module")
+def html(
+    run: tuple[dict[str, Path], Path],
+    measured: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
     releases, metrics = run
     out = tmp_path_factory.mktemp("out") / "report"
-    told = report(releases, metrics, out, origin="official")
+    told = report(releases, metrics, out, **ABOUT, **measured)
     page = (out / "index.html").read_text(encoding="utf-8")
     assert [p.name for p in out.iterdir()] == ["index.html"]
     assert told == {"bytes": len(page.encode()), "subsets": 2, "examples": 2, "worst": 3}
@@ -122,13 +150,33 @@ def test_numbers_are_those_of_the_metrics(html):
     assert "box IoU 0.25" in text
 
 
+def test_every_measure_of_a_recipe_is_in_a_table(html):
+    text = re.sub(r"\s+", " ", Page(html).text)
+    point = "point 50.0 45.0 to 55.0 30.0 90.0 80.0 -31.2 -40.0 to -20.0 11.1 % 88.9 % – –"
+    assert point in re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+    assert "prompt: auto takes hbox: it is best. Not to be told apart from hbox: rbox." in text
+    assert "Where there are no rotated boxes: point." in text
+    assert "2,000 bootstrap draws of whole scenes (12 of them)" in text
+
+
+def test_the_same_instances_stand_side_by_side_under_every_recipe(html):
+    page = Page(html)
+    shown = [str(a["alt"]) for tag, a in page.tags if tag == "img" and a.get("alt")]
+    for recipe in ("hbox_mask", "rbox", "box"):
+        assert shown.count(f"mask by {recipe}") == 5
+    assert shown.count(f"{HOSTILE} with its box and true mask") == 5
+    # Two of the five boxes are upright: both recipes give the same mask.
+    assert html.count('<figure class="best">') == 7
+    assert "a-0" in page.text
+
+
 def test_best_recipe_of_each_size_bin_is_marked(html):
     assert re.findall(r'<td class="best">([^<]*)</td>', html) == ["81.2 / 70.0", "65.0 / 50.0"]
 
 
-def test_same_input_gives_the_same_page(html, run, tmp_path):
+def test_same_input_gives_the_same_page(html, run, measured, tmp_path):
     releases, metrics = run
-    report(releases, metrics, tmp_path / "again", origin="official")
+    report(releases, metrics, tmp_path / "again", **ABOUT, **measured)
     assert (tmp_path / "again" / "index.html").read_text(encoding="utf-8") == html
 
 
@@ -139,19 +187,21 @@ def test_same_input_gives_the_same_page(html, run, tmp_path):
         ("stats/sota-classes.png", "stats"),
         ("prompt_ablation/table.csv", "prompt-ablation"),
         ("prompt_ablation/plot.png", "prompt-ablation"),
+        ("prompt_ablation/differences.png", "prompt-ablation"),
+        ("prompt_ablation/summary.json", "prompt-ablation"),
         ("pretrain.json", "pretrain"),
         ("finetune/potsdam.json", "finetune"),
         ("normalize/dota.json", "normalize"),
     ],
 )
-def test_missing_metrics_name_the_stage_to_run(run, tmp_path, lost, stage):
+def test_missing_metrics_name_the_stage_to_run(run, measured, tmp_path, lost, stage):
     releases, metrics = run
     path = metrics / lost
     data = path.read_bytes()
     path.unlink()
     try:
         with pytest.raises(MissingInputError, match=f"metrics are missing.*run dvc repro {stage}"):
-            report(releases, metrics, tmp_path / "report", origin="official")
+            report(releases, metrics, tmp_path / "report", **ABOUT, **measured)
     finally:
         path.write_bytes(data)
 
