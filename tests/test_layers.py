@@ -45,6 +45,7 @@ def test_command_line_and_dvc_live_in_stages_only() -> None:
         "publish.py",
         "storage.py",
         "train_nano.py",
+        "verify.py",
     }
     for file in FILES:
         text = file.read_text(encoding="utf-8")
