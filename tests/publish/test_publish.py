@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from samrs.publish import main
+from tests.pipeline.closure import ROOT
 from tests.publish import repositories as tiny
 
 TAGS = {"v1.0.0", "sota@v1.0.0", "sior@v1.0.0", "pretrained@v1.0.0", "nano@v1.0.0"}
@@ -95,7 +97,8 @@ def test_a_release_is_pushed_proven_tagged_and_said(project: Project) -> None:
 
 def test_a_dry_run_prints_the_plan_and_does_nothing(project: Project) -> None:
     before = project.state()
-    done = project.release("1.0.0", "--dry-run")
+    command = (sys.executable, "-m", "samrs.publish", "1.0.0", "--dry-run", "--root")
+    done = tiny.attempt(ROOT, project.env, *command, str(project.root))
     assert done.returncode == 0, done.stderr
     assert all(tag in done.stdout for tag in TAGS)
     steps = ("check", "push", "push again", "pull", "verify", "write", "tag", "publish")
