@@ -10,76 +10,146 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial.distance import cdist
 
 from samrs.core.geometry import Array, clockwise
-from samrs.core.rle import Rle, run_lengths
+from samrs.core.rle import Rle, rle_area, rle_to_crop, rle_to_hbb, run_lengths
 
-Ring = list[tuple[int, int]]
+Ring = list[tuple[float, float]]
+Ints = NDArray[np.int64]
 
 
-def rle_corners(rle: Rle) -> NDArray[np.int64]:
-    """Corners (K, 2) xy of a mask's outline in px, sorted by x, then y; K is even.
+class _Runs:
+    """Where a mask's columns turn from background to mask (tops) and back (bottoms).
 
-    In this order corners 2i and 2i + 1 are the ends of a vertical side. Where two pixels touch at
-    a corner only, the sides run on straight through it: it is no corner.
+    Places are numbers x * (height + 1) + y, so that a column's lower edge is a place of its own.
     """
-    height = rle["size"][0]
-    bounds = np.cumsum(run_lengths(rle))
-    starts, ends = bounds[:-1:2], bounds[1::2]
-    solid = starts < ends
-    starts, last = starts[solid], ends[solid] - 1
-    first_column, last_column = starts // height, last // height
-    tops, bottoms = starts % height, last % height + 1
-    stride = height + 1
-    toggles = np.concatenate([first_column * stride + tops, last_column * stride + bottoms])
-    for i in np.flatnonzero(first_column != last_column):  # a run over the end of a column
-        whole = np.arange(first_column[i], last_column[i])
-        more = np.concatenate([whole * stride + height, (whole + 1) * stride])
-        toggles = np.concatenate([toggles, more])
-    keys = np.setxor1d(toggles, toggles + stride, assume_unique=True)
-    return np.stack(np.divmod(keys, stride), axis=1)
+
+    def __init__(self, rle: Rle) -> None:
+        self.height, self.width = rle["size"]
+        self.stride = self.height + 1
+        self.bounds = np.cumsum(run_lengths(rle))
+        starts, ends = self.bounds[:-1:2], self.bounds[1::2]
+        solid = starts < ends
+        starts, last = starts[solid], ends[solid] - 1
+        first_column, last_column = starts // self.height, last // self.height
+        self.tops = first_column * self.stride + starts % self.height
+        self.bottoms = last_column * self.stride + last % self.height + 1
+        for i in np.flatnonzero(first_column != last_column):  # over the end of a column
+            whole = np.arange(first_column[i], last_column[i])
+            self.bottoms = np.concatenate([self.bottoms, whole * self.stride + self.height])
+            self.tops = np.concatenate([self.tops, (whole + 1) * self.stride])
+
+    def corners(self) -> Ints:
+        """Sorted places where exactly one or three of the four pixels around are mask."""
+        toggles = np.concatenate([self.tops, self.bottoms])
+        return np.asarray(np.setxor1d(toggles, toggles + self.stride, assume_unique=True))
+
+    def crossings(self) -> tuple[Ints, Ints]:
+        """Places where two pixels touch at a corner only: \\ ones, / ones."""
+        falling = np.intersect1d(self.tops, self.bottoms + self.stride, assume_unique=True)
+        rising = np.intersect1d(self.bottoms, self.tops + self.stride, assume_unique=True)
+        return falling, rising
+
+    def is_mask(self, x: Ints, y: Ints) -> NDArray[np.bool_]:
+        """Whether pixels (column x, row y) are mask; those beyond the right and lower edge not."""
+        odd = np.searchsorted(self.bounds, x * self.height + y, side="right") % 2 == 1
+        return np.asarray(odd & (x < self.width) & (y < self.height))
 
 
-def rle_rings(rle: Rle) -> list[Ring]:
+def rle_corners(rle: Rle) -> Ints:
+    """Corners (K, 2) xy of a mask's outline in px, sorted by x, then y."""
+    runs = _Runs(rle)
+    return np.stack(np.divmod(runs.corners(), runs.stride), axis=1)
+
+
+def rle_rings(rle: Rle, inset: float = 0.0) -> list[Ring]:
     """Closed outlines of a mask (outer ones and those of holes), corners xy in px.
 
-    Filled by the even-odd rule they are the mask. The first corner is not repeated.
+    Filled by the even-odd rule they are the mask. The first corner is not repeated. Pixels that
+    touch at a corner are of one ring.
+
+    Args:
+        inset: how far the outline is moved into the mask, px, under a half. A little of it and the
+            outline cut down to whole numbers runs through the mask's own outermost pixels.
     """
-    corners = rle_corners(rle)
-    order = np.lexsort((corners[:, 0], corners[:, 1]))
-    beside = np.empty(len(corners), dtype=np.int64)
-    beside[order[::2]], beside[order[1::2]] = order[1::2], order[::2]
-    points: Ring = list(zip(*corners.T.tolist(), strict=True)) if len(corners) else []
+    runs = _Runs(rle)
+    falling, rising = runs.crossings()
+    # A crossing is two corners: the end of the side above it and the start of the side below it.
+    places = np.sort(np.concatenate([runs.corners(), falling, falling, rising, rising]))
+    if not len(places):
+        return []
+    x, y = np.divmod(places, runs.stride)
+    numbers = np.arange(len(places))
+    turned = np.where(np.isin(places, falling), -numbers, numbers)
+    level = np.lexsort((turned, x, y))  # level sides join corners 2i and 2i + 1 of this order
+    points = np.stack([x, y], axis=1).astype(np.float64)
+    if inset:
+        right = runs.is_mask(x[::2], y[::2])  # upright sides join corners 2i and 2i + 1
+        points[:, 0] += np.repeat(np.where(right, inset, -inset), 2)
+        below = runs.is_mask(x[level[::2]], y[level[::2]])
+        points[level, 1] += np.repeat(np.where(below, inset, -inset), 2)
+    return _walked(points, level)
+
+
+def _walked(points: Array, level: Ints) -> list[Ring]:
+    """Corners in the order of walking along upright and level sides in turn."""
+    beside = np.empty(len(points), dtype=np.int64)
+    beside[level[::2]], beside[level[1::2]] = level[1::2], level[::2]
+    corners: Ring = list(zip(*points.T.tolist(), strict=True))
     across = beside.tolist()
-    seen = [False] * len(points)
+    seen = [False] * len(corners)
     rings: list[Ring] = []
-    for start in range(0, len(points), 2):
-        if seen[start]:
-            continue
+    for start in range(0, len(corners), 2):
         ring: Ring = []
         at = start
         while not seen[at]:
             other = at ^ 1
             seen[at] = seen[other] = True
-            ring += (points[at], points[other])
+            ring += (corners[at], corners[other])
             at = across[other]
-        rings.append(ring)
+        if ring:
+            rings.append(ring)
     return rings
+
+
+def rings_by_part(rle: Rle, inset: float = 0.0) -> list[tuple[int, list[Ring]]]:
+    """Area in px and outlines of each 8-connected part of a mask, the largest part first."""
+    rings = rle_rings(rle, inset)
+    if len(rings) < 2:
+        return [(int(rle_area(rle)), rings)] if rings else []
+    x0, y0, x1, y1 = (int(v) for v in rle_to_hbb(rle))
+    # a column of background on either side, to look beside every corner
+    crop = np.pad(rle_to_crop(rle, x0, y0, x1 - x0, y1 - y0), ((0, 0), (1, 1)))
+    parts, num_parts = ndimage.label(crop, np.ones((3, 3)))
+    areas = np.bincount(parts.ravel(), minlength=num_parts + 1)
+    found: dict[int, list[Ring]] = {part: [] for part in range(1, num_parts + 1)}
+    for ring in rings:
+        x, y = round(ring[0][0]) - x0, round(ring[0][1]) - y0  # the upper end of its leftmost side
+        found[int(parts[y, x + 1] or parts[y, x])].append(ring)  # a hole's mask is to its left
+    order = sorted(found, key=lambda part: (-areas[part], part))
+    return [(int(areas[part]), found[part]) for part in order]
 
 
 def join_rings(rings: list[Ring]) -> Ring:
     """One closed outline that fills, by the even-odd rule, what several fill.
 
-    Each ring is joined from its leftmost corner to the nearest one of the rings before it by a
-    bridge, walked there and back: two lines on one another enclose nothing.
+    Each ring is joined to those before it by a bridge between their nearest corners, walked there
+    and back: two lines on one another enclose nothing.
     """
-    if len(rings) < 2:
-        return rings[0] if rings else []
-    joined = np.array(rings[0], dtype=np.int64)
-    for ring in rings[1:]:
-        i = int(((joined - ring[0]) ** 2).sum(axis=1).argmin())
-        joined = np.concatenate([joined[: i + 1], ring, ring[:1], joined[i:]])
-    return list(zip(*joined.T.tolist(), strict=True))
+    joined: Ring = []
+    for ring in rings:
+        joined = bridged(joined, ring)[0] if joined else ring
+    return joined
+
+
+def bridged(first: Ring, second: Ring) -> tuple[Ring, float]:
+    """Two closed outlines as one, and the number of px that the bridge between them crosses."""
+    ours, theirs = np.array(first), np.array(second)
+    i, k = divmod(int(cdist(ours, theirs, "sqeuclidean").argmin()), len(theirs))
+    joined = np.concatenate([ours[: i + 1], theirs[k:], theirs[: k + 1], ours[i:]])
+    return list(zip(*joined.T.tolist(), strict=True)), float(np.abs(ours[i] - theirs[k]).max())
 
 
 def rle_to_obb(rle: Rle) -> Array:

@@ -49,12 +49,7 @@ def _first(splits: Sequence[str], wanted: Sequence[str]) -> str:
     return next((split for split in wanted if split in splits), splits[0])
 
 
+@lru_cache(maxsize=65_536)
 def share(value: float, side: int) -> str:
     """A place on a side of so many px, as a share of it."""
     return f"{value / side:.{DECIMALS}f}".rstrip("0").rstrip(".")
-
-
-@lru_cache(maxsize=64)
-def shares(side: int) -> list[str]:
-    """The share of each whole px of a side, its end included."""
-    return [share(value, side) for value in range(side + 1)]

@@ -8,12 +8,17 @@ Layout::
 
 A line is a class number and the corners of one polygon as shares of the image's width and height::
 
-    4 0.036133 0.141 0.040039 0.141 0.040039 0.143 ...
+    4 0.036182 0.14105 0.04001 0.14105 0.04001 0.14295 ...
 
-The polygon follows the edges of the pixels. The format has one polygon an instance: further parts
-and holes are joined to it by bridges walked there and back, which enclose nothing, so that nothing
-is lost (keeping the largest part would lose the others). How much is lost is measured on what was
-written: each line is read back, painted by pycocotools and compared with the mask.
+The polygon follows the edges of the pixels, 0.05 px inside: painted by pycocotools it is the mask,
+and Ultralytics, which cuts to whole px and paints the outline too (``cv2.fillPoly``), gets no row
+of px too many where it trains at the tiles' own size.
+
+The format has one polygon an instance: further parts and holes are joined to it by bridges walked
+there and back, which enclose nothing. Ultralytics paints bridges all the same, one px wide, so a
+part that is smaller than the bridge to it is left out (``parts_left_out``). What is lost is
+measured on what was written: each line is read back, painted by pycocotools and compared with the
+mask.
 """
 
 from __future__ import annotations
@@ -25,9 +30,12 @@ from typing import Any
 import numpy as np
 
 from samrs.core.exporting import Row, Subset
-from samrs.core.outlines import join_rings, rle_rings
-from samrs.core.rle import polygons_to_rle, rle_iou
-from samrs.core.yolo_layout import shares, write_tile, write_yaml
+from samrs.core.outlines import Ring, bridged, join_rings, rings_by_part
+from samrs.core.rle import Rle, polygons_to_rle, rle_iou
+from samrs.core.yolo_layout import share, write_tile, write_yaml
+
+INSET = 0.05
+"""px; more than six decimals round away, and little enough not to move the box."""
 
 POOR = 0.9
 """IoU under which an instance counts as spoilt."""
@@ -35,23 +43,45 @@ POOR = 0.9
 
 def write(subset: Subset, out: Path) -> dict[str, Any]:
     """Write the export; returns images and instances, and the IoU of what was written."""
-    images = joined = 0
+    images = left_out = 0
     ious = array("d")
     for tile in subset.tiles(["rle"]):
-        xs, ys = shares(tile.size_wh[0]), shares(tile.size_wh[1])
+        width, height = tile.size_wh
         lines = []
         for row in tile.rows:
-            rings = rle_rings(row["rle"])
-            if not rings:
+            ring, not_joined = outline(row["rle"])
+            left_out += not_joined
+            if not ring:
                 continue  # an empty mask has no outline
-            joined += len(rings) > 1
-            corners = (f"{xs[x]} {ys[y]}" for x, y in join_rings(rings))
+            corners = (f"{share(x, width)} {share(y, height)}" for x, y in ring)
             lines.append(f"{row['label']} {' '.join(corners)}")
             ious.append(_iou(lines[-1], row, tile.size_wh))
         write_tile(tile, lines, out)
         images += 1
     write_yaml(subset, out)
-    return {"images": images, "instances": len(ious), "joined": joined, **_quality(ious)}
+    return {
+        "images": images,
+        "instances": len(ious),
+        "parts_left_out": left_out,
+        **_quality(ious),
+    }
+
+
+def outline(rle: Rle) -> tuple[Ring, int]:
+    """The polygon of a mask, corners xy in px, and how many of its parts were left out."""
+    joined: Ring = []
+    left_out = 0
+    for area, rings in rings_by_part(rle, INSET):
+        ring = join_rings(rings)
+        if not joined:
+            joined = ring
+            continue
+        both, bridge = bridged(joined, ring)
+        if bridge > area:
+            left_out += 1
+        else:
+            joined = both
+    return joined, left_out
 
 
 def _iou(line: str, row: Row, size_wh: tuple[int, int]) -> float:

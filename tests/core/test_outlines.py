@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +8,14 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 
 from samrs.core.geometry import clockwise, polygon_area
-from samrs.core.outlines import join_rings, rle_corners, rle_rings, rle_to_obb
+from samrs.core.outlines import (
+    bridged,
+    join_rings,
+    rings_by_part,
+    rle_corners,
+    rle_rings,
+    rle_to_obb,
+)
 from samrs.core.rle import hbb_to_rle, mask_to_rle, polygons_to_rle, rle_to_mask
 
 MASKS = arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=24))
@@ -53,6 +61,53 @@ def test_joined_outline_painted_by_pycocotools_is_the_mask(mask):
 
 
 @given(MASKS)
+def test_an_inset_outline_painted_by_pycocotools_is_the_mask(mask):
+    ring = join_rings(rle_rings(mask_to_rle(mask), 0.05))
+    if ring:
+        assert (rle_to_mask(polygons_to_rle([np.array(ring)], mask.shape)) == mask).all()
+
+
+@given(MASKS)
+def test_an_inset_outline_painted_by_opencv_is_the_mask(mask):
+    """But for bridges, and for the pixel that OpenCV adds where two touch at a corner only."""
+    parts, count = ndimage.label(mask)
+    for part in range(1, count + 1):
+        alone = ndimage.binary_fill_holes(parts == part)
+        rings = rle_rings(mask_to_rle(alone), 0.05)
+        if len(rings) == 1 and not any(crosses_itself(alone)):
+            painted = cv2.fillPoly(
+                np.zeros(mask.shape, np.uint8), [np.array(rings[0]).astype(int)], 1
+            )
+            assert (painted == alone).all()
+
+
+def crosses_itself(mask: np.ndarray) -> list[bool]:
+    a, b, c, d = mask[:-1, :-1], mask[:-1, 1:], mask[1:, :-1], mask[1:, 1:]
+    return ((a == d) & (b == c) & (a != b)).ravel().tolist()
+
+
+@given(MASKS)
+def test_parts_have_their_own_rings_and_areas(mask):
+    found = rings_by_part(mask_to_rle(mask))
+    assert sum(area for area, _ in found) == mask.sum()
+    assert len(found) == ndimage.label(mask, np.ones((3, 3)))[1]
+    assert [area for area, _ in found] == sorted((area for area, _ in found), reverse=True)
+    union = np.zeros(mask.shape, dtype=bool)
+    for area, rings in found:
+        part = filled(join_rings(rings), mask.shape)
+        assert part.sum() == area
+        union |= part
+    assert (union == mask).all()
+
+
+def test_a_bridge_is_as_long_as_the_gap():
+    left, right = ([(x, 0), (x, 4), (x + 4, 4), (x + 4, 0)] for x in (0.0, 10.0))
+    ring, length = bridged(left, right)
+    assert length == 6
+    assert filled(ring, (4, 14)).sum() == 32
+
+
+@given(MASKS)
 def test_joined_outline_filled_by_the_even_odd_rule_is_the_mask(mask):
     ring = join_rings(rle_rings(mask_to_rle(mask)))
     assert (filled(ring, mask.shape) == mask).all()
@@ -68,10 +123,10 @@ def test_sides_of_a_ring_are_upright_or_level_in_turn(mask):
 
 
 @given(MASKS)
-def test_rings_are_at_most_parts_and_holes(mask):
-    parts = ndimage.label(mask)[1]
-    holes = ndimage.label(~np.pad(mask, 1), np.ones((3, 3)))[1] - 1
-    assert len(rle_rings(mask_to_rle(mask))) <= parts + max(holes, 0)
+def test_rings_are_the_parts_and_the_holes(mask):
+    parts = ndimage.label(mask, np.ones((3, 3)))[1]
+    holes = ndimage.label(~np.pad(mask, 1))[1] - 1
+    assert len(rle_rings(mask_to_rle(mask))) == parts + holes
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.3, 1.0, 2.2])
