@@ -1,0 +1,87 @@
+"""What docs/experiments.md says, with real dvc; the stages' work is a quick stand-in."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.pipeline.stand_in import make, ran, run
+
+TO_STATS = {"sam-label@dota", "release@dota", "stats"}
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project with one subset, reproduced down to its statistics."""
+    root = tmp_path_factory.mktemp("project")
+    make(
+        root,
+        "stats",
+        datasets=["dota", "hrsc2016"],
+        subsets={"dota": "sota"},
+        benchmarks=[],
+        guard={},
+    )
+    return root
+
+
+def experiments(root: Path) -> dict[str, dict[str, Any]]:
+    """Parameters and metrics of each experiment by its name."""
+    shown = json.loads(run(root, "dvc", "exp", "show", "--json"))
+    baseline = next(row for row in shown if row["rev"] != "workspace")
+    assert all(row["error"] is None for row in shown)
+    return {e["name"]: e["revs"][0]["data"] for e in baseline["experiments"] or ()}
+
+
+def prompt(data: dict[str, Any]) -> str:
+    return str(data["params"]["params.yaml"]["data"]["prompt"])
+
+
+def digest(data: dict[str, Any]) -> str:
+    return str(data["metrics"]["metrics/sam_label/dota.json"]["data"]["digest"])
+
+
+def test_an_experiment_reruns_down_to_its_target_and_becomes_a_branch(repo: Path) -> None:
+    assert ran(repo, "exp", "run", "-n", "try-rbox", "-S", "prompt=rbox", "stats") == TO_STATS
+    run(repo, "git", "checkout", "-q", "--", ".")
+    assert run(repo, "git", "status", "--porcelain") == ""
+    assert prompt(experiments(repo)["try-rbox"]) == "rbox"
+    run(repo, "dvc", "exp", "branch", "try-rbox", "prompt-rbox")
+    values = yaml.safe_load(run(repo, "git", "show", "prompt-rbox:params.yaml"))
+    assert values["prompt"] == "rbox"
+    changed = run(repo, "git", "diff", "--name-only", "main", "prompt-rbox").split()
+    assert {"dvc.lock", "params.yaml", "metrics/sam_label/dota.json"} <= set(changed)
+    text = run(repo, "python", "-m", "samrs.review", "metrics", "main", "prompt-rbox")
+    assert "| `prompt` | `hbox` | `rbox` |" in text
+    assert "#### `sam_label`: 1 of 1 values changed" in text
+
+
+@pytest.mark.slow
+def test_a_queue_runs_each_value_once_and_keeps_the_workspace(repo: Path) -> None:
+    values = ("point", "hbox", "rhbox")
+    queued = run(repo, "dvc", "exp", "run", "--queue", "-S", f"prompt={','.join(values)}", "stats")
+    assert queued.count("Queued experiment") == len(values)
+    log = repo / "ran.txt"
+    log.unlink(missing_ok=True)
+    run(repo, "dvc", "queue", "start")
+    deadline = time.monotonic() + 300
+    while "Queued" in (status := run(repo, "dvc", "queue", "status")) or "Running" in status:
+        assert time.monotonic() < deadline, status
+        time.sleep(1)
+    assert status.count("Success") == len(values), status
+    assert sorted(log.read_text(encoding="utf-8").split()) == sorted([*TO_STATS] * 2)
+    found = {prompt(d): digest(d) for name, d in experiments(repo).items() if name != "try-rbox"}
+    assert set(found) == set(values)
+    assert len(set(found.values())) == len(values)
+    assert run(repo, "git", "status", "--porcelain") == ""
+    assert yaml.safe_load((repo / "params.yaml").read_text(encoding="utf-8"))["prompt"] == "hbox"
+
+
+def test_an_unknown_parameter_is_refused(repo: Path) -> None:
+    said = run(repo, "dvc", "exp", "run", "-S", "promt=rbox", "stats", status=255)
+    assert "promt" in said
