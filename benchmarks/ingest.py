@@ -40,7 +40,7 @@ from rasterio.windows import Window as RasterWindow
 
 from benchmarks.round_trips import ROUND_TRIPS, dior_folder, dota_folder
 from samrs.core.images import encode_rgb
-from samrs.core.parallel import in_order, limited_to, num_workers
+from samrs.core.parallel import limited_to, map_ahead, num_workers
 from samrs.core.reading import sound_annotations
 from samrs.core.records import INSTANCES, Quarantine
 from samrs.core.scene_image import open_scene
@@ -138,7 +138,7 @@ def decode_and_encode(path: Path) -> dict[str, Any]:
     num_bytes = 0
     with ThreadPoolExecutor(num_workers()) as pool, open_scene(path, path.name) as scene:
         places = windows(*scene.size_wh, tile=TILE, overlap=OVERLAP)
-        for data in in_order(encode_rgb, map(scene.read, places), pool, TILES_AHEAD):
+        for data in map_ahead(encode_rgb, map(scene.read, places), pool, TILES_AHEAD):
             num_bytes += len(data)
     return {"seconds": time.perf_counter() - begin, "png_bytes": num_bytes}
 

@@ -4,8 +4,9 @@ DVC removes a stage's outputs before the stage runs, so finished work lives besi
 folder: ``<folder>/<fingerprint>/000000.parquet ...``, a file for every few tiles, each row with the
 key of its tile. The fingerprint is a hash of all that decides a mask but the tile (recipe, weights,
 code, libraries), the key one of all that the tile brings (pixels, instances, boxes): whatever
-changed is labelled again and nothing else is. The rows read back are the rows written, so a resumed
-run ends with the same bytes as one that was never stopped.
+changed is labelled again and nothing else is. A killed run loses at most the file that is being
+collected and the tiles in work, one or two for each thread or actor. The rows read back are the
+rows written, so a resumed run ends with the same bytes as one that was never stopped.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ Row = dict[str, Any]
 CHUNK_TILES = 64
 CHUNK_ROWS = 8192
 CHUNK_SECONDS = 10.0
-"""A file holds so many tiles or rows, or what this time brings: what a killed run loses at most."""
+"""A file holds so many tiles or rows, or what this time brings: what a killed run loses at most,
+together with the tiles in work."""
 PATIENCE = 30.0
 """Seconds to wait for another process to finish its tile."""
 LIBRARIES = ("torch", "numpy", "opencv-python-headless", "pycocotools", "segment-anything")

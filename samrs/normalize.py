@@ -30,7 +30,7 @@ from typing import Any, Self
 from samrs.core.axis import load
 from samrs.core.boundaries import Boundaries
 from samrs.core.errors import MissingInputError, ParameterError, QuarantineError
-from samrs.core.parallel import in_order, limited_to, num_workers
+from samrs.core.parallel import limited_to, map_ahead, num_workers
 from samrs.core.progress import progress
 from samrs.core.reading import set_scene_aside
 from samrs.core.records import QUARANTINE, Quarantine, SceneRecord
@@ -110,16 +110,16 @@ def normalize(
     fresh_product(out)
     with limited_to(workers), ExitStack() as stack:
         threads = num_workers()
-        scenes_pool, tiles_pool = (
-            stack.enter_context(ThreadPoolExecutor(threads)) for _ in range(2)
-        )
+        tiles_pool, scenes_pool = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
+        for pool in (tiles_pool, scenes_pool):  # scenes end first: they wait for their tiles
+            stack.callback(pool.shutdown, cancel_futures=True)
         tables = stack.enter_context(_Tables(out))
         records = progress(
             module.read_scenes(source, quarantine), desc=f"normalize {dataset}", unit="scene"
         )
         make = partial(make_scene, source=source, folder=out, cut=cut, pool=tiles_pool)
         distinct = _without_twins(records, source, quarantine)
-        for scene in in_order(make, distinct, scenes_pool, ahead=threads):
+        for scene in map_ahead(make, distinct, scenes_pool, ahead=threads):
             quarantine.rows += scene.quarantine.rows
             if scene.rows:
                 totals.add(scene)

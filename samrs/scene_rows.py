@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from samrs.core.errors import ImageError
 from samrs.core.images import encode_labels, encode_rgb
-from samrs.core.parallel import in_order
+from samrs.core.parallel import map_ahead
 from samrs.core.reading import set_scene_aside, sound_annotations
 from samrs.core.records import (
     GEOREFERENCE,
@@ -94,7 +94,7 @@ def make_scene(
         with open_scene(record.image, where, cut.stretch) as image:
             size_wh = image.size_wh
             places = windows(*size_wh, tile=cut.tile, overlap=cut.overlap)
-            encoded = in_order(_encode, _parts(image, places, cut), pool, ahead=TILES_AHEAD)
+            encoded = map_ahead(_encode, _parts(image, places, cut), pool, ahead=TILES_AHEAD)
             for place, (data, suffix) in zip(places, encoded, strict=True):
                 rows["tiles"].append(_tile_row(record, image, place, cut, suffix))
                 scene.tiles.add(data)

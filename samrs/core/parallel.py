@@ -10,12 +10,13 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
+
+from samrs.core.dispatch import in_order
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,10 +30,18 @@ CHUNK = 200
 _WORKERS: ContextVar[int | None] = ContextVar("workers", default=None)
 
 
+def cores() -> int:
+    """CPU cores this process may use, or OMP_NUM_THREADS where that is set."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    if said.isdigit() and int(said) > 0:
+        return int(said)
+    own = getattr(os, "sched_getaffinity", None)  # not everywhere; heeds what a container may use
+    return len(own(0)) if own else os.cpu_count() or 1
+
+
 def num_workers() -> int:
     """How many threads or processes to use: what ``limited_to`` says, else the cores there are."""
-    own = getattr(os, "sched_getaffinity", None)  # not everywhere; heeds what a container may use
-    return _WORKERS.get() or (len(own(0)) if own else os.cpu_count() or 1)
+    return _WORKERS.get() or cores()
 
 
 @contextmanager
@@ -45,21 +54,16 @@ def limited_to(workers: int | None) -> Iterator[None]:
         _WORKERS.reset(token)
 
 
-def in_order(
+def map_ahead(
     function: Callable[[T], R], items: Iterable[T], pool: Executor, ahead: int
 ) -> Iterator[R]:
-    """``function`` of each item in turn, at most ``ahead`` of them begun before one is taken."""
-    begun: deque[Future[R]] = deque()
-    try:
-        for item in items:
-            begun.append(pool.submit(function, item))
-            if len(begun) > ahead:
-                yield begun.popleft().result()
-        while begun:
-            yield begun.popleft().result()
-    finally:
-        for future in begun:
-            future.cancel()
+    """``function`` of each item in turn, at most ``ahead`` of them begun before one is taken.
+
+    Args:
+        pool: whoever made it shuts it down, with what waits in it when the loop is left early.
+    """
+    for _, wait in in_order(items, lambda item: pool.submit(function, item).result, ahead + 1):
+        yield wait()
 
 
 def _die_with_parent() -> None:
@@ -93,9 +97,14 @@ def map_stream(function: Callable[[T], R], items: Iterable[T], *, processes: boo
         yield from map(function, items)
         return
     with _processes() as pool:
-        yield from in_order(function, items, pool, 2 * num_workers())
+        yield from map_ahead(function, items, pool, 2 * num_workers())
 
 
-def _processes() -> ProcessPoolExecutor:
+@contextmanager
+def _processes() -> Iterator[ProcessPoolExecutor]:
     fresh = multiprocessing.get_context("spawn")  # a fork would copy other threads' locks
-    return ProcessPoolExecutor(num_workers(), fresh, initializer=_die_with_parent)
+    pool = ProcessPoolExecutor(num_workers(), fresh, initializer=_die_with_parent)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)

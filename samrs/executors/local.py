@@ -6,12 +6,12 @@ with two cores, and sums do not depend on how many cores there are.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 from samrs.core.dispatch import Wait
+from samrs.core.parallel import cores
 
 GPU_THREADS = 4
 """With a GPU the threads only keep it busy: they decode images and encode masks beside it."""
@@ -39,16 +39,6 @@ class LocalExecutor:
 
     def __exit__(self, *raised: object) -> None:
         self._pool.shutdown(cancel_futures=True)
-
-
-def cores() -> int:
-    """CPU cores this process may use, or OMP_NUM_THREADS where that is set."""
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    if said.isdigit() and int(said) > 0:
-        return int(said)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def load(make: Callable[[], Callable[..., Any]], runtime: Mapping[str, Any]) -> LocalExecutor:

@@ -9,12 +9,13 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from samrs.core import parallel
-from samrs.core.parallel import in_order, limited_to, map_many, num_workers
+from samrs.core.parallel import cores, limited_to, map_ahead, map_many, map_stream, num_workers
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -28,7 +29,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
         return item * item
 
     with ThreadPoolExecutor(2) as pool:
-        assert list(in_order(work, range(9), pool, ahead=4)) == [i * i for i in range(9)]
+        assert list(map_ahead(work, range(9), pool, ahead=4)) == [i * i for i in range(9)]
 
 
 def test_no_more_is_begun_than_allowed() -> None:
@@ -40,7 +41,7 @@ def test_no_more_is_begun_than_allowed() -> None:
             yield item
 
     with ThreadPoolExecutor(2) as pool:
-        results = in_order(str, items(), pool, ahead=3)
+        results = map_ahead(str, items(), pool, ahead=3)
         assert next(results) == "0"
         assert len(taken) == 4
         results.close()
@@ -48,7 +49,7 @@ def test_no_more_is_begun_than_allowed() -> None:
 
 def test_error_of_an_item_is_the_loops() -> None:
     with ThreadPoolExecutor(2) as pool, pytest.raises(ZeroDivisionError):
-        list(in_order(lambda item: 1 / item, [1, 0, 2], pool, ahead=1))
+        list(map_ahead(lambda item: 1 / item, [1, 0, 2], pool, ahead=1))
 
 
 def test_many_items_go_to_processes_and_few_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,10 +111,29 @@ def _runs(pid: str) -> bool:
 
 
 def test_number_of_workers_is_limited_only_within() -> None:
-    cores = len(os.sched_getaffinity(0))
-    assert num_workers() == cores
-    with limited_to(cores + 3):
-        assert num_workers() == cores + 3
+    usual = cores()
+    assert num_workers() == usual
+    with limited_to(usual + 3):
+        assert num_workers() == usual + 3
         with limited_to(None):
-            assert num_workers() == cores
-    assert num_workers() == cores
+            assert num_workers() == usual
+    assert num_workers() == usual
+
+
+def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert cores() == num_workers() == 7
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert cores() == len(os.sched_getaffinity(0))
+
+
+def test_what_waits_is_left_when_the_loop_is(tmp_path: Path) -> None:
+    """Four workers' jobs were begun at the first error; those that wait are not."""
+    with limited_to(2), pytest.raises(ZeroDivisionError):
+        list(map_stream(partial(_mark_or_fail, tmp_path), range(1, -200, -1), processes=True))
+    assert len(list(tmp_path.iterdir())) < 20
+
+
+def _mark_or_fail(folder: Path, item: int) -> float:
+    (folder / str(item)).touch()
+    return 1 / item
