@@ -28,10 +28,10 @@ from typing import Any
 import requests
 from moto.server import ThreadedMotoServer
 
-from samrs.publishing.artifacts import MANIFEST
+from samrs.core.shards import verify_product
+from samrs.publishing.artifacts import MANIFEST, products
 from samrs.publishing.repository import Repository
 from samrs.publishing.stranger import environment
-from samrs.publishing.verification import verify_products
 
 BUCKET = "release"
 NAME = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@samrs.example")
@@ -135,7 +135,7 @@ def measure(release: Path, remote: str) -> dict[str, Any]:
             **found,
             "files": len(files),
             "bytes": sum(p.stat().st_size for p in files),
-            "rows_verified": sum(verify_products(clone.root).values()),
+            "rows_verified": sum(map(verify_product, products(clone.root))),
         }
 
 
