@@ -8,10 +8,10 @@ import yaml
 
 from samrs.core.geometry import polygon_to_hbb
 from samrs.core.records import Quarantine
-from samrs.core.rle import rle_to_mask
+from samrs.core.rle import hbb_to_rle, rle_to_mask
 from samrs.datasets import yolo as reader
 from samrs.export import export
-from samrs.exports.yolo_seg import _iou
+from samrs.exports.yolo_seg import opencv_iou, pycocotools_iou, read_line
 from tests.core.test_outlines import filled
 from tests.exports.releases import CATEGORIES, HEIGHT, WIDTH, instance, masks, stored, tile
 from tests.exports.releases import write_release as write
@@ -48,14 +48,24 @@ def test_what_was_lost_is_measured_on_the_text(release, tmp_path):
     noise = int(masks()["noise"].sum())  # one px of it lies 2 px off the rest
     worst = (noise - 1) / noise
     assert (summary["images"], summary["instances"], summary["parts_left_out"]) == (4, 9, 1)
-    assert summary["iou_mean"] == pytest.approx((8 + worst) / 9, abs=1e-6)
-    assert summary["iou_p5"] == pytest.approx(np.quantile([worst, *[1] * 8], 0.05), abs=1e-6)
-    assert summary["iou_below_0.9"] == 0
-    row = instance("box", "a", 0, masks()["box"])  # 10 x 6 px from (3, 4)
-    good = "0 0.06 0.1 0.26 0.1 0.26 0.25 0.06 0.25"
-    half = "0 0.06 0.1 0.16 0.1 0.16 0.25 0.06 0.25"
-    assert _iou(good, row, (WIDTH, HEIGHT)) == 1
-    assert _iou(half, row, (WIDTH, HEIGHT)) == 0.5
+    found = summary["iou"]
+    assert found["mean"] == pytest.approx((8 + worst) / 9, abs=1e-6)
+    assert found["p5"] == pytest.approx(np.quantile([worst, *[1] * 8], 0.05), abs=1e-6)
+    assert found["below_0.9"] == 0
+    assert 0.8 < summary["opencv_iou"]["mean"] < 1
+
+
+def test_the_measures_know_a_box_and_half_of_it():
+    size_wh = (WIDTH, HEIGHT)
+    box = hbb_to_rle((3, 4, 13, 10), (HEIGHT, WIDTH))
+    edges = read_line("0 0.06 0.1 0.26 0.1 0.26 0.25 0.06 0.25", size_wh)
+    assert edges == pytest.approx(np.array([[3, 4], [13, 4], [13, 10], [3, 10]]))
+    half = read_line("0 0.06 0.1 0.16 0.1 0.16 0.25 0.06 0.25", size_wh)
+    assert pycocotools_iou(edges, box) == 1
+    assert pycocotools_iou(half, box) == 0.5
+    assert opencv_iou(edges + 0.5, hbb_to_rle((3, 4, 14, 11), (HEIGHT, WIDTH))) == 1
+    assert opencv_iou(edges - 0.05 * np.sign(edges - [8, 7]), box) == 1
+    assert opencv_iou(half, box) == 0.6  # six columns: the edge is painted too
 
 
 def test_a_part_smaller_than_the_bridge_to_it_is_left_out_and_counted(tmp_path):
@@ -66,7 +76,7 @@ def test_a_part_smaller_than_the_bridge_to_it_is_left_out_and_counted(tmp_path):
     release = write(tmp_path / "sota", tiles=[tile("a__0_0", "train")], rows=rows)
     summary = export("yolo_seg", release, tmp_path / "out")["summary"]
     assert summary["parts_left_out"] == 1
-    assert summary["iou_mean"] == pytest.approx(72 / 74, abs=1e-6)
+    assert summary["iou"]["mean"] == pytest.approx(72 / 74, abs=1e-6)
     ((_, points),) = lines(tmp_path / "out", "train", "a__0_0")
     mask[5:7, 16] = False
     assert (filled([(x, y) for x, y in points], (HEIGHT, WIDTH)) == mask).all()
