@@ -34,13 +34,12 @@ def has_no_doctype(data: bytes) -> bool:
     return b"encoding" not in declaration or _NAMED.search(declaration) is not None
 
 
-def read_xml(path: Path, where: str) -> Any:
-    """Root element of an XML file (``xml.etree`` interface); entities and DTD tricks are refused.
+def parse_xml(data: bytes, where: str) -> Any:
+    """Root element of an XML file's bytes (``xml.etree`` interface).
 
     Raises:
         AnnotationError: it is not well-formed, or declares entities.
     """
-    data = path.read_bytes()
     try:
         if has_no_doctype(data):
             return PlainXml.fromstring(data)  # noqa: S314 (see this module's docstring)
@@ -51,6 +50,11 @@ def read_xml(path: Path, where: str) -> Any:
             f"{where}:{line}: not well-formed XML, got {error}; a whole XML file is allowed; "
             "replace the file"
         ) from error
+
+
+def read_xml(path: Path, where: str) -> Any:
+    """Root element of an XML file; see ``parse_xml``."""
+    return parse_xml(path.read_bytes(), where)
 
 
 def child_text(element: Any, path: str, where: str) -> str:

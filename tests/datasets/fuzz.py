@@ -25,13 +25,16 @@ from tempfile import TemporaryDirectory
 from types import FrameType, ModuleType
 from typing import Any
 
+import defusedxml.ElementTree as SafeXml
 import numpy as np
+from defusedxml.common import DefusedXmlException
 
 from samrs.core import axis
 from samrs.core.errors import AnnotationError, ImageError, MissingInputError
 from samrs.core.reading import sound_annotations
 from samrs.core.records import Quarantine
 from samrs.core.tiling import Window
+from samrs.core.xml_files import parse_xml
 from samrs.scene_rows import Cut, instance_rows
 from tests.datasets.by_hand import HEIGHT, WIDTH, WRITERS
 
@@ -52,6 +55,8 @@ WORDS = [
     *(b"-Infinity", b"1e400", b'"a"', b"[" * 3000, b'{"a":' * 3000, b"<a>" * 3000, b"</object>"),
     *(b"<object>", b"<!-- -->", b"<![CDATA[x]]>", b"&amp;", b"&lt;", b"&#0;", b"&#x10FFFF;"),
     *(b'<!DOCTYPE a [<!ENTITY b "c">]>', b"<?xml version='1.0' encoding='utf-16'?>", b"&b;"),
+    *(b"<!DOCTYPE a>", b"<!DOCTYPE", b"<!ENTITY b 'c'>", b"\xff\xfe", b"<?xml version='1.0'?>"),
+    *(b"<?xml version='1.0' encoding='utf-7'?>", b"<?xml version='1.0' encoding='latin1'?>"),
     *(b"gsd:", b"imagesource:", b":", b"*a", b"&a ", b"&a [*a]", b"!!python/name:os.system", b"? "),
     *(b"2024-99-99", b"0o9", b"- ", b"<<: ", b"names:", b"|", b"%", b"id", b"size", b"counts"),
 ]
@@ -136,6 +141,20 @@ def check(dataset: str, root: Path) -> None:
             assert len(str(row["detail"])) < 10_000, "a message that fills the screen"
 
 
+def check_xml(data: bytes) -> None:
+    """XML is read as defusedxml reads it, or refused as it is there."""
+    with time_limit():
+        try:
+            expected = SafeXml.tostring(SafeXml.fromstring(data))
+        except (SafeXml.ParseError, DefusedXmlException, ValueError, LookupError):
+            expected = None
+        try:
+            found = SafeXml.tostring(parse_xml(data, "a.xml"))
+        except AnnotationError:
+            found = None
+        assert found == expected, "not as defusedxml reads it"
+
+
 def mutate(rng: np.random.Generator, data: bytes) -> bytes:
     """One to four changes of a file."""
     out = bytearray(data)
@@ -143,7 +162,7 @@ def mutate(rng: np.random.Generator, data: bytes) -> bytes:
         at = int(rng.integers(0, len(out) + 1))
         to = min(len(out), at + int(rng.geometric(0.1)))
         word = WORDS[int(rng.integers(len(WORDS)))]
-        match int(rng.integers(8)):
+        match int(rng.integers(9)):
             case 0:
                 out[at:at] = word
             case 1:
@@ -158,6 +177,9 @@ def mutate(rng: np.random.Generator, data: bytes) -> bytes:
                 out[at:to] = rng.bytes(to - at)
             case 6:
                 del out[at:]
+            case 7:
+                encoding = ("utf-16", "utf-16-le", "utf-16-be", "utf-7")[int(rng.integers(4))]
+                out[:] = out.decode("latin-1").encode(encoding)
             case _:
                 _replace_token(rng, out, word)
     return bytes(out[:MOST_BYTES])
@@ -217,6 +239,8 @@ def try_case(dataset: str, root: Path, number: int, data: bytes) -> None:
     original = path.read_bytes()
     path.write_bytes(data)
     try:
+        if path.suffix == ".xml":
+            check_xml(data)
         check(dataset, root)
     finally:
         path.write_bytes(original)
