@@ -30,8 +30,8 @@ SEED = 2023
 LEVEL = 0.95
 MILLIONTHS = 1e6
 
-UNITS = ("scene_id", "tile_id", "instance")
-NAMES = {"scene_id": "scenes", "tile_id": "tiles", "instance": "instances"}
+UNITS = ("scene_id", "tile_id", "instance_id")
+NAMES = {"scene_id": "scenes", "tile_id": "tiles", "instance_id": "instances"}
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +40,8 @@ class Resampling:
     """Draws of clusters with replacement.
 
     Args:
-        instances: one row an instance, with ``scene_id`` (optional) and ``tile_id``.
+        instances: one row an instance of a tile, with ``tile_id`` and, where known, ``scene_id``
+            and ``instance_id`` (of the object, which several tiles may see).
 
     Attributes:
         unit: what was drawn: scenes, tiles or instances.
@@ -48,7 +49,8 @@ class Resampling:
     """
 
     def __init__(self, instances: pd.DataFrame) -> None:
-        known = instances.assign(instance=np.arange(len(instances)))
+        known = instances.reset_index(drop=True)
+        known["instance_id"] = known.get("instance_id", known.index)
         units = [unit for unit in UNITS if unit in known]
         chosen = next((u for u in units if known[u].nunique() >= FEWEST), units[-1])
         self.unit = NAMES[chosen]

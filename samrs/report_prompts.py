@@ -162,7 +162,10 @@ def choice_sentence(summary: Mapping[str, Any]) -> str:
 def drawn_sentence(summary: Mapping[str, Any]) -> str:
     """How the intervals were drawn."""
     drawn = summary["bootstrap"]
-    return (
-        f"Intervals: 95 % of {number(drawn['draws'])} bootstrap draws of whole {drawn['unit']} "
+    text = (
+        f"Intervals: 95 % of {number(drawn['draws'])} bootstrap draws of {drawn['unit']} "
         f"({number(drawn['units'])} of them)."
     )
+    if drawn["unit"] != "scenes":
+        text += " There are too few scenes to draw scenes, so that the intervals are too narrow."
+    return text

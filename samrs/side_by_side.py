@@ -132,4 +132,4 @@ def _outline(
     picture: Image, mask: NDArray[np.bool_], rgb: tuple[int, int, int], width: int
 ) -> None:
     lines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, lines, -1, rgb, width, cv2.LINE_AA)
+    cv2.drawContours(picture, lines, -1, rgb, width)

@@ -31,6 +31,13 @@ def test_the_largest_unit_of_which_there_are_eight_is_drawn(
     assert Resampling(instances(scenes, tiles)).unit == unit
 
 
+def test_an_object_that_two_tiles_see_is_drawn_once() -> None:
+    rows = pd.DataFrame({"tile_id": ["t", "u"] * 9, "instance_id": [i // 2 for i in range(18)]})
+    drawn = Resampling(rows)
+    assert drawn.unit == "instances"
+    assert drawn.num_clusters(np.ones(18, dtype=bool)) == 9
+
+
 def test_equal_values_leave_no_doubt() -> None:
     ends = Resampling(spread(9, 4)).intervals(np.full((36, 1), 0.7))
     assert ends[0].tolist() == [0.7, 0.7]

@@ -156,7 +156,7 @@ def test_every_measure_of_a_recipe_is_in_a_table(html):
     assert point in re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
     assert "prompt: auto takes hbox: it is best. Not to be told apart from hbox: rbox." in text
     assert "Where there are no rotated boxes: point." in text
-    assert "2,000 bootstrap draws of whole scenes (12 of them)" in text
+    assert "2,000 bootstrap draws of scenes (12 of them)" in text
 
 
 def test_the_same_instances_stand_side_by_side_under_every_recipe(html):
