@@ -1,0 +1,292 @@
+"""Tiles of a release by number, over Parquet shards, a few row groups in memory at a time.
+
+A folder may lie on this machine or in a DVC remote (``remote_release``): shards are opened where
+they are, and only the row groups that are asked for are read. Reading tiles of one row group after
+each other is cheap, jumping between them is not: ``ReleaseReader.groups`` says which belong
+together.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from bisect import bisect_right
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from samrs.core.errors import MissingInputError, ProductError, UnknownNameError
+
+CACHE_BYTES = 256 * 2**20
+"""Row groups kept by each reader, i.e. by each worker process."""
+
+TABLES = ("tiles", "instances", "semantic")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder on this machine, or in a DVC repository with a remote.
+
+    Args:
+        path: of the folder; in the repository where there is one.
+        repository: path or address of a git repository, or None for this machine.
+        rev: a commit, tag or branch of it; None takes its head.
+        remote: name of the DVC remote; None takes the default.
+    """
+
+    path: str
+    repository: str | None = None
+    rev: str | None = None
+    remote: str | None = None
+
+    def open(self, name: str) -> IO[bytes]:
+        """Open a file of the folder for reading at random, in this process alone.
+
+        Raises:
+            MissingInputError: it is not there.
+        """
+        path = f"{self.path}/{name}"
+        try:
+            if self.repository is None:
+                return Path(path).open("rb")
+            file: IO[bytes] = _filesystem(self.repository, self.rev, self.remote, os.getpid()).open(
+                path, "rb"
+            )
+        except FileNotFoundError as error:
+            raise MissingInputError(
+                f"{self}: no {name}, got no such file; a release's folder with manifest.json is "
+                "needed; fetch it (dvc pull) or correct the path"
+            ) from error
+        return file
+
+    def __str__(self) -> str:
+        where = f" of {self.repository}" if self.repository else ""
+        return f"{self.path}{where}{f' at {self.rev}' if self.rev else ''}"
+
+
+def remote_release(
+    repository: str, subset: str, *, rev: str | None = None, remote: str | None = None
+) -> Folder:
+    """A released subset in a DVC remote, read without pulling it.
+
+    Args:
+        repository: path or address of this project's git repository.
+        subset: e.g. ``sota``.
+        rev: a commit, tag or branch; None takes the head.
+        remote: name of the DVC remote; None takes the default.
+    """
+    return Folder(f"data/release/{subset}", str(repository), rev, remote)
+
+
+@lru_cache(maxsize=8)
+def _filesystem(repository: str, rev: str | None, remote: str | None, process: int) -> Any:
+    """dvc's file system, found by fsspec; a forked process must not use its parent's."""
+    return fsspec.filesystem(
+        "dvc", url=repository, rev=rev, remote=remote, skip_instance_cache=True
+    )
+
+
+@dataclass(frozen=True)
+class TileRecord:
+    """One tile as it is stored.
+
+    Args:
+        image: encoded image.
+        label_map: PNG of (H, W) label ids.
+        instances: rows of the table instances.
+    """
+
+    tile_id: str
+    scene_id: str
+    split: str
+    size_hw: tuple[int, int]
+    image: bytes
+    label_map: bytes
+    instances: pa.Table
+
+
+class _Table:
+    """Rows of a table by number."""
+
+    def __init__(self, folder: Folder, files: list[str], cache: _Cache) -> None:
+        self.folder, self.files, self._cache = folder, files, cache
+        self._open: dict[str, pq.ParquetFile] = {}
+        self._process = os.getpid()
+        self.groups: list[tuple[str, int, int]] = []  # file, row group, number of its first row
+        self.rows = 0
+        for file in files:
+            metadata = self.file(file).metadata
+            for group in range(metadata.num_row_groups):
+                self.groups.append((file, group, self.rows))
+                self.rows += metadata.row_group(group).num_rows
+        self._firsts = [first for _, _, first in self.groups]
+
+    def file(self, name: str) -> pq.ParquetFile:
+        """A shard opened by this process: a forked one would share its parent's place in it."""
+        if self._process != os.getpid():
+            self._open, self._process = {}, os.getpid()
+        if name not in self._open:
+            try:
+                self._open[name] = pq.ParquetFile(self.folder.open(name), pre_buffer=False)
+            except (pa.ArrowInvalid, ValueError) as error:
+                raise ProductError(
+                    f"{self.folder}/{name}: no Parquet file, got {error}; a shard of a release is "
+                    "allowed; fetch it again and run samrs verify"
+                ) from error
+        return self._open[name]
+
+    def column(self, *names: str) -> pa.Table:
+        """Whole columns of the table."""
+        return pa.concat_tables(self.file(file).read(columns=list(names)) for file in self.files)
+
+    def read(self, begin: int, end: int) -> pa.Table:
+        """The rows from ``begin`` to ``end``."""
+        parts = []
+        place = bisect_right(self._firsts, begin) - 1
+        while begin < end:
+            file, group, first = self.groups[place]
+            rows = self._cache.get(file, group, self)
+            part = rows.slice(begin - first, end - begin)
+            parts.append(part)
+            begin += len(part)
+            place += 1
+        if parts:
+            return pa.concat_tables(parts)
+        return self.file(self.files[0]).schema_arrow.empty_table()
+
+
+class _Cache:
+    """Row groups that were read last, up to some bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._held = most, 0
+        self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+
+    def get(self, file: str, group: int, table: _Table) -> pa.Table:
+        key = (file, group)
+        if key in self._groups:
+            self._groups.move_to_end(key)
+            return self._groups[key]
+        rows = table.file(file).read_row_group(group)
+        self._groups[key] = rows
+        self._held += rows.nbytes
+        while self._held > self._most and len(self._groups) > 1:
+            self._held -= self._groups.popitem(last=False)[1].nbytes
+        return rows
+
+
+class ReleaseReader:
+    """The tiles of a release in stored order; see ``Folder`` for where it may lie.
+
+    Raises:
+        MissingInputError: there is no such folder, or not all of it is there.
+        ProductError: it is no release, or its tables do not belong together.
+    """
+
+    def __init__(self, folder: Folder | Path | str, cache_bytes: int = CACHE_BYTES) -> None:
+        self.folder = folder if isinstance(folder, Folder) else Folder(str(folder))
+        self.manifest = _manifest(self.folder)
+        self.categories: tuple[str, ...] = tuple(self.manifest["categories"])
+        self._cache_bytes = cache_bytes
+        self._make_tables()
+        ids = self._tables["tiles"].column("tile_id", "split")
+        self.tile_ids = ids["tile_id"].combine_chunks()
+        self.splits: list[str] = ids["split"].to_pylist()
+        self._first_instance = self._firsts("instances")
+        self._label_map = self._firsts("semantic")
+        if len(self.splits) != self._tables["semantic"].rows:
+            raise self._wrong("tables tiles and semantic differ in rows")
+
+    def _make_tables(self) -> None:
+        cache = _Cache(self._cache_bytes)
+        files = sorted(shard["file"] for shard in self.manifest["shards"])
+        self._tables = {
+            table: _Table(self.folder, [f for f in files if f.rpartition("-")[0] == table], cache)
+            for table in TABLES
+        }
+
+    def _firsts(self, table: str) -> NDArray[np.int64]:
+        """(T + 1,) where each tile's rows begin in a table."""
+        ids = self._tables[table].column("tile_id")["tile_id"]
+        found = pc.fill_null(pc.index_in(ids, value_set=self.tile_ids), -1)
+        places = found.to_numpy().astype(np.int64)
+        if (np.diff(places, prepend=0) < 0).any():
+            raise self._wrong(f"rows of {table} do not follow the tiles")
+        return np.searchsorted(places, np.arange(len(self.tile_ids) + 1))
+
+    def _wrong(self, what: str) -> ProductError:
+        return ProductError(
+            f"{self.folder}: {what}, got another order; that of the table tiles is allowed; "
+            "fetch it again and run samrs verify"
+        )
+
+    def __len__(self) -> int:
+        return len(self.tile_ids)
+
+    def in_splits(self, splits: tuple[str, ...] | None) -> list[int]:
+        """Numbers of the tiles of some splits; None: all.
+
+        Raises:
+            UnknownNameError: no tile has that split.
+        """
+        if splits is None:
+            return list(range(len(self)))
+        known = sorted(set(self.splits))
+        for split in splits:
+            if split not in known:
+                raise UnknownNameError(
+                    f"{self.folder}: unknown split, got {split!r}; {', '.join(known)} are allowed; "
+                    "use one of these"
+                )
+        return [i for i, split in enumerate(self.splits) if split in splits]
+
+    def groups(self) -> list[range]:
+        """Tiles that are read together, as ranges of their numbers."""
+        firsts = [first for _, _, first in self._tables["tiles"].groups]
+        return [range(a, b) for a, b in zip(firsts, [*firsts[1:], len(self)], strict=True)]
+
+    def read(self, tile: int) -> TileRecord:
+        """A tile by number."""
+        row = self._tables["tiles"].read(tile, tile + 1).to_pylist()[0]
+        begin, end = self._label_map[tile : tile + 2].tolist()
+        maps = self._tables["semantic"].read(begin, end).column("label_map").to_pylist()
+        return TileRecord(
+            row["tile_id"],
+            row["scene_id"],
+            row["split"],
+            (row["height"], row["width"]),
+            row["image"]["bytes"],
+            maps[0]["bytes"],
+            self._tables["instances"].read(*self._first_instance[tile : tile + 2].tolist()),
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is open: each worker process opens its own."""
+        return {k: v for k, v in self.__dict__.items() if k != "_tables"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._make_tables()
+
+
+def _manifest(folder: Folder) -> dict[str, Any]:
+    with folder.open("manifest.json") as file:
+        manifest: dict[str, Any] = json.loads(file.read())
+    files = [shard["file"] for shard in manifest.get("shards", [])]
+    missing = [t for t in TABLES if not any(f.rpartition("-")[0] == t for f in files)]
+    if manifest.get("product") != "release" or missing:
+        raise ProductError(
+            f"{folder}: no release, got product {manifest.get('product')!r} without "
+            f"{', '.join(missing) or 'nothing'}; a folder of data/release is allowed; correct the "
+            "path"
+        )
+    return manifest
