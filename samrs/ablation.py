@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from samrs.core import axis
+from samrs.core.asking import Spent, View
 from samrs.core.dispatch import in_order
 from samrs.core.errors import ProductError
 from samrs.core.images import decode_rgb
-from samrs.core.prompting import Boxes, Prediction, Prompt
+from samrs.core.prompting import Boxes, Prediction
 from samrs.core.rle import Rle, rle_area
 from samrs.core.shards import iter_rows
 from samrs.label import SEGMENTERS, Row, executor_of, instance_boxes, tiles, where
@@ -54,7 +58,9 @@ def ablate(
         instance_id, category, hbb`` (xyxy, the box asked about), ``kind`` (recipe or floor),
         ``recipe, fallback``, the columns of ``samrs.truth_scores.truth_scores`` (``iou`` and
         others) and of ``samrs.scores.mask_scores`` (``obb_iou`` is NaN without obb),
-        ``predicted_iou`` and ``stability_score`` (NaN where unknown) and ``rle``. Instances whose
+        ``predicted_iou``, ``stability_score`` and ``disagreement`` (NaN where unknown),
+        ``encoder_passes`` and ``decoder_prompts`` (the instance's share of its tile's) and ``rle``.
+        Instances whose
         true mask has no pixel in their tile are left out.
 
     Raises:
@@ -114,31 +120,36 @@ class _Asker:
         """A row for every instance and recipe or floor."""
         boxes = instance_boxes(instances, (tile["height"], tile["width"]))
         image = decode_rgb(tile["image"]["bytes"], place)
-        state = self.engine.encode(image)
+        view = View(self.engine, image)
         place_of = {"scene_id": tile["scene_id"], "tile_id": tile["tile_id"]}
         rows: list[Row] = []
         for recipe in self.recipes:
-            prompt = recipe.build(boxes)
-            about = {"kind": "recipe", "recipe": recipe.name}
-            answer = self.engine.decode(state, prompt)
-            rows += _compared({**place_of, **about}, instances, boxes, true, prompt, answer)
+            about: dict[str, Any] = {"kind": "recipe", "recipe": recipe.name}
+            own = view.again()
+            answer = recipe.ask(own, boxes)
+            about |= {name: count / len(boxes) for name, count in asdict(own.spent).items()}
+            fallback = recipe.fallback(boxes)
+            rows += _compared({**place_of, **about}, instances, boxes, true, fallback, answer)
         prompt = self.floor_recipe.build(boxes)
         for name, floor in self.floors.items():
-            about = {"kind": "floor", "recipe": name}
+            about = {"kind": "floor", "recipe": name, **asdict(Spent())}
             answer = floor.decode(floor.encode(image), prompt)
-            rows += _compared({**place_of, **about}, instances, boxes, true, prompt, answer)
+            rows += _compared(
+                {**place_of, **about}, instances, boxes, true, prompt.fallback, answer
+            )
         return rows
 
 
 def _compared(
-    about: Mapping[str, str],
+    about: Mapping[str, Any],
     instances: Sequence[Row],
     boxes: Boxes,
     true: Sequence[Rle],
-    prompt: Prompt,
+    fallback: NDArray[np.bool_],
     answer: Prediction,
 ) -> list[Row]:
     rows = []
+    apart = answer.disagreement
     for i, (instance, truth, rle) in enumerate(zip(instances, true, answer.rles, strict=True)):
         obb = boxes.obb[i] if boxes.has_obb[i] else None
         scores = mask_scores(rle, boxes.hbb[i], obb)
@@ -148,12 +159,13 @@ def _compared(
                 "instance_id": instance["instance_id"],
                 "category": instance["category"],
                 "hbb": boxes.hbb[i].tolist(),
-                "fallback": bool(prompt.fallback[i]),
+                "fallback": bool(fallback[i]),
                 **truth_scores(rle, truth),
                 **scores,
                 "obb_iou": math.nan if obb is None else scores["obb_iou"],
                 "predicted_iou": float(answer.predicted_iou[i]),
                 "stability_score": float(answer.stability_score[i]),
+                "disagreement": math.nan if apart is None else float(apart[i]),
                 "rle": rle,
             }
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from samrs.ablation import ablate
 from samrs.ablation_plots import write_ablation_plots
 from samrs.ablation_tables import write_tables
+from samrs.auto_prompt import write_choice
 from stages.stage import arguments, declared, running, runtime, section
 
 
@@ -17,7 +18,8 @@ def main() -> None:
     frame = ablate(Path(normalized), runtime=runtime(), **values)
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(out)
-    _, rows = write_tables(frame, Path(metrics))
+    summary, rows = write_tables(frame, Path(metrics))
+    write_choice(summary, Path(metrics) / "auto.json")
     write_ablation_plots(rows, Path(metrics))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from samrs.auto_prompt import resolve
 from samrs.label import label
 from stages.stage import (
     arguments,
@@ -17,9 +18,10 @@ from stages.stage import (
 
 
 def main() -> None:
-    normalized, out, metrics = arguments("normalized", "out", "metrics")
+    normalized, choice, out, metrics = arguments("normalized", "choice", "out", "metrics")
     top = ("prompt", "segmenter", "model", "precision")
     values = section(label, declared(), "", *top, given="runtime work")
+    values["prompt"] = resolve(values["prompt"], Path(choice), Path(normalized))
     work = work_folder("sam_label") / Path(out).name
     done = label(Path(normalized), Path(out), runtime=runtime(), work=work, **values)
     write_metrics(metrics, done)

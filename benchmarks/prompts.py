@@ -1,0 +1,93 @@
+"""What recipes cost: each against `hbox`, and ten that share an encoder pass against one.
+
+    python -m benchmarks.prompts data/normalize/hrsc2016 --model vit_b --tiles 4
+
+Tile by tile, in one process with one thread, every recipe labels from the decoded image on: what it
+encodes, decodes and scores. ViT-B, L and H have random weights here: that changes no speed.
+
+Prints one JSON line: seconds a tile by `hbox`; `ratio`, each recipe's time to that of `hbox`;
+`passes`, its encoder passes a tile; `shared_ratio`, the time of all recipes that need no crop, on
+one encoder pass, to that of `hbox` alone; masks a tile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+
+from benchmarks.label import model
+from samrs.core.asking import Image, View
+from samrs.core.images import decode_rgb
+from samrs.core.prompting import Boxes
+from samrs.label import instance_boxes, tiles, where
+from samrs.recipes import Recipe, parse_recipe
+from samrs.scores import mask_scores
+from samrs.segmenters.sam import SamSegmenter
+
+HBOX = "hbox"
+TEN = (
+    HBOX, "hbox_wide", "rhbox", "point", "hbox+point", "neighbours", "keypoints", "rbox",
+    "soft_rbox", "choose",
+)  # fmt: skip
+CROPS = ("zoom", "soft_rbox+zoom", "rotated", "soft_rbox+rotated", "refine", "consensus")
+
+
+def label(recipe: Recipe, view: View, boxes: Boxes) -> float:
+    """Seconds to ask and score."""
+    begin = time.perf_counter()
+    answer = recipe.ask(view, boxes)
+    for i, rle in enumerate(answer.rles):
+        mask_scores(rle, boxes.hbb[i], boxes.obb[i] if boxes.has_obb[i] else None)
+    return time.perf_counter() - begin
+
+
+def measure(engine: SamSegmenter, images: list[tuple[Image, Boxes]]) -> dict[str, object]:
+    """The figures, summed over tiles."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    passes: defaultdict[str, int] = defaultdict(int)
+    shared = 0.0
+    for image, boxes in images:
+        for name in (*TEN, *CROPS):
+            view = View(engine, image)
+            seconds[name] += label(parse_recipe(name), view, boxes)
+            passes[name] += view.spent.encoder_passes
+        view = View(engine, image)
+        shared += sum(label(parse_recipe(name), view.again(), boxes) for name in TEN)
+    return {
+        "seconds_a_tile": round(seconds[HBOX] / len(images), 3),
+        "ratio": {name: round(value / seconds[HBOX], 2) for name, value in seconds.items()},
+        "passes": {name: round(count / len(images), 2) for name, count in passes.items()},
+        "shared": len(TEN),
+        "shared_ratio": round(shared / seconds[HBOX], 2),
+        "masks_a_tile": round(sum(len(boxes) for _, boxes in images) / len(images), 1),
+    }
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("normalized", type=Path, help="a product of normalize")
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--tiles", type=int, default=4)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    images = []
+    for tile, instances in tiles(given.normalized, "prompts"):
+        if instances and len(images) < given.tiles:
+            image = decode_rgb(tile["image"]["bytes"], where(given.normalized, tile))
+            images.append((image, instance_boxes(instances, (tile["height"], tile["width"]))))
+    engine = SamSegmenter(model(given.model, "cpu"), given.precision)
+    about = {"model": given.model, "precision": given.precision, "tiles": len(images)}
+    print(json.dumps({"benchmark": "prompts", **about, **measure(engine, images)}))
+
+
+if __name__ == "__main__":
+    main()

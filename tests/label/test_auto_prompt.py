@@ -1,0 +1,49 @@
+"""``prompt: auto`` follows the ablation's choice, by whether the dataset has rotated boxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from samrs.auto_prompt import resolve, write_choice
+from samrs.core.errors import ParameterError
+from samrs.core.records import INSTANCES
+from samrs.core.shards import write_table
+
+SUMMARY = {
+    "auto": {"recipe": "soft_rbox+zoom", "best": "x"},
+    "auto_without_obb": {"recipe": "zoom"},
+}
+
+
+def product(folder: Path, *, obb: bool) -> Path:
+    """Instances of which one may have a rotated box."""
+    row = {
+        "instance_id": "a", "tile_id": "t", "category_id": 0, "category": "ship",
+        "hbb": [0.0, 0, 4, 4], "hbb_annotated": [0.0, 0, 4, 4], "obb": None, "difficult": False,
+        "visible": 1.0, "source_file": "f", "source_line": 1,
+    }  # fmt: skip
+    second = {**row, "instance_id": "b", "obb": [0.0, 0, 4, 0, 4, 4, 0, 4] if obb else None}
+    folder.mkdir()
+    write_table(folder, "instances", INSTANCES, [row, second])
+    return folder
+
+
+@pytest.mark.parametrize(("obb", "recipe"), [(True, "soft_rbox+zoom"), (False, "zoom")])
+def test_auto_is_what_the_ablation_chose(tmp_path: Path, obb: bool, recipe: str) -> None:
+    choice = tmp_path / "auto.json"
+    write_choice(SUMMARY, choice)
+    normalized = product(tmp_path / "n", obb=obb)
+    assert resolve("auto", choice, normalized) == recipe
+
+
+def test_a_named_recipe_stays_and_reads_nothing(tmp_path: Path) -> None:
+    assert resolve("hbox", tmp_path / "absent.json", tmp_path / "absent") == "hbox"
+
+
+def test_an_ablation_without_a_fitting_recipe_says_so(tmp_path: Path) -> None:
+    choice = tmp_path / "auto.json"
+    write_choice({"auto": {"recipe": "rbox"}, "auto_without_obb": None}, choice)
+    with pytest.raises(ParameterError, match=r"none for 'without_obb'; .* add one, such as hbox"):
+        resolve("auto", choice, product(tmp_path / "n", obb=False))
