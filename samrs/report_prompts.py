@@ -71,21 +71,23 @@ def ablation_table(path: Path) -> dict[str, Any]:
 
     Returns:
         ``bins`` with the number of instances in each; ``rows``: ``recipe``, whether it is a
-        ``floor``, and ``cells`` (``text`` and whether it is the ``best`` of its bin by mIOU_I).
+        ``floor``, and ``cells`` (``text`` and whether it is the ``best`` recipe of its bin by
+        mIOU_I).
     """
     scores = {(r["kind"], r["recipe"], r["bin"]): r for r in _read(path)}
     counts = {size_bin: int(row["count"]) for (_, _, size_bin), row in scores.items()}
-    best = {
-        b: max(float(row["miou_i"]) for (_, _, size_bin), row in scores.items() if size_bin == b)
-        for b in counts
-    }
+    best: dict[str, float] = {}
+    for (kind, _, size_bin), row in scores.items():
+        if kind == "recipe":
+            best[size_bin] = max(best.get(size_bin, 0), float(row["miou_i"]))
 
     def cell(kind: str, recipe: str, size_bin: str) -> dict[str, Any]:
         row = scores.get((kind, recipe, size_bin))
         if row is None:
             return {"text": NONE, "best": False}
         text = f"{_points(row['miou_i'])} / {_points(row['miou_p'])}"
-        return {"text": text, "best": float(row["miou_i"]) == best[size_bin]}
+        is_best = kind == "recipe" and float(row["miou_i"]) == best[size_bin]
+        return {"text": text, "best": is_best}
 
     return {
         "bins": [{"name": b, "count": f"{n:,}"} for b, n in counts.items()],

@@ -171,7 +171,7 @@ def test_the_same_instances_stand_side_by_side_under_every_recipe(html):
 
 
 def test_best_recipe_of_each_size_bin_is_marked(html):
-    assert re.findall(r'<td class="best">([^<]*)</td>', html) == ["81.2 / 70.0", "65.0 / 50.0"]
+    assert re.findall(r'<td class="best">([^<]*)</td>', html) == ["81.2 / 70.0", "60.0 / 50.0"]
 
 
 def test_same_input_gives_the_same_page(html, run, measured, tmp_path):
