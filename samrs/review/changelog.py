@@ -18,7 +18,7 @@ def entry(changelog: str, tag: str) -> str:
         UnknownNameError: it has no heading, or nothing below it.
     """
     version = re.escape(tag.removeprefix("v"))
-    heading = rf"^## \[?v?{version}\]?(?![-+.\w]).*$"
+    heading = rf"^## \[?v?{version}\]?(?![-+.\w])[^\n]*"
     found = re.search(rf"{heading}\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
     if found is None or not found[1].strip():
         raise UnknownNameError(

@@ -119,7 +119,8 @@ def _check_names(params: Mapping[str, Any]) -> None:
                     f"params.yaml: unknown name, got {where}: {name!r}; {', '.join(allowed)} are "
                     "allowed; correct it"
                 )
-    for name in (params["prompt"], *params["prompt_ablation"]["recipes"]):
+    chosen = [] if params["prompt"] == "auto" else [params["prompt"]]
+    for name in (*chosen, *params["prompt_ablation"]["recipes"]):
         parse_recipe(name)
 
 

@@ -27,6 +27,7 @@ def make(root: Path, *targets: str, **changed: Any) -> set[str]:
     Returns:
         The stages that ran.
     """
+    root.mkdir(parents=True, exist_ok=True)
     for name in ("samrs", "stages", "models"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", "params.yaml", ".dvcignore"):

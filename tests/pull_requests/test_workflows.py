@@ -1,0 +1,197 @@
+"""The workflow files: valid, pinned, of few rights, with no stranger's words in their scripts."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from samrs.core.errors import UnknownNameError
+from samrs.review.changelog import entry
+from tests.pull_requests.changes import ROOT
+
+FOLDER = ROOT / ".github" / "workflows"
+FILES = sorted(FOLDER.glob("*.yml"))
+READABLE = {"contents": "read"}
+WRITERS = {
+    "metrics-comment.yml": {"contents": "read", "pull-requests": "write"},
+    "release.yml": {"contents": "write"},
+}
+"""What each workflow may beyond reading; those that run a fork's code are not among them."""
+
+
+def load(file: Path) -> dict[Any, Any]:
+    values: dict[Any, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return values
+
+
+def events(workflow: dict[Any, Any]) -> dict[str, Any]:
+    return dict(workflow[True])  # YAML reads the key `on` as true
+
+
+def steps(workflow: dict[Any, Any]) -> list[dict[str, Any]]:
+    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+
+
+def test_all_are_here() -> None:
+    names = {"ci.yml", "lock.yml", "metrics.yml", "metrics-comment.yml", "release.yml"}
+    assert {file.name for file in FILES} == names
+
+
+def test_they_are_valid_workflows() -> None:
+    command = [sys.executable, "-m", "check_jsonschema"]
+    command += ["--builtin-schema", "vendor.github-workflows", *map(str, FILES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.name)
+def test_actions_are_pinned_by_commit_with_their_version(file: Path) -> None:
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if "uses:" in line]
+    assert lines
+    for line in lines:
+        assert re.search(r"uses: actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+def test_one_action_has_one_version() -> None:
+    found: dict[str, set[str]] = {}
+    for file in FILES:
+        for step in steps(load(file)):
+            if "uses" in step:
+                action, commit = step["uses"].split("@")
+                found.setdefault(action, set()).add(commit)
+    assert all(len(commits) == 1 for commits in found.values()), found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.name)
+def test_nothing_is_put_into_a_script(file: Path) -> None:
+    """``${{ }}`` in ``run`` pastes text, a branch's name say, into the shell's program."""
+    for step in steps(load(file)):
+        assert "${{" not in step.get("run", ""), step
+        assert "github-script" not in step.get("uses", "")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.name)
+def test_variables_of_a_script_are_quoted_and_known(file: Path) -> None:
+    workflow = load(file)
+    runner = {"GITHUB_STEP_SUMMARY", "GITHUB_REPOSITORY", "GITHUB_REF_NAME", "RUNNER_TEMP"}
+    for job in workflow["jobs"].values():
+        for step in job["steps"]:
+            script = step.get("run", "")
+            known = runner | set(job.get("env", ())) | set(step.get("env", ()))
+            for name in re.findall(r"\$\{?(\w+)", script):
+                assert name in known, (name, script)
+            assert not re.search(r"\$", re.sub(r'"[^"]*"', "", script)), script
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.name)
+def test_rights_are_the_least(file: Path) -> None:
+    workflow = load(file)
+    assert workflow["permissions"] in ({}, READABLE)
+    for job in workflow["jobs"].values():
+        expected = WRITERS.get(file.name)
+        assert job.get("permissions") == expected
+        assert "timeout-minutes" in job
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.name)
+def test_a_forks_code_meets_neither_secrets_nor_rights(file: Path) -> None:
+    workflow = load(file)
+    text = file.read_text(encoding="utf-8")
+    assert "pull_request_target" not in text
+    assert "secrets." not in text
+    if "pull_request" in events(workflow):
+        assert file.name not in WRITERS
+        assert "github.token" not in text
+    for step in steps(workflow):
+        if "checkout" in step.get("uses", "") and file.name != "metrics-comment.yml":
+            assert step["with"]["persist-credentials"] is False
+
+
+def test_the_comment_runs_trusted_code_after_the_comparison() -> None:
+    workflow = load(FOLDER / "metrics-comment.yml")
+    watched = events(workflow)["workflow_run"]
+    assert watched == {"workflows": [load(FOLDER / "metrics.yml")["name"]], "types": ["completed"]}
+    (checkout,) = (s for s in steps(workflow) if "checkout" in s.get("uses", ""))
+    assert checkout["with"]["ref"] == "${{ github.event.repository.default_branch }}"
+    assert not [s for s in steps(workflow) if "artifact" in s.get("uses", "")]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.name)
+def test_every_script_is_this_repositorys(file: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "samrs.review", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    for step in steps(load(file)):
+        words = step.get("run", "").split()
+        if not words:
+            continue
+        if words[0] == "make":
+            assert set(words[1:]) <= set(targets)
+        elif "samrs.review" in words:
+            assert words[words.index("samrs.review") + 1] in told
+        else:
+            assert words[:4] == ["python", "-m", "pip", "install"] or words[0] == "gh", words
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.name)
+def test_what_is_installed_alone_is_pinned_and_enough(file: Path) -> None:
+    pins = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.M))
+    for step in steps(load(file)):
+        words = step.get("run", "").split()
+        if "pip" in words:
+            assert words[words.index("--constraint") + 1] == "requirements.lock"
+            assert set(words[words.index("requirements.lock") + 1 :]) <= pins
+
+
+def test_comparing_and_commenting_import_no_more_than_is_installed() -> None:
+    """What metrics.yml and metrics-comment.yml install: pyyaml, requests."""
+    code = (
+        "import sys, samrs.review.__main__, samrs.review.comment; "
+        "print(*{m.split('.')[0] for m in sys.modules})"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    heavy = {"torch", "numpy", "pandas", "pyarrow", "dvc", "cv2", "jinja2"}
+    assert not heavy & set(done.stdout.split())
+
+
+CHANGELOG = """# Changelog
+
+## Unreleased
+
+- later
+
+## 1.10.0 (2026-12-01)
+
+- ten
+
+## v1.1.0
+
+- one
+
+## 1.0.0-rc1
+
+- candidate
+
+## 1.0.0
+"""
+
+
+def test_a_release_says_what_the_changelog_says() -> None:
+    assert entry(CHANGELOG, "v1.10.0") == "- ten\n"
+    assert entry(CHANGELOG, "v1.1.0") == "- one\n"
+    assert entry(CHANGELOG, "v1.0.0-rc1") == "- candidate\n"
+    for tag in ("v1.0.0", "v1.1", "v11.0.0", "v.*"):
+        with pytest.raises(UnknownNameError, match=r"CHANGELOG\.md: no entry"):
+            entry(CHANGELOG, tag)
