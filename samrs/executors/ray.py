@@ -16,7 +16,7 @@ from samrs.core.errors import ParameterError, SamrsError
 
 try:
     import ray
-    from ray.exceptions import RayActorError
+    from ray.exceptions import ObjectLostError, RayActorError
 except ImportError as error:
     raise ParameterError(
         "runtime.executor: ray is not installed, got ray; its package is needed; install "
@@ -26,13 +26,19 @@ except ImportError as error:
 log = logging.getLogger("samrs")
 JOBS_AN_ACTOR = 2
 """One in work and one waiting, so that an actor never waits for the network."""
+PATIENCE = 600.0
+"""Seconds until an actor has found room and loaded its weights, or is done without."""
 
 
 class Actor:
     """The work in a process of its own."""
 
     def __init__(self, make: Callable[[], Callable[..., Any]]) -> None:
-        self._work = make()
+        self._make = make
+
+    def begin(self) -> None:
+        """Makes the work; not the constructor, whose errors Ray would not pass on as they are."""
+        self._work = self._make()
 
     def run(self, *job: Any) -> Any:
         """Does one job."""
@@ -49,61 +55,97 @@ class RayExecutor:
 
     Raises:
         ParameterError: the cluster has no room for an actor.
+        SamrsError: no actor began.
     """
 
     def __init__(
         self, make: Callable[[], Callable[..., Any]], *, gpu: bool, most: int | None
     ) -> None:
         self._started = not ray.is_initialized()
+        self._load: dict[Any, int] = {}
+        self._last: Exception | None = None
         if self._started:
             ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
         resource = "GPU" if gpu else "CPU"
-        room = int(ray.cluster_resources().get(resource, 0))
-        if room < 1:
-            raise ParameterError(
-                f"runtime.executor: the Ray cluster has no {resource}, got "
-                f"{dict(ray.cluster_resources())}; at least one is needed; add a machine or change "
-                "runtime.device"
+        try:
+            room = int(ray.cluster_resources().get(resource, 0))
+            if room < 1:
+                raise ParameterError(
+                    f"runtime.executor: the Ray cluster has no {resource}, got "
+                    f"{dict(ray.cluster_resources())}; at least one is needed; add a machine or "
+                    "change runtime.device"
+                )
+            needs: dict[str, float] = {"num_gpus": 1, "num_cpus": 0} if gpu else {"num_cpus": 1}
+            kind = ray.remote(**needs, max_restarts=0)(Actor)
+            self._load = dict.fromkeys(
+                [kind.remote(make) for _ in range(min(room, most or room))], 0
             )
-        needs: dict[str, float] = {"num_gpus": 1, "num_cpus": 0} if gpu else {"num_cpus": 1}
-        kind = ray.remote(**needs, max_restarts=0)(Actor)
-        self._load = {kind.remote(make): 0 for _ in range(min(room, most or room))}
+            self._begin()
+        except BaseException:
+            self.__exit__()
+            raise
         self.slots = JOBS_AN_ACTOR * len(self._load)
         log.info("ray: %d actors, a %s each", len(self._load), resource)
 
+    def _begin(self) -> None:
+        """Wait until the actors have begun; those that do not find room or die are left out."""
+        begun = {actor.begin.remote(): actor for actor in self._load}
+        done, late = ray.wait(list(begun), num_returns=len(begun), timeout=PATIENCE)
+        for answer in done:
+            try:
+                ray.get(answer)
+            except RayActorError as error:
+                self._lose(begun[answer], error)
+        for answer in late:
+            ray.kill(begun[answer])
+            self._lose(begun[answer], TimeoutError(f"no room or no answer for {PATIENCE} s"))
+        if not self._load:
+            raise self._none_left()
+
     def submit(self, *job: Any) -> Wait[Any]:
-        """Hands one job to the actor with the fewest."""
-        actor, answer = self._send(job)
+        """Hands one job to the actor with the fewest; that there is none the answer says."""
+        sent = self._send(job)
 
         def wait() -> Any:
-            nonlocal actor, answer
-            while True:
+            nonlocal sent
+            while sent is not None:
+                actor, answer = sent
                 try:
                     done = ray.get(answer)
-                except RayActorError:
-                    self._lose(actor)
-                    actor, answer = self._send(job)
+                except RayActorError as error:
+                    self._lose(actor, error)
+                except ObjectLostError:  # the job was done, the machine that held its answer died
+                    self._free(actor)
                 except BaseException:
                     self._free(actor)
                     raise
                 else:
                     self._free(actor)
                     return done
+                sent = self._send(job)
+            raise self._none_left()
 
         return wait
 
-    def _send(self, job: tuple[Any, ...]) -> tuple[Any, Any]:
+    def _send(self, job: tuple[Any, ...]) -> tuple[Any, Any] | None:
         if not self._load:
-            raise SamrsError(
-                "runtime.executor: no actor is left, got a Ray cluster whose every actor died; one "
-                "is needed; finished tiles are kept: mend the cluster and run again"
-            )
+            return None
         actor = min(self._load, key=lambda one: self._load[one])
         self._load[actor] += 1
         return actor, actor.run.remote(*job)
 
-    def _lose(self, actor: Any) -> None:
+    def _none_left(self) -> SamrsError:
+        error = SamrsError(
+            "runtime.executor: no actor is left, got a Ray cluster whose every actor died or never "
+            f"began (the last: {_first_line(self._last)}); one is needed; finished tiles are kept: "
+            "mend the cluster and run again"
+        )
+        error.__cause__ = self._last
+        return error
+
+    def _lose(self, actor: Any, error: Exception) -> None:
         if self._load.pop(actor, None) is not None:
+            self._last = error
             log.warning(
                 "ray: an actor is lost, its jobs are done again; %d are left", len(self._load)
             )
@@ -120,6 +162,10 @@ class RayExecutor:
             ray.kill(actor)
         if self._started:
             ray.shutdown()
+
+
+def _first_line(error: Exception | None) -> str:
+    return (str(error).strip() or repr(error)).splitlines()[0]
 
 
 def load(make: Callable[[], Callable[..., Any]], runtime: Mapping[str, Any]) -> RayExecutor:

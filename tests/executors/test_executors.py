@@ -17,9 +17,9 @@ import pytest
 
 from samrs.core import axis
 from samrs.core.dispatch import Executor, in_order
-from samrs.core.errors import ImageError, ParameterError
+from samrs.core.errors import ImageError, ParameterError, SamrsError
 from samrs.executors import local
-from tests.executors.work import once_deadly, squares
+from tests.executors.work import deadly_from, megabytes, once_deadly, squares, unmade
 from tests.label.hand_made import many_tiles, write_product
 
 AXIS = "samrs.executors"
@@ -76,6 +76,85 @@ def test_jobs_of_a_dead_ray_actor_are_done_again(tmp_path: Path) -> None:
         pairs = in_order(range(8), chosen.submit, chosen.slots)
         assert [wait() for _, wait in pairs] == [n * n for n in range(8)]
     assert (tmp_path / "mark").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_RAY, reason="ray is not installed: pip install ray")
+def test_when_the_last_ray_actor_dies_what_is_finished_is_given_out_and_the_rest_is_an_error() -> (
+    None
+):
+    with executor("ray", partial(deadly_from, 5), 2) as chosen:
+        given_out, failed = list[tuple[int, int]](), list[SamrsError]()
+        for job, wait in in_order(range(9), chosen.submit, chosen.slots):
+            try:
+                given_out.append((job, wait()))
+            except SamrsError as error:
+                failed.append(error)
+        assert given_out == [(n, n * n) for n in range(5)]
+        assert len(failed) == 4
+        assert all("no actor is left" in str(error) and error.__cause__ for error in failed)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_RAY, reason="ray is not installed: pip install ray")
+def test_work_that_no_ray_actor_can_make_is_that_error() -> None:
+    import ray
+
+    with pytest.raises(ImageError, match="weights: are missing"):
+        executor("ray", unmade, 2)
+    assert not ray.is_initialized()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_RAY, reason="ray is not installed: pip install ray")
+def test_ray_actors_without_room_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cores are another's: nobody waits for them for ever."""
+    import ray
+
+    module = axis.load(AXIS, "ray")
+    monkeypatch.setattr(module, "PATIENCE", 8.0)
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        hold = ray.remote(num_cpus=1)(Holder)
+        first = hold.remote()
+        ray.get(first.here.remote())
+        with executor("ray", squares, 2) as chosen:
+            assert chosen.slots == module.JOBS_AN_ACTOR
+            assert chosen.submit(3, 0.0)() == 9
+        second = hold.remote()
+        ray.get(second.here.remote())
+        with pytest.raises(SamrsError, match=r"no actor is left.*no room or no answer for 8\.0 s"):
+            executor("ray", squares, 2)
+    finally:
+        ray.shutdown()
+
+
+class Holder:
+    """An actor of somebody else."""
+
+    def here(self) -> bool:
+        return True
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_RAY, reason="ray is not installed: pip install ray")
+def test_a_finished_answer_that_dies_with_its_machine_is_made_again() -> None:
+    import ray
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        lost = cluster.add_node(num_cpus=1)
+        ray.init(address=cluster.address, log_to_driver=False)
+        with executor("ray", megabytes, 2) as chosen:
+            waits = [chosen.submit(n) for n in range(4)]
+            time.sleep(3)  # all are done, half of the answers lie on the second machine
+            cluster.remove_node(lost, allow_graceful=False)
+            answers = [wait() for wait in waits]
+        assert [(len(a), a[0]) for a in answers] == [(2**20, n) for n in range(4)]
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
 
 
 LABEL = """

@@ -32,3 +32,29 @@ def once_deadly(mark: Path) -> Callable[[int], int]:
         return number * number
 
     return square
+
+
+def deadly_from(number: int) -> Callable[[int], int]:
+    """A function whose process dies whenever it is asked for that number or a higher one."""
+
+    def square(asked: int) -> int:
+        if asked >= number:
+            time.sleep(0.2)
+            os._exit(1)
+        return asked * asked
+
+    return square
+
+
+def unmade() -> Callable[[int], int]:
+    """Work that cannot be made."""
+    raise ImageError("weights: are missing")
+
+
+def megabytes() -> Callable[[int], bytes]:
+    """A function of a number that gives so large an answer that Ray leaves it where it was made."""
+
+    def large(number: int) -> bytes:
+        return bytes([number]) * 2**20
+
+    return large
