@@ -171,7 +171,8 @@ def test_an_unreadable_change_is_told_in_the_comment(clone: Path, github: GitHub
 
 def test_what_goes_wrong_is_one_sentence(clone: Path, github: GitHub) -> None:
     github.pulls = [pull(clone)]
-    refused = comment(clone, github, **{"GITHUB_TOKEN": "wrong"})
+    other = "wrong"
+    refused = comment(clone, github, GITHUB_TOKEN=other)
     assert refused.returncode == 1
     assert "error: GET repos/o/r/pulls: GitHub does not answer as needed, got 403" in refused.stderr
     lost = comment(clone, github, HEAD_SHA="")
