@@ -8,6 +8,7 @@ is encoded once for all recipes. What is made of the frame: ``samrs/ablation_tab
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -35,6 +36,10 @@ FLOOR_RECIPE = "hbox+rbox"
 """What the floors are asked: each takes the part it understands, the box or the rotated box."""
 
 
+SECONDS = ("encode_seconds", "seconds")
+"""Columns that differ from run to run."""
+
+
 def ablate(
     normalized: Path,
     *,
@@ -45,7 +50,7 @@ def ablate(
     precision: str,
     runtime: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """Ask every recipe for every instance that has a true mask.
+    """Ask every recipe for every instance that has a true mask. Same input, same frame.
 
     Args:
         normalized: a product of ``normalize`` with a truth table.
@@ -60,12 +65,40 @@ def ablate(
         others) and of ``samrs.scores.mask_scores`` (``obb_iou`` is NaN without obb),
         ``predicted_iou``, ``stability_score`` and ``disagreement`` (NaN where unknown),
         ``encoder_passes`` and ``decoder_prompts`` (the instance's share of its tile's) and ``rle``.
-        Instances whose
-        true mask has no pixel in their tile are left out.
+        Instances whose true mask has no pixel in their tile are left out.
 
     Raises:
         MissingInputError: there is no truth table.
         ProductError: no instance has a true mask.
+    """
+    frame = ablate_timed(
+        normalized,
+        recipes=recipes,
+        floors=floors,
+        segmenter=segmenter,
+        model=model,
+        precision=precision,
+        runtime=runtime,
+    )
+    return frame.drop(columns=list(SECONDS))
+
+
+def ablate_timed(
+    normalized: Path,
+    *,
+    recipes: Sequence[str],
+    floors: Sequence[str],
+    segmenter: str,
+    model: str,
+    precision: str,
+    runtime: Mapping[str, Any],
+) -> pd.DataFrame:
+    """As ``ablate``, with what the instance took.
+
+    Returns:
+        The frame with ``encode_seconds``, its share of encoding the tile once for all recipes, and
+        ``seconds``, its share of all else the recipe did: the thread's processor seconds on a CPU,
+        wall-clock seconds on another device.
     """
     device = axis.load(SEGMENTERS, segmenter).device(runtime)
     asker = partial(
@@ -113,6 +146,7 @@ class _Asker:
         self.engine = axis.load(SEGMENTERS, segmenter).load(**load)
         self.floors = {name: axis.load(SEGMENTERS, name).load(**load) for name in floors}
         self.floor_recipe = parse_recipe(FLOOR_RECIPE)
+        self.clock = time.thread_time if device == "cpu" else time.perf_counter
 
     def __call__(
         self, tile: Row, instances: list[Row], true: list[Rle], place: str
@@ -120,20 +154,25 @@ class _Asker:
         """A row for every instance and recipe or floor."""
         boxes = instance_boxes(instances, (tile["height"], tile["width"]))
         image = decode_rgb(tile["image"]["bytes"], place)
-        view = View(self.engine, image)
+        view, began = View(self.engine, image), self.clock()
+        view.decode(self.floor_recipe.build(boxes.take(slice(0))))
         place_of = {"scene_id": tile["scene_id"], "tile_id": tile["tile_id"]}
+        place_of["encode_seconds"] = (self.clock() - began) / len(boxes)
         rows: list[Row] = []
         for recipe in self.recipes:
             about: dict[str, Any] = {"kind": "recipe", "recipe": recipe.name}
-            own = view.again()
+            own, began = view.again(), self.clock()
             answer = recipe.ask(own, boxes)
+            about["seconds"] = (self.clock() - began) / len(boxes)
             about |= {name: count / len(boxes) for name, count in asdict(own.spent).items()}
             fallback = recipe.fallback(boxes)
             rows += _compared({**place_of, **about}, instances, boxes, true, fallback, answer)
         prompt = self.floor_recipe.build(boxes)
         for name, floor in self.floors.items():
             about = {"kind": "floor", "recipe": name, **asdict(Spent())}
+            began = self.clock()
             answer = floor.decode(floor.encode(image), prompt)
+            about["seconds"] = (self.clock() - began) / len(boxes)
             rows += _compared(
                 {**place_of, **about}, instances, boxes, true, prompt.fallback, answer
             )

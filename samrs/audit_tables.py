@@ -36,9 +36,20 @@ def audit_text(folder: Path) -> str:
     for head, lines in _tables(folder, summary):
         parts.append(_columns([head, *lines]))
     parts += [choice_sentence(summary), drawn_sentence(summary)]
-    seconds = json.loads((folder / "timing.json").read_text(encoding="utf-8"))
-    parts.append("seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
-    return "\n\n".join(parts) + "\n"
+    timing = json.loads((folder / "timing.json").read_text(encoding="utf-8"))
+    steps = ", ".join(f"{name} {value:.1f}" for name, value in timing["steps"].items())
+    return "\n\n".join([*parts, _time(timing["milliseconds"]), f"seconds: {steps}"]) + "\n"
+
+
+def _time(milliseconds: Mapping[str, Any]) -> str:
+    """What an instance took by each recipe alone, its share of the tile's encoding included."""
+    encode, recipes = milliseconds["encode"], milliseconds["recipes"]
+    usual = encode + recipes.get(REFERENCE, float("nan"))
+    lines = [["ms an instance", "encode", "ask", f"times {REFERENCE}"]]
+    for name, ask in recipes.items():
+        times = (encode + ask) / usual if usual == usual else None
+        lines.append([name, number(float(encode), 1), number(float(ask), 1), number(times, 2)])
+    return _columns(lines)
 
 
 def fill_block(path: Path, name: str, text: str) -> None:

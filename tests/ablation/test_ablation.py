@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from samrs.ablation import ablate
+from samrs.ablation import SECONDS, ablate, ablate_timed
 from samrs.ablation_tables import summarise
 from samrs.core.errors import MissingInputError, ProductError
 from samrs.core.records import TRUTH
@@ -54,6 +54,15 @@ def test_every_score_of_a_mask_stands_beside_its_iou(tmp_path: Path) -> None:
     assert (rbox["obb_iou"].dropna() == 1).all()
     assert frame["stability_score"].isna().all()
     assert set(frame["scene_id"]) <= {"a", "b", "c"}
+
+
+def test_seconds_are_told_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    product = write_product(tmp_path / "hand")
+    given = {"recipes": ["rbox"], "floors": ["box"], "segmenter": "obb", "model": "nano"}
+    timed = ablate_timed(product, **given, precision="float32", runtime=RUNTIME)
+    assert (timed[list(SECONDS)] >= 0).all(axis=None)
+    plain = ablate(product, **given, precision="float32", runtime=RUNTIME)
+    pd.testing.assert_frame_equal(plain, timed.drop(columns=list(SECONDS)))
 
 
 def test_an_instance_without_true_pixels_is_left_out(tmp_path: Path) -> None:

@@ -188,8 +188,10 @@ def test_nwpu_vhr10_is_measured_and_its_labels_are_the_masks_scored(
     assert page.count('alt="mask by hbox"') == min(12, summary["instances"])
     assert not re.search("https?:", page)
     assert "| hbox |" in (tmp_path / "tables.md").read_text(encoding="utf-8")
-    seconds = json.loads((tmp_path / "timing.json").read_text())
-    assert all(value >= 0 for value in seconds.values())
+    timing = json.loads((tmp_path / "timing.json").read_text())
+    assert all(value >= 0 for value in timing["steps"].values())
+    took = timing["milliseconds"]
+    assert took["encode"] > took["recipes"]["hbox"] > took["floors"]["box"] >= 0
     assert json.loads((tmp_path / "summary.json").read_text()) == summary
 
     product = tmp_path / "normalize" / "coco-2"
@@ -231,6 +233,7 @@ def test_the_command_line_fills_a_document_and_prints_tables(
     printed = capsys.readouterr().out
     assert "mIOU_I" in printed
     assert "seconds: " in printed
+    assert re.search(r"^hbox +[0-9.]+ +[0-9.]+ +1\.00$", printed, re.MULTILINE)
 
 
 def test_a_document_without_a_place_is_refused(tmp_path: Path) -> None:
