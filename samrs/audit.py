@@ -132,7 +132,7 @@ def audit(
 
 
 def milliseconds(frame: pd.DataFrame) -> dict[str, Any]:
-    """What an instance took: ``encode``, its share of its tile's encoding, and all else by recipe."""
+    """What an instance took: ``encode``, its share of the encoding of its tile, and the rest."""
     own = frame.groupby(["kind", "recipe"], sort=False)["seconds"].mean().reset_index()
     by_kind: dict[str, dict[str, float]] = {"recipes": {}, "floors": {}}
     for row in own.to_dict("records"):
