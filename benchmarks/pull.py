@@ -130,7 +130,7 @@ def measure(release: Path, remote: str) -> dict[str, Any]:
                 lambda: getter.dvc("get", address, f"data/release/{subset}")
             ),
         }
-        files = [p for p in (clone.root / "data").rglob("*") if p.is_file()]
+        files = [path for product in products(clone.root) for path in product.iterdir()]
         return {
             **found,
             "files": len(files),

@@ -25,6 +25,7 @@ from tests.publish import repositories as tiny
 BUCKET = "tiny"
 URL = f"s3://{BUCKET}/dvc"
 SOTA = "data/release/sota"
+SHARD = f"{SOTA}/instances-00000.parquet"
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "maintainer",
     "AWS_SECRET_ACCESS_KEY": "secret",
@@ -98,7 +99,10 @@ def cached(root: Path) -> dict[str, bytes]:
 
 
 def test_push_pull_and_get(original: Path, tmp_path: Path, store: Store) -> None:
+    """By S3 with credentials, and without any over HTTP from the same bucket."""
     root, env = maintainer(original, tmp_path, store)
+    readable = "['remote \"storage\"']\n    acl = public-read\n"
+    (root / ".dvc" / "config.local").write_text(readable)
     tiny.run(root, env, "dvc", "push", "-q", "-r", "storage")
     assert store.objects() == cached(root)
 
@@ -107,6 +111,11 @@ def test_push_pull_and_get(original: Path, tmp_path: Path, store: Store) -> None
     tiny.run(tmp_path, env, "git", "clone", "-q", host, "clone")
     tiny.run(tmp_path / "clone", fresh, "dvc", "pull", "-q", "-r", "storage")
     assert tiny.files(tmp_path / "clone" / "data") == tiny.files(root / "data")
+
+    nobody = tiny.environment(tmp_path, DVC_SITE_CACHE_DIR=str(tmp_path / "third"))
+    url = f"url={store.endpoint()}/{BUCKET}/dvc"
+    tiny.run(tmp_path, nobody, "dvc", "get", host, SHARD, "--remote-config", url)
+    assert (tmp_path / Path(SHARD).name).read_bytes() == (root / SHARD).read_bytes()
 
     tiny.run(tmp_path, fresh, "dvc", "get", host, SOTA, "--remote", "storage")
     assert tiny.files(tmp_path / "sota") == tiny.files(root / SOTA)
