@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from samrs.archives import Limits, extract, is_archive
+from samrs.archive_members import Limits
+from samrs.archives import extract, is_archive
 from samrs.core.errors import ArchiveError
 
 GOOD = {"images/P0000.png": b"picture", "labelTxt/P0000.txt": b""}
