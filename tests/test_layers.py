@@ -43,7 +43,6 @@ def test_command_line_and_dvc_live_in_stages_only() -> None:
         "export.py",
         "fit_quality.py",
         "publish.py",
-        "storage.py",
         "train_nano.py",
         "verify.py",
     }
@@ -51,8 +50,9 @@ def test_command_line_and_dvc_live_in_stages_only() -> None:
         text = file.read_text(encoding="utf-8")
         if file.name not in allowed:
             assert "import argparse" not in text, file
-        assert "import dvc" not in text, file
-        assert "from dvc" not in text, file
+        if file.name != "storage.py":  # compares a remote with the cache, which no command does
+            assert "import dvc" not in text, file
+            assert "from dvc" not in text, file
 
 
 def test_stage_scripts_stay_small() -> None:
