@@ -20,7 +20,7 @@ FITTED_ON = {"model_sha256": "00ff", "segmenter": "sam", "prompts": ["hbox", "zo
 
 @pytest.fixture(scope="module")
 def fitted() -> dict[str, Any]:
-    return fit(scored_masks(1, 3000))
+    return fit(scored_masks(1, 1500))
 
 
 def written(path: Path, fitted: dict[str, Any]) -> Quality:
@@ -43,7 +43,7 @@ def test_the_relation_is_found_on_masks_not_fitted_on(tmp_path: Path, fitted: An
 
 def test_held_out_figures_are_of_scenes_not_fitted_on(fitted: dict[str, Any]) -> None:
     held_out = fitted["held_out"]
-    assert held_out["masks"] == 3000
+    assert held_out["masks"] == 1500
     assert 0.95 < held_out["spearman"] < 1
 
 
@@ -56,7 +56,7 @@ def test_the_curve_rises_and_stays_between_0_and_1(fitted: dict[str, Any]) -> No
 
 
 def test_the_same_masks_give_the_same_text(fitted: dict[str, Any]) -> None:
-    assert json.dumps(fit(scored_masks(1, 3000))) == json.dumps(fitted)
+    assert json.dumps(fit(scored_masks(1, 1500))) == json.dumps(fitted)
 
 
 def test_trees_in_the_file_answer_as_scikit_learns_do(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def json_round_trip(value: Any) -> Any:
 
 
 def test_masks_that_are_empty_are_not_fitted_on(fitted: dict[str, Any]) -> None:
-    frame = scored_masks(1, 3000)
+    frame = scored_masks(1, 1500)
     empty = scored_masks(9, 200).assign(area=0, iou=0.0, scene_id="none")
     both = fit(pd.concat([frame, empty], ignore_index=True))
     assert json.dumps(both) == json.dumps(fitted)
