@@ -21,17 +21,15 @@ class Direction(IntEnum):
 # Order matters within a part: contested_pixels is contested, iou_lost is lost.
 WORDS = {
     Direction.LOWER: (
-        "contested disagreement dropped ece empty_mask empty_masks error fallbacks loss lost "
-        "multi_component_share outside overlap overpainted quarantined"
+        "contested decoder_prompts disagreement dropped ece empty_mask empty_masks encoder_passes "
+        "error fallbacks loss lost multi_component_share outside overlap overpainted "
+        "quarantined worse"
     ),
     Direction.HIGHER: (
-        "accuracy ap auc dice f1 fscore gain iou kept mf1 miou oa precision recall spearman "
-        "stability"
+        "accuracy ap auc better boundary_f dice f1 fscore gain iou kept lead mf1 miou oa precision "
+        "recall spearman stability"
     ),
-    Direction.NEITHER: (
-        "bytes classes count files instances pixels scenes steps tiles "
-        "decoder_prompts encoder_passes"
-    ),
+    Direction.NEITHER: "bytes classes count files instances pixels scenes steps tiles",
 }
 
 

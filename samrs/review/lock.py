@@ -2,7 +2,7 @@
 
 ``dvc status`` compares commands, parameters, code and metrics, all of which are in git. What it
 says of data that is not here is left out; that one stage's output is the next one's input is read
-from dvc.lock itself.
+off the lock file itself.
 """
 
 from __future__ import annotations

@@ -110,6 +110,7 @@ def _names(params: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str], Iter
 
 
 def _check_names(params: Mapping[str, Any]) -> None:
+    from samrs.auto_prompt import AUTO
     from samrs.recipes import parse_recipe
 
     for where, names, allowed in _names(params):
@@ -119,7 +120,7 @@ def _check_names(params: Mapping[str, Any]) -> None:
                     f"params.yaml: unknown name, got {where}: {name!r}; {', '.join(allowed)} are "
                     "allowed; correct it"
                 )
-    chosen = [] if params["prompt"] == "auto" else [params["prompt"]]
+    chosen = [] if params["prompt"] == AUTO else [params["prompt"]]
     for name in (*chosen, *params["prompt_ablation"]["recipes"]):
         parse_recipe(name)
 

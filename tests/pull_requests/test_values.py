@@ -103,6 +103,9 @@ def test_changes_tell_new_gone_and_different() -> None:
         ("sam_label.dota.empty_masks", Direction.LOWER),
         ("normalize.dota.tiles_empty", Direction.NEITHER),
         ("sam_label.dota.model", Direction.NEITHER),
+        ("prompt_ablation.lead.rbox.all.lead_low", Direction.HIGHER),
+        ("prompt_ablation.cost.rbox.decoder_prompts", Direction.LOWER),
+        ("prompt_ablation.recipes.hbox.all.boundary_f", Direction.HIGHER),
     ],
 )
 def test_direction_is_told_from_the_name(name: str, way: Direction) -> None:
