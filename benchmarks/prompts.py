@@ -5,7 +5,7 @@
 Tile by tile, in one process with one thread, every recipe labels from the decoded image on: what it
 encodes, decodes and scores. ViT-B, L and H have random weights here: that changes no speed.
 
-Prints one JSON line: seconds a tile by `hbox`; `ratio`, each recipe's time to that of `hbox`;
+Prints one JSON line: CPU seconds a tile by `hbox`; `ratio`, each recipe's time to that of `hbox`;
 `passes`, its encoder passes a tile; `shared_ratio`, the time of all recipes that need no crop, on
 one encoder pass, to that of `hbox` alone; masks a tile.
 """
@@ -38,12 +38,12 @@ CROPS = ("zoom", "soft_rbox+zoom", "rotated", "soft_rbox+rotated", "refine", "co
 
 
 def label(recipe: Recipe, view: View, boxes: Boxes) -> float:
-    """Seconds to ask and score."""
-    begin = time.perf_counter()
+    """CPU seconds to ask and score."""
+    begin = time.process_time()
     answer = recipe.ask(view, boxes)
     for i, rle in enumerate(answer.rles):
         mask_scores(rle, boxes.hbb[i], boxes.obb[i] if boxes.has_obb[i] else None)
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
 def measure(engine: SamSegmenter, images: list[tuple[Image, Boxes]]) -> dict[str, object]:
