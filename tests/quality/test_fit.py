@@ -79,6 +79,21 @@ def json_round_trip(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
+def test_disagreement_is_used_where_recipes_have_it(tmp_path: Path) -> None:
+    frame = scored_masks(4, 1500)
+    rng = np.random.default_rng(77)
+    asked_often = rng.random(len(frame)) < 0.5
+    spread = rng.uniform(0, 0.5, len(frame))
+    frame["iou"] = np.where(asked_often, frame["iou"] * (1 - spread), frame["iou"])
+    frame["disagreement"] = np.where(asked_often, spread, np.nan)
+    quality = written(tmp_path / "quality.json", fit(frame))
+    columns = columns_of(frame)
+    sure = quality.estimate({**columns, "disagreement": np.full(len(frame), 0.0)})
+    unsure = quality.estimate({**columns, "disagreement": np.full(len(frame), 0.5)})
+    assert (sure >= unsure).all()
+    assert (sure - unsure).mean() > 0.1
+
+
 def test_masks_that_are_empty_are_not_fitted_on(fitted: dict[str, Any]) -> None:
     frame = scored_masks(1, 1500)
     empty = scored_masks(9, 200).assign(area=0, iou=0.0, scene_id="none")
