@@ -19,7 +19,7 @@ from samrs.core.rle import Rle
 from samrs.core.runs import Runs, decode_runs
 from samrs.overlap import RULES, paint
 
-CHUNK_PIXELS = 32 * 2**20
+CHUNK_PIXELS = 16 * 2**20
 CHUNK_TILES = 64
 """A chunk of tiles ends before it is larger than that."""
 

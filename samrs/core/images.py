@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from contextlib import suppress
-from functools import cache
 
 import cv2
 import numpy as np
@@ -47,52 +44,8 @@ def encode_rgb(image: NDArray[np.uint8], suffix: str = ".png", quality: int = 95
 
 
 def encode_labels(labels: NDArray[np.uint8]) -> bytes:
-    """Encode a (H, W) uint8 map of label ids as 8-bit grey PNG, losslessly.
-
-    The bytes are OpenCV's; where Python's zlib gives the same, it does so in half the time.
-    """
-    if labels.size > SMALL_PNG and _zlib_is_opencvs():
-        return _png(labels)
+    """Encode a (H, W) uint8 map of label ids as 8-bit grey PNG, losslessly."""
     return cv2.imencode(".png", labels)[1].tobytes()
-
-
-SMALL_PNG = 32 * 1024
-"""Px up to which libpng may choose a smaller window for its compression."""
-
-IDAT_BYTES = 8192
-"""libpng's."""
-
-
-def _png(labels: NDArray[np.uint8]) -> bytes:
-    """8-bit grey PNG as OpenCV has libpng write it: filter Sub, run-length matches, level 1."""
-    height, width = labels.shape
-    rows = np.empty((height, width + 1), dtype=np.uint8)
-    rows[:, 0] = 1
-    rows[:, 1] = labels[:, 0]
-    np.subtract(labels[:, 1:], labels[:, :-1], out=rows[:, 2:])
-    packer = zlib.compressobj(1, zlib.DEFLATED, 15, 8, zlib.Z_RLE)
-    data = packer.compress(rows.data) + packer.flush()
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    parts = [data[i : i + IDAT_BYTES] for i in range(0, len(data), IDAT_BYTES)]
-    chunks = [(b"IHDR", header), *((b"IDAT", part) for part in parts), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks
-    )
-
-
-@cache
-def _zlib_is_opencvs() -> bool:
-    """Whether Python's zlib compresses as OpenCV's: a Python may be built with zlib-ng."""
-    y, x = np.mgrid[:300, :300]
-    maps = [
-        np.full((300, 300), 255),
-        x * x // 99 + y // 50,
-        x * y * y % 251,
-        (x // 9 + y // 7) % 40,
-    ]
-    tried = [labels.astype(np.uint8) for labels in maps]
-    return all(_png(labels) == cv2.imencode(".png", labels)[1].tobytes() for labels in tried)
 
 
 def decode_labels(data: bytes, where: str) -> NDArray[np.uint8]:

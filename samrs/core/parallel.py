@@ -66,11 +66,23 @@ def map_ahead(
         yield wait()
 
 
-def _die_with_parent() -> None:
-    """Let the kernel end this process with the one that began it: a pool's would wait for ever."""
+MMAP_THRESHOLD = 32 * 2**20
+TRIM_THRESHOLD = 256 * 2**20
+"""glibc's: the most a worker process takes from, and gives back to, the kernel each time."""
+
+
+def _begin_worker() -> None:
+    """Let the kernel end this process with the one that began it: a pool's would wait for ever.
+
+    It keeps freed memory: arrays of a megabyte come and go, and fresh pages are dear.
+    """
     if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        pr_set_pdeathsig, m_trim_threshold, m_mmap_threshold = 1, -1, -3
+        libc = ctypes.CDLL(None)
+        libc.prctl(pr_set_pdeathsig, signal.SIGKILL)
+        if hasattr(libc, "mallopt"):  # glibc has it, other C libraries may not
+            libc.mallopt(m_mmap_threshold, MMAP_THRESHOLD)
+            libc.mallopt(m_trim_threshold, TRIM_THRESHOLD)
 
 
 def map_many(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
@@ -103,7 +115,7 @@ def map_stream(function: Callable[[T], R], items: Iterable[T], *, processes: boo
 @contextmanager
 def _processes() -> Iterator[ProcessPoolExecutor]:
     fresh = multiprocessing.get_context("spawn")  # a fork would copy other threads' locks
-    pool = ProcessPoolExecutor(num_workers(), fresh, initializer=_die_with_parent)
+    pool = ProcessPoolExecutor(num_workers(), fresh, initializer=_begin_worker)
     try:
         yield pool
     finally:

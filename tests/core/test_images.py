@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
@@ -41,17 +40,3 @@ def test_bytes_that_are_no_image_are_an_error_that_names_the_file(data: bytes) -
 def test_colour_image_is_no_label_map() -> None:
     with pytest.raises(ImageError, match="8-bit grey PNG is allowed"):
         decode_labels(encode_rgb(image()), "a.png")
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_label_maps_are_opencvs_bytes(seed):
-    rng = np.random.default_rng(seed)
-    labels = np.full(rng.integers(150, 400, 2), 255, dtype=np.uint8)
-    for _ in range(rng.integers(0, 200)):
-        x, y, radius = (int(v) for v in rng.integers(1, 150, 3) // [1, 1, 8])
-        cv2.circle(labels, (x, y), radius, int(rng.integers(40)), -1)
-    if seed % 4 == 3:
-        labels = rng.integers(0, [2, 9, 256][seed // 4], labels.shape, dtype=np.uint8)
-    data = encode_labels(labels)
-    assert data == cv2.imencode(".png", labels)[1].tobytes()
-    assert np.array_equal(decode_labels(data, "here"), labels)
