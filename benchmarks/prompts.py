@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=4)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    images = []
+    images: list[tuple[Image, Boxes]] = []
     for tile, instances in tiles(given.normalized, "prompts"):
         if instances and len(images) < given.tiles:
             image = decode_rgb(tile["image"]["bytes"], where(given.normalized, tile))

@@ -23,10 +23,14 @@ ASKS = 1
 EXTRA_PASSES = True
 
 TARGET = 128.0
-"""px in SAM's frame that a box's longer side is brought to: the best of 64, 96 and 128 on drawn
-ships; on NWPU VHR-10 192 was better by 0.005, for more passes."""
+"""px in SAM's frame that a box's longer side is brought to: 64 and 96 gave less."""
 SCALES = (4.0, 3.0, 2.0)
 """Magnifications; larger ones show a blur. What asks for less than 2 is left in the tile."""
+SMALL = 32.0
+"""px in SAM's frame: boxes up to this side gain most, and are why a picture is made. Those up to
+``TARGET / 2`` gain a little, and fill the pictures up."""
+ENOUGH = 4
+"""So many of the latter are worth a picture of their own."""
 CELL = 256
 ROOM = 32
 """px of a crop between a box and the crop's border, unless the tile ends there."""
@@ -46,24 +50,38 @@ def answers(inner: Asking, view: View, boxes: Boxes) -> Iterator[Answer]:
 
 
 def plan(boxes: Boxes) -> list[Piece]:
-    """The crops: each small box in one of them, at its scale."""
-    frame_scale = SIDE / max(boxes.size_hw)
-    sides = (boxes.hbb[:, 2:] - boxes.hbb[:, :2]).max(axis=1, initial=0) * frame_scale
-    wanted = TARGET / np.maximum(sides, 1.0)
+    """The crops, a small box in one of them at its scale."""
+    sides = (boxes.hbb[:, 2:] - boxes.hbb[:, :2]).max(axis=1, initial=0) * _frame_scale(boxes)
+    small = _pieces(boxes, sides, sides <= SMALL)
+    others = _pieces(boxes, sides, (sides > SMALL) & (sides <= TARGET / SCALES[-1]))
+    others.sort(key=lambda piece: -len(piece.which))
+    a_picture = (SIDE // CELL) ** 2
+    if small:
+        room = -len(small) % a_picture
+    else:
+        room = a_picture if sum(len(piece.which) for piece in others) >= ENOUGH else 0
+    return small + others[:room]
+
+
+def _frame_scale(boxes: Boxes) -> float:
+    """px of SAM's frame in a px of the image."""
+    return SIDE / max(boxes.size_hw)
+
+
+def _pieces(boxes: Boxes, sides: Floats, wanted: NDArray[np.bool_]) -> list[Piece]:
+    """Crops that hold the wanted boxes, at the largest of ``SCALES`` that their target allows."""
+    asked = TARGET / np.maximum(sides, 1.0)
     pieces = []
     above = np.inf
     for scale in SCALES:
-        own = np.flatnonzero((wanted >= scale) & (wanted < above))
+        own = np.flatnonzero(wanted & (asked >= scale) & (asked < above))
         above = scale
-        full = scale * frame_scale
+        full = scale * _frame_scale(boxes)
         for which in groups(boxes.hbb, own, (CELL - 2 * ROOM) / full):
-            hull = boxes.hbb[which]
-            low, high = hull[:, :2].min(axis=0), hull[:, 2:].max(axis=0)
-            corner = (low + high) / 2 - CELL / full / 2
-            most = np.array(boxes.size_hw[::-1]) - CELL / full
-            pieces.append(
-                Piece(which, magnified(np.clip(corner, 0, np.maximum(most, 0)), full), CELL)
-            )
+            low, high = boxes.hbb[which, :2].min(axis=0), boxes.hbb[which, 2:].max(axis=0)
+            most = np.maximum(np.array(boxes.size_hw[::-1]) - CELL / full, 0)
+            corner = np.clip((low + high) / 2 - CELL / full / 2, 0, most)
+            pieces.append(Piece(which, magnified(corner, full), CELL))
     return pieces
 
 

@@ -50,16 +50,19 @@ def soft_rectangle(
             is in and beyond.
     """
     cell = frame / prompt_hw[0]
-    xs = (np.arange(prompt_hw[1]) + 0.5) * cell
-    ys = (np.arange(prompt_hw[0]) + 0.5) * cell
-    offsets = np.stack(np.meshgrid(xs, ys), -1) - corners.mean(axis=0)
-    inside = np.full(prompt_hw, np.inf)
-    sides = [corners[1] - corners[0], corners[2] - corners[1]]
-    lengths = [max(float(np.linalg.norm(side)), 1e-6) for side in sides]
-    for side, length in zip(sides, lengths, strict=True):
-        inside = np.minimum(inside, length / 2 - np.abs(offsets @ (side / length)))
-    logits = np.clip(inside / (min(lengths) / 2), -1, 1) * slope
-    return torch.from_numpy(logits.astype(np.float32))[None]
+    middle = corners.mean(axis=0)
+    xs = (np.arange(prompt_hw[1]) + 0.5) * cell - middle[0]
+    ys = (np.arange(prompt_hw[0]) + 0.5) * cell - middle[1]
+    sides = np.array([corners[1] - corners[0], corners[2] - corners[1]])
+    lengths = np.maximum(np.hypot(sides[:, 0], sides[:, 1]), 1e-6)
+    ways = sides / lengths[:, None]
+    # distances from the middle lines, as sums of a row and a column
+    across = [(way[0] * xs).astype("f4") + (way[1] * ys).astype("f4")[:, None] for way in ways]
+    away = np.maximum(
+        *(np.abs(d) - np.float32(n / 2) for d, n in zip(across, lengths, strict=True))
+    )
+    logits = np.clip(-away / np.float32(lengths.min() / 2), -1, 1) * np.float32(slope)
+    return torch.from_numpy(logits)[None]
 
 
 def logits_to_crop(

@@ -209,3 +209,29 @@ def test_a_recipe_that_only_says_how_asks_for_the_box() -> None:
     assert [part.__name__ for part in parts["point+zoom"]] == ["samrs.prompts.point"]
     soft = parse_recipe("soft_rbox+zoom").parts
     assert [part.__name__.split(".")[-1] for part in soft] == ["hbox", "soft_rbox"]
+
+
+def row_of(count: int, side: float) -> Boxes:
+    """Boxes of one side along a tile of 1024 px."""
+    low = np.stack([np.arange(count) % 8 * 120.0 + 20, np.arange(count) // 8 * 120.0 + 20], 1)
+    return Boxes(np.concatenate([low, low + side], 1), np.full((count, 4, 2), np.nan), (1024, 1024))
+
+
+@pytest.mark.parametrize(
+    ("count", "side", "crops"),
+    [(1, 12, 1), (3, 50, 0), (4, 50, 4), (1, 80, 0), (17, 12, 17), (20, 50, 16)],
+)
+def test_a_picture_is_made_for_one_tiny_box_or_several_small_ones(
+    count: int, side: float, crops: int
+) -> None:
+    assert len(zoom.plan(row_of(count, side))) == crops
+
+
+def test_small_boxes_fill_the_pictures_of_tiny_ones() -> None:
+    tiny, small = row_of(15, 12), row_of(3, 50)
+    both = Boxes(
+        np.concatenate([small.hbb + [0, 500, 0, 500], tiny.hbb]),
+        np.full((18, 4, 2), np.nan), (1024, 1024),
+    )  # fmt: skip
+    pieces = zoom.plan(both)
+    assert [piece.which.tolist() for piece in pieces] == [[i] for i in (*range(3, 18), 0)]
