@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,9 +131,10 @@ def _at_once(chunk: Chunk, runs: Runs) -> Painted:
     once = np.concatenate([pixels[:1], pixels[1:][~again]])
     label_pixels = np.bincount(canvas[once], minlength=IGNORE + 1)
     label_pixels[IGNORE] = len(canvas) - len(once)
+    masks = np.bincount(chunk.tiles, minlength=len(areas)).tolist()
     images = [
-        encode_labels(canvas[begin : begin + h * w].reshape(h, w))
-        for begin, (h, w) in zip(begins[:-1], chunk.sizes_hw.tolist(), strict=True)
+        encode_labels(canvas[begin : begin + h * w].reshape(h, w)) if some else _blank(h, w)
+        for begin, (h, w), some in zip(begins[:-1], chunk.sizes_hw.tolist(), masks, strict=True)
     ]
     return Painted(images, label_pixels, len(np.unique(pixels[1:][again])), len(contested))
 
@@ -178,6 +180,12 @@ def _within_columns(
     )
     begins = np.where(place == 0, whole, (whole // heights + place) * heights)
     return begins, ends - begins, np.repeat(masks, columns)
+
+
+@lru_cache(maxsize=16)
+def _blank(height: int, width: int) -> bytes:
+    """The map of a tile without masks."""
+    return encode_labels(np.full((height, width), IGNORE, dtype=np.uint8))
 
 
 def _one_by_one(chunk: Chunk) -> Painted:
