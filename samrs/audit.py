@@ -54,7 +54,7 @@ from samrs.report_prompts import prompts_section
 from samrs.truth_matching import match_truth as match_truth
 
 SEGMENTER = "sam"
-RECIPES = "point,hbox,rhbox,rbox,hbox_mask,rhbox_mask,hbox+point"
+RECIPES = "point,hbox,rhbox,rbox,hbox+point,hbox_wide,zoom,soft_rbox,soft_rbox+zoom"
 FLOORS = ("box", "obb", "grabcut")
 NORMALIZE: dict[str, Any] = {
     "min_visible": 0.7,

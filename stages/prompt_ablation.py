@@ -7,7 +7,6 @@ from pathlib import Path
 from samrs.ablation import ablate
 from samrs.ablation_plots import write_ablation_plots
 from samrs.ablation_tables import write_tables
-from samrs.auto_prompt import write_choice
 from stages.stage import arguments, declared, running, runtime, section
 
 
@@ -18,8 +17,7 @@ def main() -> None:
     frame = ablate(Path(normalized), runtime=runtime(), **values)
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(out)
-    summary, rows = write_tables(frame, Path(metrics))
-    write_choice(summary, Path(metrics) / "auto.json")
+    _, rows = write_tables(frame, Path(metrics), {name: values[name] for name in top})
     write_ablation_plots(rows, Path(metrics))
 
 

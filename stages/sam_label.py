@@ -21,7 +21,8 @@ def main() -> None:
     normalized, choice, out, metrics = arguments("normalized", "choice", "out", "metrics")
     top = ("prompt", "segmenter", "model", "precision")
     values = section(label, declared(), "", *top, given="runtime work")
-    values["prompt"] = resolve(values["prompt"], Path(choice), Path(normalized))
+    asked = {name: values[name] for name in ("segmenter", "model")}
+    values["prompt"] = resolve(values["prompt"], Path(choice), Path(normalized), **asked)
     work = work_folder("sam_label") / Path(out).name
     done = label(Path(normalized), Path(out), runtime=runtime(), work=work, **values)
     write_metrics(metrics, done)
