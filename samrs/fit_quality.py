@@ -39,9 +39,9 @@ SCENES = 96
 SEGMENTER, MODEL, PRECISION = "sam", "nano", "float32"
 RECIPES = (
     ("hbox", "point", "rbox"),
-    ("hbox", "rhbox", "rotated"),
+    ("hbox", "rhbox", "rotated", "soft_rbox"),
     ("hbox", "hbox+point", "consensus"),
-    ("hbox", "hbox_mask", "zoom"),
+    ("hbox", "hbox_mask", "zoom", "soft_rbox+zoom"),
 )
 """Asked of the first, second, third and fourth scene of every four."""
 FOLDS = 5
