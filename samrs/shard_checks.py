@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from samrs.core.errors import ImageError
-from samrs.core.label_png import label_counts
+from samrs.core.label_png import LabelCounts, label_counts
 from samrs.core.records import IGNORE
 from samrs.core.runs import decode_runs, text_buffers
 from samrs.core.shards import sha256, shard_paths
@@ -260,19 +260,28 @@ def _label_maps(part: Part, rows: pa.Table, checked: Checked) -> None:
     assert part.tiles_of is not None
     places = _places(part.tiles_of, rows)
     for i, image in enumerate(_flat(pc.struct_field(rows["label_map"], "bytes"))):
-        what = f"{part.path.name}: {name(rows, i)}"
         try:
-            size_hw, counts = label_counts(image.as_py() or b"", what)
+            size_hw, counts = _counted(image.as_py() or b"")
         except ImageError as error:
-            checked.findings.add("label_map", str(error))
+            what = f"{part.path.name}: {name(rows, i)}"
+            checked.findings.add("label_map", f"{what}: {error}")
             continue
         checked.label_pixels += counts
         wanted = tuple(_tiles(part.tiles_of).sizes_hw[places[i]].tolist())
-        if places[i] >= 0 and size_hw != wanted:
-            checked.findings.add("label_map", f"{what}: size {size_hw}, its tile's is {wanted}")
-        unknown = np.flatnonzero(counts[len(part.categories) : IGNORE]) + len(part.categories)
-        if len(unknown):
-            checked.findings.add("label_map", f"{what}: unknown labels {unknown.tolist()[:5]}")
+        unknown = counts[len(part.categories) : IGNORE].nonzero()[0] + len(part.categories)
+        for wrong, how in (
+            (places[i] >= 0 and size_hw != wanted, f"size {size_hw}, its tile's is {wanted}"),
+            (len(unknown) > 0, f"unknown labels {unknown.tolist()[:5]}"),
+        ):
+            if wrong:
+                what = f"{part.path.name}: {name(rows, i)}"
+                checked.findings.add("label_map", f"{what}: {how}")
+
+
+@lru_cache(maxsize=64)
+def _counted(data: bytes) -> LabelCounts:
+    """The labels of a map; those of tiles without masks are alike."""
+    return label_counts(data, "label map")
 
 
 Check = Callable[[Part, pa.Table, Checked], None]

@@ -27,6 +27,10 @@ MOST_PIXELS = 2**31
 """Of a map that is unpacked at all."""
 
 
+SMALL = 64 * 1024
+"""Packed bytes that are unpacked in one go, sooner than with a limit: at most 1,032 times as many."""
+
+
 class LabelCounts(NamedTuple):
     """Height and width in px, and the px of each label (256,)."""
 
@@ -76,10 +80,14 @@ def _inflated(packed: bytes, size_hw: tuple[int, int], where: str) -> NDArray[np
     """(H, W + 1) rows of a PNG, each after the number of its filter."""
     height, width = size_hw
     size = height * (width + 1)
-    unpacker = zlib.decompressobj()
     try:
-        rows = unpacker.decompress(packed, size)
-        whole = unpacker.eof or not unpacker.decompress(unpacker.unconsumed_tail, 1)
+        if len(packed) <= SMALL:
+            rows = zlib.decompress(packed, bufsize=size)
+            whole = True
+        else:
+            unpacker = zlib.decompressobj()
+            rows = unpacker.decompress(packed, size)
+            whole = unpacker.eof or not unpacker.decompress(unpacker.unconsumed_tail, 1)
     except zlib.error as error:
         raise _broken(packed, where, f"it does not unpack ({error})") from error
     if len(rows) != size or not whole:
@@ -90,12 +98,17 @@ def _inflated(packed: bytes, size_hw: tuple[int, int], where: str) -> NDArray[np
 def _counts(rows: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Px of each label of rows of differences."""
     flat = rows.ravel()
-    places = np.flatnonzero(flat != 0)  # the filter's number, 1, begins every row
+    places = (flat != 0).nonzero()[0]  # the filter's number, 1, begins every row
     begins = places % rows.shape[1] == 0
-    sums = np.cumsum(np.where(begins, 0, flat[places]), dtype=np.int64)
-    at_row = np.flatnonzero(begins)
-    values = (sums - np.repeat(sums[at_row], np.diff(at_row, append=len(places)))) & 255
-    lengths = np.diff(places, append=flat.size) - begins
+    deltas = flat[places]
+    deltas[begins] = 0
+    sums = np.cumsum(deltas, dtype=np.uint8)  # modulo 256, as PNG adds
+    at_row = begins.nonzero()[0]
+    ends = np.empty(len(places) + 1, dtype=np.int64)
+    ends[:-1], ends[-1] = places, flat.size
+    lengths = ends[1:] - ends[:-1] - begins
+    rows_of = np.cumsum(begins) - 1
+    values = sums - sums[at_row][rows_of]
     return np.bincount(values, weights=lengths, minlength=256).astype(np.int64)
 
 

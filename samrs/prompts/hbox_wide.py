@@ -1,7 +1,7 @@
 """The annotated upright box, grown by a tenth, as SAM's box prompt.
 
-Tight boxes cut what SAM sees of an object's border; how SAM's masks depend on the box's size is
-measured in Huang et al., arXiv:2304.14660 (boxes grown by up to a quarter).
+Tight boxes cut what SAM sees of an object's border, and annotators' boxes are often a px short. How
+SAM's masks depend on shifted and grown boxes is measured in Huang et al. (arXiv:2304.14660).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 that the rotated box leaves of its upright hull.
 
 An upright box says little of a long object that lies askew: half of it is background. Points on the
-axis say where it lies, points in the corners where not: the oriented prompts of Point2RBox's and
-SAM-OBB labelling's kind (Yu et al., arXiv:2311.14758). Given with a box: hbox+keypoints.
+axis say where it lies, points in the corners where not. That points tell orientation is what
+Point2RBox learns from (Yu et al., arXiv:2311.14758). Given with a box: hbox+keypoints.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Points in the middle of neighbouring instances, which are not the object's.
 
 Where objects stand close, SAM's mask runs over to the next one. The others' boxes are known: their
-centres are background points, as instance-wise prompting does in crowds (Chen et al., RSPrompter,
-arXiv:2306.16269, gives the motive; Cheng et al., PointRend-style point labels, arXiv:2104.06404).
+centres are background points. What single points inside and outside an object say of its mask is
+shown by Cheng et al., Pointly-Supervised Instance Segmentation (arXiv:2104.06404).
 Given with a box: hbox+neighbours.
 """
 

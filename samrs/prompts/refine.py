@@ -1,8 +1,8 @@
 """Asked twice: the second time with the first answer's logits as mask prompt.
 
 SAM was trained to take its own logits back (Kirillov et al., arXiv:2304.02643, A), and
-segment_anything's examples refine so; "cascaded post-refinement" of HQ-SAM's and PerSAM's kind
-(Zhang et al., arXiv:2305.03048, 3.3).
+segment_anything's examples refine so; so does the cascaded post-refinement of PerSAM (Zhang et al.,
+arXiv:2305.03048).
 """
 
 from __future__ import annotations
