@@ -28,7 +28,7 @@ MOST_PIXELS = 2**31
 
 
 SMALL = 64 * 1024
-"""Packed bytes that are unpacked in one go, sooner than with a limit: at most 1,032 times as many."""
+"""Packed bytes that are unpacked in one go, which is sooner: at most 1,032 times as many result."""
 
 
 class LabelCounts(NamedTuple):
