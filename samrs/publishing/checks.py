@@ -57,11 +57,12 @@ def check_remotes(repository: Repository, storage: str, pull_from: str | None) -
     Raises:
         PublishError: a remote is missing or still the placeholder.
     """
-    listed = [line.split() for line in repository.dvc("remote", "list").splitlines()]
-    addresses = {line[0]: line[1] for line in listed}
-    default = next((line[0] for line in listed if "(default)" in line), None)
-    needed = {storage: addresses.get(storage)}
-    needed[default or "default remote"] = pull_from or addresses.get(default or "")
+    # not `dvc remote list`, which breaks long addresses over lines
+    lines = [line.partition("=") for line in repository.dvc("config", "--list").splitlines()]
+    settings = {name: value for name, _, value in lines}
+    default = settings.get("core.remote")
+    needed = {storage: settings.get(f"remote.{storage}.url")}
+    needed[default or "default remote"] = pull_from or settings.get(f"remote.{default}.url")
     for name, url in needed.items():
         if url is None or PLACEHOLDER in url:
             raise PublishError(

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from samrs.publish import main
+from samrs.publishing.checks import check_remotes
+from samrs.publishing.repository import Repository
 from tests.pipeline.closure import ROOT
 from tests.publish import repositories as tiny
 
@@ -197,3 +199,9 @@ def test_a_release_that_fails_on_the_way_leaves_nothing_and_can_be_repeated(
     assert done.returncode == 0, done.stdout + done.stderr
     assert set(project.git("tag").split()) == TAGS
     assert stored.read_bytes() == weights
+
+
+def test_long_addresses_of_remotes_are_read(project: Project) -> None:
+    long = "/".join(["https://example.org", *["a-folder"] * 20])
+    tiny.run(project.root, project.env, "dvc", "remote", "modify", "storage", "url", long)
+    check_remotes(Repository(project.root, project.env), "storage", None)
