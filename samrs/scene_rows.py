@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.errors import ImageError
-from samrs.core.images import encode_labels, encode_rgb
+from samrs.core.images import encode_rgb
+from samrs.core.label_png import encode_labels
 from samrs.core.parallel import map_ahead
 from samrs.core.reading import set_scene_aside, sound_annotations
 from samrs.core.records import (

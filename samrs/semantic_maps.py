@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.errors import ProductError
-from samrs.core.images import encode_labels
+from samrs.core.label_png import encode_labels
 from samrs.core.records import IGNORE
 from samrs.core.rle import Rle
 from samrs.core.runs import Runs, decode_runs

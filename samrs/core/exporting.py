@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from samrs.core.errors import ProductError
-from samrs.core.images import decode_labels, encode_labels
+from samrs.core.images import decode_labels
+from samrs.core.label_png import encode_labels
 from samrs.core.progress import progress
 from samrs.core.reading import IMAGE_SUFFIXES, clean_id
 from samrs.core.records import IGNORE

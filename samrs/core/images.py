@@ -43,13 +43,8 @@ def encode_rgb(image: NDArray[np.uint8], suffix: str = ".png", quality: int = 95
     return data.tobytes()
 
 
-def encode_labels(labels: NDArray[np.uint8]) -> bytes:
-    """Encode a (H, W) uint8 map of label ids as 8-bit grey PNG, losslessly."""
-    return cv2.imencode(".png", labels)[1].tobytes()
-
-
 def decode_labels(data: bytes, where: str) -> NDArray[np.uint8]:
-    """Decode a label map written by ``encode_labels`` to (H, W) uint8.
+    """Decode a label map written by ``samrs.core.label_png.encode_labels`` to (H, W) uint8.
 
     Raises:
         ImageError: the bytes are not a whole 8-bit grey image.

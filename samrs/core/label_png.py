@@ -1,7 +1,7 @@
-"""Which labels a label map holds, without unpacking its pixels.
+"""Label maps as PNG: written fast, and counted without unpacking their pixels.
 
-Maps that ``encode_labels`` wrote hold differences to the pixel on the left, nearly all 0: the
-places of the others are the ends of runs of one label. Maps written otherwise are decoded.
+What ``encode_labels`` writes holds differences to the pixel on the left, nearly all 0: the places
+of the others are the ends of runs of one label. Maps written otherwise are decoded to be counted.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from zlib_ng import zlib_ng
 
 from samrs.core.errors import ImageError
 from samrs.core.images import decode_labels
@@ -22,6 +23,9 @@ GREY = (8, 0, 0, 0, 0)
 
 SUB = 1
 """The filter of PNG that stores differences to the left."""
+
+CHUNK = 8192
+"""Bytes of packed rows in each chunk, as libpng has it."""
 
 MOST_PIXELS = 2**31
 """Of a map that is unpacked at all."""
@@ -36,6 +40,38 @@ class LabelCounts(NamedTuple):
 
     size_hw: tuple[int, int]
     counts: NDArray[np.int64]
+
+
+def encode_labels(labels: NDArray[np.uint8]) -> bytes:
+    """Encode a (H, W) uint8 map of label ids as 8-bit grey PNG, losslessly.
+
+    The bytes are those of OpenCV (of up to 16 KiB of px libpng declares a smaller window in the
+    header, that is all), packed by zlib-ng, which finds the same runs as zlib in a quarter of the
+    time. Format: PNG, third edition (W3C).
+
+    Raises:
+        ImageError: the array is no (H, W) uint8 map with at least one px.
+    """
+    if labels.ndim != 2 or labels.dtype != np.uint8 or not labels.size:
+        raise ImageError(
+            f"label map: cannot encode, got shape {labels.shape} of {labels.dtype}; (H, W) uint8 "
+            "with at least one px is allowed; paint the labels into such an array"
+        )
+    height, width = labels.shape
+    rows = np.empty((height, width + 1), dtype=np.uint8)
+    rows[:, 0] = SUB
+    rows[:, 1] = labels[:, 0]
+    np.subtract(labels[:, 1:], labels[:, :-1], out=rows[:, 2:])
+    packer = zlib_ng.compressobj(1, zlib_ng.DEFLATED, strategy=zlib_ng.Z_RLE)
+    packed = packer.compress(rows) + packer.flush()
+    parts = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, *GREY))]
+    parts += [_chunk(b"IDAT", packed[i : i + CHUNK]) for i in range(0, len(packed), CHUNK)]
+    return b"".join([SIGNATURE, *parts, _chunk(b"IEND", b"")])
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    check = zlib.crc32(body, zlib.crc32(kind))
+    return b"".join([struct.pack(">I", len(body)), kind, body, struct.pack(">I", check)])
 
 
 def label_counts(data: bytes, where: str) -> LabelCounts:
@@ -82,13 +118,13 @@ def _inflated(packed: bytes, size_hw: tuple[int, int], where: str) -> NDArray[np
     size = height * (width + 1)
     try:
         if len(packed) <= SMALL:
-            rows = zlib.decompress(packed, bufsize=size)
+            rows = zlib_ng.decompress(packed, bufsize=size)
             whole = True
         else:
-            unpacker = zlib.decompressobj()
+            unpacker = zlib_ng.decompressobj()
             rows = unpacker.decompress(packed, size)
             whole = unpacker.eof or not unpacker.decompress(unpacker.unconsumed_tail, 1)
-    except zlib.error as error:
+    except zlib_ng.error as error:  # type: ignore[misc]  # their stub calls it an instance
         raise _broken(packed, where, f"it does not unpack ({error})") from error
     if len(rows) != size or not whole:
         raise _broken(packed, where, f"it does not unpack to {width} x {height} px")

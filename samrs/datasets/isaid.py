@@ -35,7 +35,8 @@ from numpy.typing import NDArray
 
 from samrs.core.colours import code_masks, colour_codes
 from samrs.core.errors import ImageError
-from samrs.core.images import decode_labels, encode_labels
+from samrs.core.images import decode_labels
+from samrs.core.label_png import encode_labels
 from samrs.core.reading import (
     IMAGE_SUFFIXES,
     clean_id,

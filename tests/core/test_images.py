@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from samrs.core.errors import ImageError
-from samrs.core.images import decode_labels, decode_rgb, encode_labels, encode_rgb
+from samrs.core.images import decode_labels, decode_rgb, encode_rgb
+from samrs.core.label_png import encode_labels
 from tests.datasets.by_hand import image
 
 

@@ -1,4 +1,4 @@
-"""Counting a map's labels without its pixels is counting its pixels."""
+"""Label maps are packed as OpenCV packs them, and counted without their pixels as with them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samrs.core.errors import ImageError
-from samrs.core.images import encode_labels
-from samrs.core.label_png import label_counts
+from samrs.core.images import decode_labels
+from samrs.core.label_png import encode_labels, label_counts
 
 
 def some_map(seed: int, height: int, width: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     few = rng.choice([0, 1, 17, 254, 255], (height, width), p=[0.1, 0.1, 0.1, 0.1, 0.6])
     return (few if seed % 2 else rng.integers(0, 256, (height, width))).astype(np.uint8)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 300), st.integers(1, 300))
+def test_maps_come_back(seed, height, width):
+    labels = some_map(seed, height, width)
+    assert np.array_equal(decode_labels(encode_labels(labels), "here"), labels)
+
+
+@given(st.integers(0, 2**31), st.integers(129, 300), st.integers(129, 300))
+def test_the_bytes_are_those_of_opencv(seed, height, width):
+    labels = some_map(seed, height, width)
+    labels[: height // 2] = 255
+    assert encode_labels(labels) == cv2.imencode(".png", labels)[1].tobytes()
+
+
+def test_a_part_of_a_larger_map_is_packed_alike():
+    labels = some_map(3, 90, 70)
+    part = labels[10:50:2, 20:60]
+    assert encode_labels(part) == encode_labels(part.copy())
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.zeros((0, 4), np.uint8), np.zeros((4, 4), np.int64), np.zeros((4, 4, 3), np.uint8)],
+)
+def test_what_is_no_map_is_not_packed(labels):
+    with pytest.raises(ImageError, match="label map: cannot encode, got shape"):
+        encode_labels(labels)
 
 
 @given(st.integers(0, 2**31), st.integers(1, 50), st.integers(1, 50))

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from samrs.core.images import encode_labels, encode_rgb
+from samrs.core.images import encode_rgb
+from samrs.core.label_png import encode_labels
 from samrs.core.records import RELEASED, SEMANTIC, TILES
 from samrs.core.rle import mask_to_rle, rle_area, rle_to_hbb
 from samrs.core.shards import read_manifest, read_table, write_manifest, write_table

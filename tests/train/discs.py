@@ -8,7 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from samrs.core.images import encode_labels, encode_rgb
+from samrs.core.images import encode_rgb
+from samrs.core.label_png import encode_labels
 from samrs.core.records import IGNORE, SEMANTIC, TILES
 from samrs.core.shards import write_manifest, write_table
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from samrs.core.images import encode_labels
+from samrs.core.label_png import encode_labels
 from samrs.core.records import INSTANCES, MASKS, RELEASED, SEMANTIC, TILES
 from samrs.core.rle import hbb_to_rle
 from samrs.core.shards import iter_rows, read_manifest, write_manifest, write_table
