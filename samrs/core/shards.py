@@ -45,6 +45,7 @@ class ShardWriter:
     ) -> None:
         self.product, self.table, self.schema = product, table, schema
         self._most = SHARD_BYTES if shard_bytes is None else shard_bytes
+        self._images = [field.name for field in schema if _is_image(field.type)]
         self._rows: list[Mapping[str, Any]] = []
         self._writer: pq.ParquetWriter | None = None
         self._shard, self._bytes, self._pending = 0, 0, 0
@@ -53,7 +54,7 @@ class ShardWriter:
     def write(self, row: Mapping[str, Any]) -> None:
         """Add one row; its keys are the schema's names."""
         self._rows.append(row)
-        self._pending += sum(len(v["bytes"]) for v in row.values() if _is_image(v))
+        self._pending += sum(len(row[name]["bytes"]) for name in self._images if row[name])
         if len(self._rows) >= BATCH_ROWS or self._pending >= BATCH_BYTES:
             self._flush()
 
@@ -110,8 +111,8 @@ class ShardWriter:
         self._finish_shard()
 
 
-def _is_image(value: Any) -> bool:
-    return isinstance(value, Mapping) and "bytes" in value
+def _is_image(column: pa.DataType) -> bool:
+    return pa.types.is_struct(column) and column.get_field_index("bytes") >= 0
 
 
 def fresh_product(product: Path) -> Path:

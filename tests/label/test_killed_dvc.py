@@ -23,7 +23,7 @@ LATEST = 12.0
 PIPELINE = f"""
 stages:
   sam-label:
-    cmd: exec {sys.executable} -m stages.sam_label product out metrics.json
+    cmd: exec {sys.executable} -m stages.sam_label product choice.json out metrics.json
     params: [prompt, segmenter, model, precision]
     deps: [product]
     outs: [out]

@@ -102,7 +102,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from tests.normalize.test_normalize import run
-run("dota", Path(sys.argv[1]), Path(sys.argv[2]), tile=512, overlap=100, workers=2)
+run("dota", Path(sys.argv[1]), Path(sys.argv[2]), tile=64, overlap=10, workers=2)
 """
 
 
@@ -115,9 +115,9 @@ def start(source: Path, out: Path) -> subprocess.Popen[bytes]:
 
 def test_killed_run_is_no_product_and_the_next_one_is_right(tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
-    for number in range(8):
+    for number in range(8):  # 888 tiles: the first 512 are written while others are cut
         dota_scene(source, box_line(4, 4, 14, 10), name=f"P{number}", width=6000)
-    run("dota", source, tmp_path / "whole", tile=512, overlap=100)
+    run("dota", source, tmp_path / "whole", tile=64, overlap=10)
     process = start(source, out)
     while process.poll() is None and not (out / "tiles-00000.parquet").exists():
         time.sleep(0.01)
@@ -125,7 +125,7 @@ def test_killed_run_is_no_product_and_the_next_one_is_right(tmp_path: Path) -> N
     assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
     with pytest.raises((MissingInputError, ProductError)):
         verify_product(out)
-    run("dota", source, out, tile=512, overlap=100)
+    run("dota", source, out, tile=64, overlap=10)
     assert {p.name: sha256(p) for p in out.iterdir()} == {
         p.name: sha256(p) for p in (tmp_path / "whole").iterdir()
     }
