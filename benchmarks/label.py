@@ -39,7 +39,7 @@ from samrs.recipes import parse_recipe
 from samrs.sam.checkpoints import build_sam
 from samrs.scenes.render import render_scene
 from samrs.scores import mask_scores
-from samrs.segmenters.sam import SamSegmenter
+from samrs.segmenters.sam import PRECISIONS, SamSegmenter
 
 SIDE = 1024
 BOXES_A_CALL = 20
@@ -140,7 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.label")
     parser.add_argument("--model", default="nano", choices=["nano", "vit_b", "vit_l", "vit_h"])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
+    parser.add_argument("--precision", default="float32", choices=PRECISIONS)
     parser.add_argument("--tiles", type=int, default=4)
     parser.add_argument("--boxes", type=int, default=35, help="a tile")
     parser.add_argument("--rounds", type=int, default=2, help="of both over all tiles, in turn")

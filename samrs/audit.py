@@ -203,7 +203,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for tables and pictures")
     parser.add_argument("--fill", type=Path, help="Markdown file to put the tables into")
     parser.add_argument("--model", default="nano", help="nano, vit_b, vit_l or vit_h")
-    parser.add_argument("--precision", default="float32", help="float32 or bfloat16")
+    parser.add_argument("--precision", default="float32", help="of the encoder, see params.yaml")
     parser.add_argument("--tile", type=int, help="side in px; whole images without it")
     parser.add_argument("--overlap", type=int, default=200, help="px shared by tiles")
     parser.add_argument("--limit", type=int, help="this many images, evenly spaced")

@@ -73,7 +73,7 @@ def label(
         prompt: a recipe, e.g. ``hbox`` or ``hbox+point``.
         segmenter: a file of ``samrs/segmenters``.
         model: nano, vit_b, vit_l or vit_h; segmenters without weights ignore it.
-        precision: float32 or bfloat16, of the image encoder.
+        precision: float32, bfloat16 or bfloat16-compiled, of the image encoder.
         runtime: ``executor`` (a file of ``samrs/executors``), ``device`` (auto, cpu, cuda) and
             ``threads`` (tiles at once; None: all cores); speed only.
         work: folder of the dataset's finished tiles and of ``log.jsonl``; what it holds changes

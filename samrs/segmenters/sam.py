@@ -28,7 +28,9 @@ from samrs.core.soft_masks import to_prediction
 from samrs.sam import checkpoints, decoding, encoding, frame, published
 
 log = logging.getLogger("samrs")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "bfloat16-compiled")
+"""The last is compiled by ``torch.compile``, for GPUs: it rounds otherwise, so it has a name."""
+
 CHUNK = {"cpu": 4, "cuda": 64}
 """Prompts decoded together: bounds memory, and fits the caches of a CPU. Not a setting: sums round
 with the batch's shape."""
@@ -58,8 +60,10 @@ class SamSegmenter:
             )
         self.sam = sam
         self.encoder = sam.image_encoder
-        if precision == "bfloat16":
+        if precision != "float32":
             self.encoder = copy.deepcopy(sam.image_encoder).bfloat16()
+        compiled = precision == "bfloat16-compiled"
+        self._embed = torch.compile(encoding.encode) if compiled else encoding.encode
         self.frame = int(sam.image_encoder.img_size)
         self.transform = ResizeLongestSide(self.frame)
 
@@ -70,7 +74,7 @@ class SamSegmenter:
         resized = torch.from_numpy(self.transform.apply_image(image)).to(self.sam.device)
         pixels = self.sam.preprocess(resized.permute(2, 0, 1).contiguous()[None])
         pixels = pixels.to(next(self.encoder.parameters()).dtype)
-        embedding = encoding.encode(self.encoder, pixels)
+        embedding = self._embed(self.encoder, pixels)
         return Encoded(embedding.float(), (image.shape[0], image.shape[1]))
 
     def decode(self, state: Encoded, prompt: Prompt) -> Prediction:
@@ -222,7 +226,7 @@ def load(*, model: str, precision: str, device: str) -> SamSegmenter:
 
     Args:
         model: nano (bundled), vit_b, vit_l or vit_h (in ``data/models``).
-        precision: float32 or bfloat16.
+        precision: one of ``PRECISIONS``.
         device: ``cpu`` or ``cuda``.
     """
     sam = checkpoints.build_sam(model, _checkpoint(model), device=torch.device(device))

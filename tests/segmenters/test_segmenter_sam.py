@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import numpy as np
@@ -110,13 +111,25 @@ def test_bfloat16_is_close_to_float32_and_answers_in_float32() -> None:
     image, boxes = scene((256, 256), 8)
     prompt = parse_recipe("hbox").build(boxes)
     answers = []
-    for precision in segmenter.PRECISIONS:
+    for precision in ("float32", "bfloat16"):
         ours = segmenter.SamSegmenter(tiny_sam(), precision)
         state = ours.encode(image)
         assert state.embedding.dtype == torch.float32
         answers.append(ours.decode(state, prompt))
     pairs = np.diag(rle_iou(answers[0].rles, answers[1].rles))
     assert pairs.mean() > 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_encoder_gives_the_same_but_for_rounding() -> None:
+    image, _ = scene((256, 256), 1)
+    plain, compiled = (
+        segmenter.SamSegmenter(tiny_sam(), precision).encode(image).embedding
+        for precision in ("bfloat16", "bfloat16-compiled")
+    )
+    assert compiled.dtype == torch.float32
+    assert (plain - compiled).abs().max() < 0.03 * plain.abs().max()
 
 
 def test_a_prompt_of_nothing_is_refused() -> None:
