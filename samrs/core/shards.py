@@ -112,7 +112,7 @@ class ShardWriter:
 
 
 def _is_image(column: pa.DataType) -> bool:
-    return pa.types.is_struct(column) and column.get_field_index("bytes") >= 0
+    return bool(pa.types.is_struct(column) and column.get_field_index("bytes") >= 0)
 
 
 def fresh_product(product: Path) -> Path:
