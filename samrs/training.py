@@ -237,6 +237,8 @@ def _trainer(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     if runtime["threads"] is not None:
         torch.set_num_threads(int(runtime["threads"]))
+    # Determinism alone also fills fresh memory, a tenth of a step; nothing here reads such memory.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     keep_last = ModelCheckpoint(
         dirpath=work,
         filename="{step:07d}",
