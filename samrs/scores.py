@@ -16,9 +16,13 @@ from samrs.core.rle import (
     rle_area,
     rle_intersection,
     rle_iou,
+    rle_to_crop,
     rle_to_hbb,
     rle_to_mask,
 )
+
+NARROW = 4
+"""Masks under 1 / NARROW of the tile's width are decoded alone: dearer than a whole one beyond."""
 
 
 def mask_scores(rle: Rle, hbb: ArrayLike, obb: ArrayLike | None) -> dict[str, Any]:
@@ -49,8 +53,11 @@ def mask_scores(rle: Rle, hbb: ArrayLike, obb: ArrayLike | None) -> dict[str, An
 
 def count_components(rle: Rle) -> int:
     """Number of 8-connected parts of a mask."""
-    x0, y0, x1, y1 = rle_to_hbb(rle).astype(int)
+    x0, y0, x1, y1 = (int(v) for v in rle_to_hbb(rle))
     if x1 <= x0:
         return 0
-    crop = rle_to_mask(rle)[y0:y1, x0:x1].astype(np.uint8)
-    return int(cv2.connectedComponents(crop, connectivity=8)[0]) - 1
+    if (x1 - x0) * NARROW < rle["size"][1]:
+        crop = rle_to_crop(rle, x0, y0, x1 - x0, y1 - y0)
+    else:
+        crop = rle_to_mask(rle)[y0:y1, x0:x1]
+    return int(cv2.connectedComponents(crop.astype(np.uint8), connectivity=8)[0]) - 1

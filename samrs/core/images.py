@@ -31,7 +31,8 @@ def decode_rgb(data: bytes, where: str) -> NDArray[np.uint8]:
             f"{where}: image does not decode, got {len(data)} bytes; a whole PNG, JPEG or TIFF is "
             "allowed; replace the file"
         )
-    return np.ascontiguousarray(image[:, :, ::-1])
+    # not a turned view copied: OpenCV lets other threads run meanwhile
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def encode_rgb(image: NDArray[np.uint8], suffix: str = ".png", quality: int = 95) -> bytes:

@@ -71,11 +71,14 @@ class SamSegmenter:
     def encode(self, image: NDArray[np.uint8]) -> Encoded:
         """Embed an image (H, W, 3) uint8 RGB."""
         _one_thread()
-        resized = torch.from_numpy(self.transform.apply_image(image)).to(self.sam.device)
-        pixels = self.sam.preprocess(resized.permute(2, 0, 1).contiguous()[None])
+        size_hw = (image.shape[0], image.shape[1])
+        if frame.input_size(size_hw, self.frame) != size_hw:
+            image = self.transform.apply_image(image)
+        seen = torch.from_numpy(np.require(image, requirements=["C", "W"])).to(self.sam.device)
+        pixels = self.sam.preprocess(seen.permute(2, 0, 1).contiguous()[None])
         pixels = pixels.to(next(self.encoder.parameters()).dtype)
         embedding = self._embed(self.encoder, pixels)
-        return Encoded(embedding.float(), (image.shape[0], image.shape[1]))
+        return Encoded(embedding.float(), size_hw)
 
     def decode(self, state: Encoded, prompt: Prompt) -> Prediction:
         """One mask per prompt; boxes, points and masks may come together.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
 
 from samrs.core.geometry import hbb_to_polygon
 from samrs.core.rle import empty_rle, hbb_to_rle, mask_to_rle
@@ -47,3 +50,28 @@ def test_components_are_8_connected(pixels: list[tuple[int, int]], parts: int) -
     mask = np.zeros(SIZE, dtype=bool)
     mask[tuple(np.transpose(pixels))] = True
     assert count_components(mask_to_rle(mask)) == parts
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.tuples(st.integers(1, 40), st.integers(1, 60)),
+    st.sampled_from([0.05, 0.5, 1.0]),
+)
+def test_components_of_masks_of_any_width_are_those_of_the_whole_tile(
+    seed: int, part_hw: tuple[int, int], share: float
+) -> None:
+    """Narrow masks are decoded alone, wide ones with their tile."""
+    rng = np.random.default_rng(seed)
+    mask = np.zeros(SIZE, dtype=bool)
+    y, x = (int(rng.integers(0, n - k + 1)) for n, k in zip(SIZE, part_hw, strict=True))
+    mask[y : y + part_hw[0], x : x + part_hw[1]] = rng.random(part_hw) < share
+    _, parts = ndimage.label(mask, structure=np.ones((3, 3)))
+    assert count_components(mask_to_rle(mask)) == parts
+
+
+def test_a_small_mask_on_a_large_tile_is_not_unpacked_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("samrs.scores.rle_to_mask", lambda rle: pytest.fail("whole tile decoded"))
+    box = [3000.0, 2000, 3030, 2040]
+    assert mask_scores(hbb_to_rle(box, (4000, 4000)), box, None)["components"] == 1

@@ -107,6 +107,17 @@ def test_one_prompt_gets_the_same_mask_alone_and_among_many() -> None:
     assert rle_iou(last.rles, together.rles[-1:])[0, 0] > 0.999
 
 
+def test_views_of_an_image_give_what_their_copies_give() -> None:
+    ours = segmenter.SamSegmenter(tiny_sam(), "float32")
+    image, _ = scene((256, 256), 1)  # the frame's size, which is not resized
+    view = image[:, ::-1]
+    frozen = view.copy()
+    frozen.flags.writeable = False
+    wanted = ours.encode(view.copy()).embedding
+    assert torch.equal(ours.encode(view).embedding, wanted)
+    assert torch.equal(ours.encode(frozen).embedding, wanted)
+
+
 def test_bfloat16_is_close_to_float32_and_answers_in_float32() -> None:
     image, boxes = scene((256, 256), 8)
     prompt = parse_recipe("hbox").build(boxes)
