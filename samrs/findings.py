@@ -24,6 +24,8 @@ KINDS = {
     "source": "an instance cannot be traced to its annotation",
     "mask": "a mask is no run-length encoding of its tile's size",
     "area": "a mask's area is not that of its encoding",
+    "box": "a mask's box is not that of its encoding",
+    "value": "a row lacks what every row has, or has no finite number",
     "label_map": "a label map does not decode, has another size, or holds an unknown label",
     "counts": "the manifest's counts are not those of the tables",
 }

@@ -23,8 +23,15 @@ from samrs.core.records import IGNORE
 from samrs.core.runs import decode_runs, text_buffers
 from samrs.core.shards import sha256, shard_paths
 from samrs.findings import NAMED, Findings
+from samrs.mask_boxes import mask_boxes
 
 BATCH_ROWS = 8192
+
+NEVER_NULL = (
+    "scene_id", "split", "x0", "y0", "image", "hbb", "hbb_annotated", "mask_hbb", "difficult",
+    "visible",
+)  # fmt: skip
+"""Columns that every row of a table with them has; other checks see to ids, sizes and masks."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +203,23 @@ def _tile_rows(part: Part, rows: pa.Table, checked: Checked) -> None:
           lambda i: f"{sizes[i].tolist()} px, 1 or more needed")  # fmt: skip
 
 
+def _values(part: Part, rows: pa.Table, checked: Checked) -> None:
+    for column in [n for n in NEVER_NULL if n in rows.column_names]:
+        values = _flat(rows[column])
+        wrong = pc.is_null(values).to_numpy(zero_copy_only=False)
+        if column == "image":
+            size = pc.binary_length(pc.struct_field(values, "bytes"))
+            wrong |= pc.fill_null(pc.equal(size, 0), True).to_numpy(zero_copy_only=False)
+        elif pa.types.is_fixed_size_list(values.type):
+            finite = pc.fill_null(pc.is_finite(values.flatten()), False)
+            wrong[~wrong] = ~finite.to_numpy(zero_copy_only=False).reshape(-1, 4).all(axis=1)
+        _note(part.path, rows, checked, "value", wrong, _lacks(column))
+
+
+def _lacks(column: str) -> Callable[[int], str]:
+    return lambda i: f"no {column}"
+
+
 def _places(tiles_of: Path, rows: pa.Table) -> NDArray[np.int64]:
     """(N,) place of each row's tile among the tiles of a product, -1 where it has none."""
     found = pc.index_in(rows["tile_id"], value_set=_tiles(tiles_of).ids)
@@ -244,6 +268,25 @@ def _masks(part: Part, rows: pa.Table, checked: Checked) -> None:
         said, found = pc.fill_null(rows["area"], -1).to_numpy(), runs.areas()
         _note(part.path, rows, checked, "area", ~wrong & (said != found),
               lambda i: f"area {said[i]}, its mask has {found[i]} px")  # fmt: skip
+    if "mask_hbb" in rows.column_names:
+        _mask_boxes(part, rows, checked, mask_boxes(runs, np.maximum(sizes[:, 0], 1)), ~wrong)
+
+
+def _mask_boxes(
+    part: Part,
+    rows: pa.Table,
+    checked: Checked,
+    boxes: NDArray[np.float64],
+    whole: NDArray[np.bool_],
+) -> None:
+    given = _flat(rows["mask_hbb"])
+    there = pc.is_valid(given).to_numpy(zero_copy_only=False)
+    said = np.zeros_like(boxes)
+    said[there] = (
+        pc.fill_null(given.flatten(), np.nan).to_numpy(zero_copy_only=False).reshape(-1, 4)
+    )
+    _note(part.path, rows, checked, "box", there & whole & (said != boxes).any(axis=1),
+          lambda i: f"mask_hbb {said[i].tolist()}, its mask's is {boxes[i].tolist()}")  # fmt: skip
 
 
 def _sizes_hw(rle: pa.StructArray) -> NDArray[np.int64]:
@@ -286,12 +329,12 @@ def _counted(data: bytes) -> LabelCounts:
 
 Check = Callable[[Part, pa.Table, Checked], None]
 CHECKS: dict[str, Sequence[Check]] = {
-    "tiles": (_tile_rows,),
-    "instances": (_categories, _sources),
-    "released": (_categories, _sources, _masks),
-    "masks": (_categories, _masks),
+    "tiles": (_tile_rows, _values),
+    "instances": (_categories, _sources, _values),
+    "released": (_categories, _sources, _masks, _values),
+    "masks": (_categories, _masks, _values),
     "truth": (_masks,),
-    "semantic": (_label_maps,),
+    "semantic": (_label_maps, _values),
     "georeference": (),
     "quarantine": (),
 }

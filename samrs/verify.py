@@ -7,12 +7,13 @@
 For each product a line that says it is sound, or its findings: how many of each kind, the first ten
 named by file, tile and instance. The exit status is 1 where there is a finding.
 
-What is checked: the manifest lists the files that are there, with their sha256 and numbers of rows;
+What is checked: the manifest lists all files that are there, with their sha256 and numbers of rows;
 columns are those of ``core/records.py``; ids are unique; every row's tile is in the table tiles, in
-its order; every mask is an encoding of its tile's size with the area that its column says; every
-instance names its annotation; categories are the manifest's; every tile of a table of label maps
-has one of its size with known labels; the manifest's counts are those of the tables. Images are
-known by the sha256 of their file only.
+its order; every mask is an encoding of its tile's size with the area and the box that its columns
+say; every instance names its annotation; no row lacks its boxes, its split or its image; categories
+are the manifest's; every tile of a table of label maps has one of its size with known labels; the
+manifest's counts are those of the tables. Images are known by the sha256 of their file only, and
+label maps are not painted anew.
 """
 
 from __future__ import annotations
@@ -146,7 +147,7 @@ class Verification:
     def _listed_shards(self) -> dict[Path, dict[str, Any]]:
         """The shards that are listed and there, by path."""
         listed = {shard["file"]: shard for shard in self.manifest["shards"]}
-        there = {p.name for p in self.product.glob("*.parquet")}
+        there = {p.name for p in self.product.iterdir()} - {"manifest.json"}
         for file in sorted(set(listed) - there):
             self.findings.add("missing_shard", file)
         for file in sorted(there - set(listed)):
@@ -287,6 +288,10 @@ def _manifest_problem(manifest: Any) -> str | None:
             return f"shard {str(file)[:100]!r} is no name of a Parquet file in this folder"
         if not isinstance(rows, int) or not isinstance(digest, str):
             return f"shard {file!r} lacks its number of rows or its sha256"
+    if manifest["product"] == "release":
+        for key in ("subset", "dataset", "terms"):
+            if not isinstance(manifest.get(key), str) or not manifest[key]:
+                return f"{key} {manifest.get(key)!r}, a text is needed"
     files = [shard["file"] for shard in shards]
     return "a shard is listed twice" if len(set(files)) < len(files) else None
 

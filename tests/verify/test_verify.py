@@ -17,8 +17,10 @@ import pytest
 
 from samrs.core.label_png import encode_labels
 from samrs.core.records import INSTANCES, MASKS, RELEASED, SEMANTIC, TILES
-from samrs.core.rle import hbb_to_rle
+from samrs.core.rle import hbb_to_rle, mask_to_rle, rle_to_hbb
+from samrs.core.runs import decode_runs, text_buffers
 from samrs.core.shards import iter_rows, read_manifest, write_manifest, write_table
+from samrs.mask_boxes import mask_boxes
 from samrs.verify import Verification, verify
 from tests.pipeline.closure import ROOT
 from tests.products_by_hand import Thing, write
@@ -103,6 +105,14 @@ def test_the_summary_counts_rows(released):
         ("instances", set_in(0, rle={"size": [64, 64], "counts": ""}), "mask", "no encoding"),
         ("instances", set_in(0, rle=None), "mask", "no encoding"),
         ("instances", set_in(0, rle={"size": None, "counts": "0"}), "mask", "no encoding"),
+        ("instances", set_in(0, mask_hbb=[0, 0, 20, 21]), "box", r"21\.0\], its mask's is \[0\.0"),
+        ("instances", set_in(0, mask_hbb=None), "value", "'one' in tile 'a__0_0': no mask_hbb"),
+        ("instances", set_in(1, hbb=None), "value", "'two' in tile 'a__0_0': no hbb"),
+        ("instances", set_in(1, hbb=[0, 0, 1, float("nan")]), "value", "no hbb"),
+        ("instances", set_in(1, hbb_annotated=[0, 0, 1, None]), "value", "no hbb_annotated"),
+        ("tiles", set_in(1, split=None), "value", "'b__0_0': no split"),
+        ("tiles", set_in(1, image=None), "value", "'b__0_0': no image"),
+        ("tiles", set_in(1, image={"bytes": b"", "path": "x.png"}), "value", "no image"),
         ("tiles", set_in(2, tile_id="b__0_0"), "duplicate", "tile 'b__0_0' stands 2 times"),
         ("tiles", set_in(1, height=0), "tile", r"'b__0_0': \[0, 64\] px"),
         ("tiles", set_in(1, tile_id=None), "tile", "tile None: no id"),
@@ -160,6 +170,40 @@ def test_missing_and_extra_shards_are_named(released):
     findings = verify(released)
     assert findings.named["missing_shard"] == ["semantic-00000.parquet"]
     assert findings.named["extra_shard"] == ["semantic-00001.parquet"]
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x.pkl", ".hidden", "more/tiles-00000.parquet"])
+def test_any_other_file_is_named(released, name):
+    (released / name).parent.mkdir(exist_ok=True)
+    (released / name).write_bytes(b"x")
+    assert verify(released).named == {"extra_shard": [name.split("/")[0]]}
+
+
+def test_masks_that_changed_places_are_found(released):
+    def swap(rows: list[Any]) -> None:
+        for key in ("rle", "area"):
+            rows[0][key], rows[1][key] = rows[1][key], rows[0][key]
+
+    rewrite(released, "instances", RELEASED, swap)
+    assert verify(released).counts == {"box": 2}
+
+
+def test_boxes_of_runs_are_pycocotools():
+    rng = np.random.default_rng(0)
+    masks = [rng.random((9, 7)) < share for share in (0, 0.02, 0.05, 0.3, 1) for _ in range(20)]
+    rles = [mask_to_rle(mask) for mask in masks]
+    runs = decode_runs(*text_buffers(pa.array([rle["counts"] for rle in rles])))
+    found = mask_boxes(runs, np.full(len(masks), 9))
+    np.testing.assert_array_equal(found, [rle_to_hbb(rle) for rle in rles])
+
+
+def test_a_release_says_whose_it_is_and_under_which_terms(released):
+    for key in ("subset", "dataset", "terms"):
+        manifest = read_manifest(released)
+        changed = json.dumps({**manifest, key: None})
+        (released / "manifest.json").write_text(changed)
+        assert f"{key} None, a text is needed" in verify(released).named["manifest"][0]
+        (released / "manifest.json").write_text(json.dumps(manifest))
 
 
 def test_a_missing_part_of_a_table_accuses_no_row(released):
