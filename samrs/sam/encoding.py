@@ -90,12 +90,21 @@ def _positions(
     """What each row (B, heads, N, h) and each column (B, heads, N, w) of keys adds to the scores of
     the queries (B, heads, N, d)."""
     height, width = size_hw
-    rows = get_rel_pos(height, height, attention.rel_pos_h).to(queries.dtype)
-    columns = get_rel_pos(width, width, attention.rel_pos_w).to(queries.dtype)
+    rows = _offsets(attention.rel_pos_h, height).to(queries.dtype)
+    columns = _offsets(attention.rel_pos_w, width).to(queries.dtype)
     grid = queries.reshape(*queries.shape[:2], height, width, -1)
     by_row = torch.einsum("bnhwc,hkc->bnhwk", grid, rows)
     by_column = torch.einsum("bnhwc,wkc->bnhwk", grid, columns)
     return by_row.flatten(2, 3), by_column.flatten(2, 3)
+
+
+def _offsets(table: Tensor, size: int) -> Tensor:
+    """(size, size, d): the table's row for each offset of query and key, as ``get_rel_pos``, but
+    looked up where the table is: it makes its index on the CPU, and a GPU would wait for each."""
+    if len(table) != 2 * size - 1:
+        return torch.as_tensor(get_rel_pos(size, size, table))
+    places = torch.arange(size, device=table.device)
+    return table[places[:, None] - places + size - 1]
 
 
 def _folded(

@@ -8,6 +8,7 @@ import pytest
 import torch
 from segment_anything import sam_model_registry
 from segment_anything.modeling import Sam
+from segment_anything.modeling.image_encoder import get_rel_pos
 
 from samrs.sam import encoding
 from samrs.sam.checkpoints import build_sam
@@ -47,6 +48,13 @@ def test_in_bfloat16_the_embedding_is_the_official_one_but_for_rounding(sam: Sam
     pixels = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
     half = copy.deepcopy(sam.image_encoder).bfloat16()
     assert relative(encode(half, pixels.bfloat16()).float(), sam.image_encoder(pixels)) < 0.03
+
+
+@pytest.mark.parametrize("size", [1, 5, 14, 64])
+@pytest.mark.parametrize("rows", [27, 127])
+def test_offsets_are_the_official_ones_to_the_bit(size: int, rows: int) -> None:
+    table = torch.randn(rows, 8, generator=torch.Generator().manual_seed(size))
+    assert torch.equal(encoding._offsets(table, size), get_rel_pos(size, size, table))
 
 
 @torch.inference_mode()
