@@ -26,6 +26,7 @@ from samrs.core.parameters import check_section
 from samrs.core.shards import write_json
 
 PARAMS = Path("params.yaml")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 def _read_params() -> dict[str, Any]:
@@ -45,9 +46,29 @@ def declared() -> dict[str, Any]:
 
 
 def runtime() -> dict[str, Any]:
-    """The ``runtime`` section: speed and placement, never results, so no stage declares it."""
-    values: dict[str, Any] = _read_params()["runtime"]
+    """The ``runtime`` section: speed and placement, never results, so no stage declares it.
+
+    Raises:
+        ParameterError: a value is missing, unknown, of the wrong type or not allowed.
+    """
+    values = check_section(_runtime, value(_read_params(), "runtime"), "runtime")
+    _runtime(**values)
     return values
+
+
+def _runtime(
+    *, executor: str, device: str, threads: int | None, workers: int, downloads: int
+) -> None:
+    if device not in DEVICES:
+        raise ParameterError(
+            f"params.yaml: unknown device, got runtime.device = {device!r}; {', '.join(DEVICES)} "
+            "are allowed; correct it"
+        )
+    if threads is not None and threads < 1:
+        raise ParameterError(
+            f"params.yaml: too few, got runtime.threads = {threads}; at least 1, or null for all "
+            "cores, is allowed; correct it"
+        )
 
 
 def value(params: Mapping[str, Any], path: str) -> Any:

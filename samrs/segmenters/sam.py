@@ -231,6 +231,15 @@ def load(*, model: str, precision: str, device: str) -> SamSegmenter:
         model: nano (bundled), vit_b, vit_l or vit_h (in ``data/models``).
         precision: one of ``PRECISIONS``.
         device: ``cpu`` or ``cuda``.
+
+    Raises:
+        ParameterError: there is no GPU.
+        CheckpointError, SourceError: the weights are not there or not the model's.
     """
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise ParameterError(
+            "runtime.device: torch finds no GPU here, got cuda; one and its driver are needed; "
+            "check `nvidia-smi`, or use cpu or auto"
+        )
     sam = checkpoints.build_sam(model, _checkpoint(model), device=torch.device(device))
     return SamSegmenter(sam, precision)

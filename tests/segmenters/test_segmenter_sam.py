@@ -150,6 +150,12 @@ def test_a_prompt_of_nothing_is_refused() -> None:
         ours.decode(state, Prompt(np.zeros(1, dtype=bool)))
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_named() -> None:
+    with pytest.raises(ParameterError, match=r"runtime\.device: torch finds no GPU here, got cuda"):
+        segmenter.load(model="nano", precision="float32", device="cuda")
+
+
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(ParameterError, match="precision: unknown, got 'half'; allowed are float32"):
         segmenter.SamSegmenter(tiny_sam(), "half")
