@@ -20,7 +20,10 @@ from samrs.core.errors import AnnotationError, MissingInputError, SamrsError, Un
 from samrs.core.geometry import polygon_areas
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+IMAGE_SUFFIXES = (
+    *(".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"),
+    *(".avif", ".gif", ".heic", ".jp2", ".webp"),  # not read, but found, and so set aside by name
+)
 LARGEST = 1e9
 """Largest number an annotation may hold: far beyond any image, far below where areas overflow."""
 
@@ -49,13 +52,19 @@ def missing_dataset(root: Path, dataset: str, layout: str) -> MissingInputError:
 
 
 def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
-    """Files of a folder with one of the (lower-case) suffixes, by name without suffix, sorted."""
+    """Files of a folder with one of the (lower-case) suffixes, by name without suffix, sorted.
+
+    Of two that differ in their suffixes alone the second keeps its whole name, so that it is seen
+    to have no partner.
+    """
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if entry.is_file())
-    parts = ((name, *name.rpartition(".")) for name in names)
-    return {
-        stem: folder / name for name, stem, _, s in parts if stem and f".{s.lower()}" in suffixes
-    }
+    found: dict[str, Path] = {}
+    for name in names:
+        stem, _, suffix = name.rpartition(".")
+        if stem and f".{suffix.lower()}" in suffixes:
+            found[name if stem in found else stem] = folder / name
+    return found
 
 
 def relative_name(path: Path, root: Path) -> str:
@@ -65,14 +74,27 @@ def relative_name(path: Path, root: Path) -> str:
 
 
 def clean_id(text: str) -> str:
-    """A scene id out of any name: characters beyond ``[A-Za-z0-9_.-]`` become ``_``."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)
+    """A scene id out of any name, ``[A-Za-z0-9_.-]`` only.
+
+    Letters of other scripts become their code points ("船" is u8239), so that names stay distinct;
+    all else becomes ``_``.
+    """
+    told = re.sub(r"[^\x00-\x7f]", lambda letter: f"u{ord(letter[0]):x}", text)
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", told)
 
 
 def pair_files(
-    images: Mapping[str, Path], labels: Mapping[str, Path], root: Path, quarantine: Quarantine
+    images: Mapping[str, Path],
+    labels: Mapping[str, Path],
+    root: Path,
+    quarantine: Quarantine,
+    more_labels: Mapping[str, Path] | None = None,
 ) -> list[str]:
-    """Keys that have both an image and an annotation file, sorted; the others are quarantined."""
+    """Keys that have both an image and an annotation file, sorted; the others are quarantined.
+
+    Args:
+        more_labels: annotation files beside ``labels``, which an image may have or not.
+    """
     for key in sorted(set(images) - set(labels)):
         where = relative_name(images[key], root)
         quarantine.add(
@@ -82,8 +104,10 @@ def pair_files(
             f"{where}: no annotation file of that name; the format demands one, be it empty; "
             "add it or remove the image",
         )
-    for key in sorted(set(labels) - set(images)):
-        where = relative_name(labels[key], root)
+    alone = [path for key, path in labels.items() if key not in images]
+    alone += [path for key, path in (more_labels or {}).items() if key not in images]
+    for path in sorted(set(alone)):
+        where = relative_name(path, root)
         quarantine.add(
             where,
             None,
@@ -179,6 +203,21 @@ def set_aside(source_file: str, line: int | None, error: SamrsError, q: Quaranti
     """Quarantine what an error tells of, under the reason its class stands for."""
     unknown = isinstance(error, UnknownNameError)
     q.add(source_file, line, "unknown class" if unknown else "does not parse", str(error))
+
+
+def set_image_aside(
+    image: Path, label: Path, root: Path, error: AnnotationError, quarantine: Quarantine
+) -> None:
+    """Quarantine an annotation file that does not parse, and its image: it is no negative."""
+    where, told = relative_name(image, root), relative_name(label, root)
+    set_aside(told, None, error, quarantine)
+    quarantine.add(
+        where,
+        None,
+        "image of a bad annotation file",
+        f"{where}: set aside with its annotations, got {told} that does not parse; a good file is "
+        "needed; correct it",
+    )
 
 
 def sound_annotations(

@@ -52,9 +52,22 @@ def parse_xml(data: bytes, where: str) -> Any:
         ) from error
 
 
-def read_xml(path: Path, where: str) -> Any:
-    """Root element of an XML file; see ``parse_xml``."""
-    return parse_xml(path.read_bytes(), where)
+def read_xml(path: Path, where: str, tag: str) -> Any:
+    """Root element of an XML file; see ``parse_xml``.
+
+    Args:
+        tag: of the root: XML of another format would have none of the annotations looked for.
+
+    Raises:
+        AnnotationError: as ``parse_xml``, or the root is another.
+    """
+    root = parse_xml(path.read_bytes(), where)
+    if root.tag != tag:
+        raise AnnotationError(
+            f"{where}:1: not an annotation file of this format, got <{root.tag[:100]}>; <{tag}> as "
+            "the outermost element is allowed; replace the file"
+        )
+    return root
 
 
 def child_text(element: Any, path: str, where: str) -> str:

@@ -7,7 +7,7 @@ Layout read (or ``images/{trainval,test}``, ``annotations/{horizontal,oriented}`
 
     JPEGImages-trainval/00001.jpg, JPEGImages-test/11726.jpg
     Annotations/Horizontal Bounding Boxes/00001.xml
-    Annotations/Oriented Bounding Boxes/00001.xml       optional
+    Annotations/Oriented Bounding Boxes/00001.xml       optional; or the only one
     Main/{train,val,test}.txt                           optional: ids by split
 
 A raw object of either file::
@@ -55,6 +55,7 @@ from samrs.core.reading import (
     read_text,
     relative_name,
     set_aside,
+    set_image_aside,
 )
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.core.sources import Source
@@ -122,31 +123,52 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     for split in ("trainval", "test"):
         folder = first_folder(root, (f"JPEGImages-{split}", f"images/{split}"))
         found = {} if folder is None else files_by_stem(folder, IMAGE_SUFFIXES)
-        if folder is not None and split == "test" and not set(found) & set(hbbs):
+        if folder is not None and split == "test" and not found.keys() & {*hbbs, *obbs}:
             _set_split_aside(relative_name(folder, root), len(found), quarantine)
             continue
         images.update(found)
         splits.update(dict.fromkeys(found, split))
-    if not images or not hbbs:
+    if not images or not (hbbs or obbs):
         raise missing_dataset(root, "dior", _LAYOUT)
     splits.update(_listed_splits(root, splits, quarantine))
-    stems = pair_files(images, hbbs, root, quarantine)
-    files = [(hbbs[stem], obbs.get(stem)) for stem in stems]
+    labels = obbs | hbbs
+    stems = pair_files(images, labels, root, quarantine, obbs)
+    stems.sort(key=clean_id)
+    files = [(images[stem], labels[stem], obbs.get(stem)) for stem in stems]
     read = map_many(partial(_read_boxes, root), files)
     for stem, (boxes, bad) in zip(stems, read, strict=True):
         quarantine.rows += bad
-        yield SceneRecord(clean_id(stem), splits[stem], images[stem], boxes)
+        if boxes is not None:
+            yield SceneRecord(clean_id(stem), splits[stem], images[stem], boxes)
 
 
 def _read_boxes(
-    root: Path, files: tuple[Path, Path | None]
-) -> tuple[tuple[Annotation, ...], list[dict[str, object]]]:
-    """The boxes of an image's horizontal and rotated file, and the quarantine's rows of both."""
-    horizontal, oriented = files
+    root: Path, files: tuple[Path, Path, Path | None]
+) -> tuple[tuple[Annotation, ...] | None, list[dict[str, object]]]:
+    """The boxes of an image's horizontal and rotated file, and the quarantine's rows of both.
+
+    Where only the rotated file is there, the horizontal boxes are its hulls.
+
+    Args:
+        files: the image, the file that says which objects there are, the rotated one or None.
+
+    Returns:
+        No boxes, but None, where the first of the files does not parse.
+    """
+    image, label, oriented = files
     quarantine = Quarantine()
-    boxes = _read_objects(horizontal, root, _parse_hbb, quarantine)
-    if oriented is not None:
-        rotated = _read_objects(oriented, root, _parse_obb, quarantine)
+    parse = _parse_obb if label == oriented else _parse_hbb
+    try:
+        boxes = _read_objects(label, root, parse, quarantine)
+    except AnnotationError as error:
+        set_image_aside(image, label, root, error, quarantine)
+        return None, quarantine.rows
+    if oriented is not None and oriented != label:
+        try:
+            rotated = _read_objects(oriented, root, _parse_obb, quarantine)
+        except AnnotationError as error:
+            set_aside(relative_name(oriented, root), None, error, quarantine)
+            return tuple(boxes), quarantine.rows
         pairs = pair_annotations(boxes, rotated, quarantine, same_objects=True)
         boxes = [
             a if pair is None else _with_obb(a, pair) for a, pair in zip(boxes, pairs, strict=True)
@@ -198,11 +220,7 @@ def _read_objects(
     path: Path, root: Path, box: Callable[..., Annotation], quarantine: Quarantine
 ) -> list[Annotation]:
     where = relative_name(path, root)
-    try:
-        objects = read_xml(path, where).findall("object")
-    except AnnotationError as error:
-        set_aside(where, None, error, quarantine)
-        return []
+    objects = read_xml(path, where, "annotation").findall("object")
     return read_items(enumerate(objects, start=1), partial(box, where), where, quarantine)
 
 

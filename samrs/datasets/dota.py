@@ -50,6 +50,7 @@ from samrs.core.reading import (
     read_text,
     relative_name,
     set_aside,
+    set_image_aside,
 )
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.core.sources import Source
@@ -111,16 +112,19 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         images = files_by_stem(base / "images", IMAGE_SUFFIXES)
         labels = {} if rotated is None else files_by_stem(rotated, (".txt",))
         hbbs = {} if horizontal is None else files_by_stem(horizontal, (".txt",))
-        if rotated is None:
-            labels = hbbs
-        for stem in pair_files(images, labels, root, quarantine):
+        labels = hbbs | labels
+        for stem in pair_files(images, labels, root, quarantine, hbbs):
             found.append((clean_id(stem), split, images[stem], labels[stem], hbbs.get(stem)))
     for scene_id, split, image, label, hbb in sorted(found, key=lambda scene: scene[:2]):
-        annotations, gsd = _read_labels(label, root, quarantine)
+        try:
+            annotations, gsd = _read_labels(label, root, quarantine)
+        except AnnotationError as error:
+            set_image_aside(image, label, root, error, quarantine)
+            continue
         if hbb == label:
             annotations = [replace(a, obb=None) for a in annotations]
         elif hbb is not None:
-            horizontal_boxes, _ = _read_labels(hbb, root, quarantine)
+            horizontal_boxes = _read_horizontal(hbb, root, quarantine)
             pairs = pair_annotations(annotations, horizontal_boxes, quarantine)
             annotations = [
                 a if pair is None else replace(a, hbb=pair.hbb)
@@ -141,11 +145,7 @@ def _read_labels(
     path: Path, root: Path, quarantine: Quarantine
 ) -> tuple[list[Annotation], float | None]:
     where = relative_name(path, root)
-    try:
-        lines = list(enumerate(read_text(path, where).splitlines(), start=1))
-    except AnnotationError as error:
-        set_aside(where, None, error, quarantine)
-        return [], None
+    lines = list(enumerate(read_text(path, where).splitlines(), start=1))
     gsd = None
     boxes: list[tuple[int, str]] = []
     for line, text in lines:
@@ -155,6 +155,15 @@ def _read_labels(
         elif text.strip() and not (colon and key.strip().lower() == "imagesource"):
             boxes.append((line, text))
     return read_items(boxes, partial(_parse_line, where), where, quarantine), gsd
+
+
+def _read_horizontal(path: Path, root: Path, quarantine: Quarantine) -> list[Annotation]:
+    """Horizontal boxes of a scene that has rotated ones, too; none where the file is no text."""
+    try:
+        return _read_labels(path, root, quarantine)[0]
+    except AnnotationError as error:
+        set_aside(relative_name(path, root), None, error, quarantine)
+        return []
 
 
 def _gsd(value: str, where: str, line: int, quarantine: Quarantine) -> float | None:

@@ -45,7 +45,7 @@ from samrs.core.reading import (
     pair_files,
     read_items,
     relative_name,
-    set_aside,
+    set_image_aside,
 )
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.core.sources import Source
@@ -158,18 +158,15 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         for stem in pair_files(images, labels, root, quarantine):
             found.append((clean_id(f"{prefix}_{stem}"), split, images[stem], labels[stem]))
     for scene_id, split, image, label in sorted(found, key=lambda scene: scene[0]):
-        yield SceneRecord(scene_id, split, image, _read_objects(label, root, quarantine))
-
-
-def _read_objects(path: Path, root: Path, quarantine: Quarantine) -> tuple[Annotation, ...]:
-    where = relative_name(path, root)
-    try:
-        objects = read_xml(path, where).findall("objects/object")
-    except AnnotationError as error:
-        set_aside(where, None, error, quarantine)
-        return ()
-    parse = partial(_parse_object, where)
-    return tuple(read_items(enumerate(objects, start=1), parse, where, quarantine))
+        where = relative_name(label, root)
+        try:
+            objects = read_xml(label, where, "annotation").findall("objects/object")
+        except AnnotationError as error:
+            set_image_aside(image, label, root, error, quarantine)
+            continue
+        parse = partial(_parse_object, where)
+        annotations = read_items(enumerate(objects, start=1), parse, where, quarantine)
+        yield SceneRecord(scene_id, split, image, tuple(annotations))
 
 
 def _parse_object(source_file: str, ordinal: int, line: int, element: Any) -> Annotation:

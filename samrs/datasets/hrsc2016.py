@@ -46,7 +46,7 @@ from samrs.core.reading import (
     pair_files,
     read_items,
     relative_name,
-    set_aside,
+    set_image_aside,
 )
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.core.rle import crop_to_rle
@@ -86,10 +86,10 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             found.append((clean_id(stem), folder.name.lower(), images[stem], labels[stem], masks))
     for scene_id, split, image, label, masks in sorted(found, key=lambda scene: scene[:2]):
         try:
-            xml = read_xml(label, relative_name(label, root))
+            xml = read_xml(label, relative_name(label, root), "HRSC_Image")
             annotations, gsd = _read_objects(xml, label, masks, root, quarantine)
         except AnnotationError as error:
-            set_aside(relative_name(label, root), None, error, quarantine)
+            set_image_aside(image, label, root, error, quarantine)
             continue
         yield SceneRecord(scene_id, split, image, annotations, gsd)
 

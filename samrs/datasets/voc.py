@@ -41,6 +41,7 @@ from samrs.core.reading import (
     read_text,
     relative_name,
     set_aside,
+    set_image_aside,
 )
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.core.sources import Source
@@ -69,7 +70,7 @@ def categories(root: Path) -> tuple[str, ...]:
     names: set[str] = set()
     for path in _files(root)[0].values():
         try:
-            tree = read_xml(path, relative_name(path, root))
+            tree = read_xml(path, relative_name(path, root), "annotation")
         except AnnotationError:
             continue  # quarantined by read_scenes
         texts = ((element.findtext("name") or "").strip() for element in tree.iterfind("object"))
@@ -88,14 +89,13 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     stems = pair_files(images, labels, root, quarantine)
     for stem in sorted(stems, key=clean_id):
         where = relative_name(labels[stem], root)
-        annotations: list[Annotation] = []
         try:
-            tree = read_xml(labels[stem], where)
+            tree = read_xml(labels[stem], where, "annotation")
         except AnnotationError as error:
-            set_aside(where, None, error, quarantine)
-        else:
-            objects = list(enumerate(tree.iterfind("object"), start=1))
-            annotations = read_items(objects, partial(_parse, where), where, quarantine)
+            set_image_aside(images[stem], labels[stem], root, error, quarantine)
+            continue
+        objects = list(enumerate(tree.iterfind("object"), start=1))
+        annotations = read_items(objects, partial(_parse, where), where, quarantine)
         split = splits.get(stem, "all")
         yield SceneRecord(clean_id(stem), split, images[stem], tuple(annotations))
 

@@ -42,7 +42,7 @@ from samrs.core.reading import (
     read_items,
     read_text,
     relative_name,
-    set_aside,
+    set_image_aside,
 )
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.core.scene_image import open_scene
@@ -118,7 +118,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     """
     names = categories(root)
     found: list[tuple[str, str, Path, Path]] = []
-    labels: set[Path] = set()
+    labels: dict[Path, Path] = {}
     for base in _bases(root):
         paths = (p for p in (base / "images").rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
         for path in paths:
@@ -126,16 +126,21 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             split = _split((base.relative_to(root) / below.parent).as_posix())
             label = (base / "labels" / below).with_suffix(".txt")
             found.append((clean_id(path.stem), split, path, label))
-        labels.update(p for p in (base / "labels").rglob("*.txt") if p.name != "classes.txt")
+        texts = (p for p in (base / "labels").rglob("*") if p.suffix.lower() == ".txt")
+        labels.update({p.with_suffix(".txt"): p for p in texts if p.name != "classes.txt"})
     several = len({path.parent for _, _, path, _ in found}) > 1
     scenes = [(f"{f[1]}_{f[0]}" if several else f[0], *f[1:]) for f in found]
     for scene_id, split, path, label in sorted(scenes):
         annotations = []
-        if label in labels:
-            labels.remove(label)
-            annotations = _read_labels(label, path, root, names, quarantine)
+        text = labels.pop(label, None)
+        if text is not None:
+            try:
+                annotations = _read_labels(text, path, root, names, quarantine)
+            except AnnotationError as error:
+                set_image_aside(path, text, root, error, quarantine)
+                continue
         yield SceneRecord(scene_id, split, path, tuple(annotations))
-    for label in sorted(labels):
+    for label in sorted(labels.values()):
         where = relative_name(label, root)
         quarantine.add(
             where,
@@ -161,11 +166,7 @@ def _read_labels(
     label: Path, image: Path, root: Path, names: Sequence[str], quarantine: Quarantine
 ) -> list[Annotation]:
     where = relative_name(label, root)
-    try:
-        text = read_text(label, where)
-    except AnnotationError as error:
-        set_aside(where, None, error, quarantine)
-        return []
+    text = read_text(label, where)
     lines = [(i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip()]
     size_wh = _size(image)
     if size_wh is None:

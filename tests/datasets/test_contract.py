@@ -71,3 +71,26 @@ def test_class_lists_have_the_sizes_samrs_publishes() -> None:
         "voc": 0,
         "yolo": 0,
     }
+
+
+BROKEN = {
+    "dior": ("Annotations/Horizontal Bounding Boxes/00001.xml", "00001"),
+    "dota": ("train/labelTxt/P0001.txt", "P0001"),
+    "fair1m": ("train/part1/labelXml/0.xml", "train_part1_0"),
+    "hrsc2016": ("Test/Annotations/2.xml", "2"),
+    "voc": ("Annotations/a.xml", "a"),
+    "yolo": ("labels/train/a.txt", "train_a"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(BROKEN))
+def test_an_image_whose_annotation_file_does_not_parse_is_no_negative(
+    name: str, tmp_path: Path
+) -> None:
+    WRITERS[name](tmp_path)
+    label, scene_id = BROKEN[name]
+    (tmp_path / label).write_bytes(b"\xff\xfe<")
+    quarantine = Quarantine()
+    scenes = list(axis.load("samrs.datasets", name).read_scenes(tmp_path, quarantine))
+    assert scene_id not in [scene.scene_id for scene in scenes]
+    assert quarantine.counts() == {"does not parse": 1, "image of a bad annotation file": 1}

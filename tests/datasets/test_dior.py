@@ -129,7 +129,7 @@ def test_bad_objects_and_files_are_quarantined_with_their_place(tmp_path: Path) 
     write_image(tmp_path / "JPEGImages-trainval/00002.jpg")
     write_text(tmp_path / HBB / "00002.xml", "<annotation>\n<object>")
     scenes, quarantine = read(tmp_path)
-    assert [len(s.annotations) for s in scenes] == [0, 0]
+    assert [(s.scene_id, len(s.annotations)) for s in scenes] == [("00001", 0)]
     details = [str(row["detail"]) for row in quarantine.rows]
     assert f"{HBB}/00001.xml:object 1: unknown class, got 'zeppelin'" in details[0]
     assert f"{HBB}/00001.xml:object 2: a field is missing" in details[1]
@@ -140,9 +140,9 @@ def test_xml_bombs_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "")
     bomb = '<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>'
     write_text(tmp_path / HBB / "00001.xml", bomb)
-    (scene,), quarantine = read(tmp_path)
-    assert scene.annotations == ()
-    assert quarantine.counts() == {"does not parse": 1}
+    scenes, quarantine = read(tmp_path)
+    assert scenes == []
+    assert quarantine.counts() == {"does not parse": 1, "image of a bad annotation file": 1}
 
 
 def test_angle_is_not_used(tmp_path: Path) -> None:
@@ -206,3 +206,29 @@ def _orders_differ(root: Path, scene_id: str) -> bool:
         for f in ("horizontal", "oriented")
     ]  # fmt: skip
     return names[0] != names[1]
+
+
+def test_rotated_files_alone_are_enough(tmp_path: Path) -> None:
+    write(tmp_path, "", robnd_object("ship", (2, 2, 11, 2, 11, 7, 2, 7)))
+    (tmp_path / HBB / "00001.xml").unlink()
+    (scene,), quarantine = read(tmp_path)
+    (ship,) = scene.annotations
+    assert ship.hbb.tolist() == [1.5, 1.5, 10.5, 6.5]
+    assert ship.obb is not None
+    assert ship.source_file == f"{OBB}/00001.xml"
+    assert quarantine.rows == []
+
+
+def test_rotated_file_without_an_image_is_quarantined(tmp_path: Path) -> None:
+    write(tmp_path, voc_object("ship", (1, 1, 10, 10)))
+    write_text(tmp_path / OBB / "00009.xml", "<annotation></annotation>")
+    _, quarantine = read(tmp_path)
+    assert [row["source_file"] for row in quarantine.rows] == [f"{OBB}/00009.xml"]
+
+
+def test_rotated_file_that_does_not_parse_leaves_the_horizontal_boxes(tmp_path: Path) -> None:
+    write(tmp_path, voc_object("ship", (1, 1, 10, 10)))
+    write_text(tmp_path / OBB / "00001.xml", "<annotation>")
+    (scene,), quarantine = read(tmp_path)
+    assert [a.obb for a in scene.annotations] == [None]
+    assert quarantine.counts() == {"does not parse": 1}

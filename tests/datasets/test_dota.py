@@ -108,8 +108,8 @@ def test_file_that_is_not_text_is_quarantined(tmp_path: Path) -> None:
     write_image(tmp_path / "images/P1.png")
     (tmp_path / "labelTxt").mkdir()
     (tmp_path / "labelTxt/P1.txt").write_bytes(b"4 4 \xff\xfe")
-    (scene,), quarantine = read(tmp_path)
-    assert scene.annotations == ()
+    scenes, quarantine = read(tmp_path)
+    assert scenes == []
     assert "labelTxt/P1.txt:1: not UTF-8 text" in str(quarantine.rows[0]["detail"])
 
 
@@ -184,3 +184,33 @@ def test_real_annotations_without_image_are_quarantined(real: Path) -> None:
     scenes, quarantine = read(real / "dota_devkit")
     assert {s.scene_id: len(s.annotations) for s in scenes} == {"P0706": 536, "P1888": 64}
     assert quarantine.counts() == {"annotation without image": 5}
+
+
+def test_windows_line_ends_change_nothing(tmp_path: Path) -> None:
+    write_image(tmp_path / "images/P1.png")
+    (tmp_path / "labelTxt").mkdir()
+    (tmp_path / "labelTxt/P1.txt").write_bytes(f"gsd:0.5\r\n{LINE}\r\n".encode())
+    (scene,), quarantine = read(tmp_path)
+    assert (scene.gsd, len(scene.annotations)) == (0.5, 1)
+    assert quarantine.rows == []
+
+
+def test_horizontal_files_without_a_rotated_one_or_an_image_are_not_forgotten(
+    tmp_path: Path,
+) -> None:
+    for name in ("P1", "P2"):
+        write_image(tmp_path / f"images/{name}.png")
+    write_text(tmp_path / "labelTxt/P1.txt", LINE)
+    write_text(tmp_path / "labelTxt-hbb/P2.txt", LINE)
+    write_text(tmp_path / "labelTxt-hbb/P3.txt", LINE)
+    (_, second), quarantine = read(tmp_path)
+    assert [a.obb for a in second.annotations] == [None]
+    assert [row["source_file"] for row in quarantine.rows] == ["labelTxt-hbb/P3.txt"]
+
+
+def test_a_second_image_of_the_same_name_is_quarantined(tmp_path: Path) -> None:
+    flat(tmp_path, LINE)
+    write_image(tmp_path / "images/P1.tif")
+    (scene,), quarantine = read(tmp_path)
+    assert scene.image.name == "P1.png"
+    assert [row["source_file"] for row in quarantine.rows] == ["images/P1.tif"]

@@ -44,17 +44,11 @@ def test_lists_of_images_make_splits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("xml", "reason", "said"),
     [
-        ("<annotation><object>", "does not parse", "not well-formed XML"),
         ("<annotation><object><name>ship</name></object></annotation>", "does not parse", "xmin"),
         (f"<annotation>{voc_object('', (1, 1, 2, 2))}</annotation>", "does not parse", "<name>"),
-        (
-            '<!DOCTYPE a [<!ENTITY e "x">]><annotation>&e;</annotation>',
-            "does not parse",
-            "EntitiesForbidden",
-        ),
     ],
 )
-def test_bad_files_are_set_aside(tmp_path: Path, xml: str, reason: str, said: str) -> None:
+def test_bad_objects_are_set_aside(tmp_path: Path, xml: str, reason: str, said: str) -> None:
     by_hand.voc(tmp_path)
     write_text(tmp_path / "Annotations/a.xml", xml)
     scenes, quarantine = read(tmp_path)
@@ -72,3 +66,31 @@ def test_files_without_partner_are_counted(tmp_path: Path) -> None:
     assert [scene.scene_id for scene in scenes] == ["a", "b"]
     reasons = sorted(str(row["reason"]) for row in quarantine.rows)
     assert reasons == ["annotation without image", "image without annotation"]
+
+
+@pytest.mark.parametrize(
+    ("xml", "said"),
+    [
+        ("<annotation><object>", "not well-formed XML"),
+        ("<html><body>404</body></html>", "got <html>; <annotation> as the outermost element"),
+        ('<!DOCTYPE a [<!ENTITY e "x">]><annotation>&e;</annotation>', "EntitiesForbidden"),
+    ],
+)
+def test_an_image_whose_file_does_not_parse_is_no_negative(
+    tmp_path: Path, xml: str, said: str
+) -> None:
+    by_hand.voc(tmp_path)
+    write_text(tmp_path / "Annotations/a.xml", xml)
+    scenes, quarantine = read(tmp_path)
+    assert [scene.scene_id for scene in scenes] == ["b"]
+    assert quarantine.counts() == {"does not parse": 1, "image of a bad annotation file": 1}
+    assert said in str(quarantine.rows[0]["detail"])
+
+
+def test_names_in_other_scripts_stay_apart(tmp_path: Path) -> None:
+    for name in ("飞机", "船舶"):
+        write_image(tmp_path / f"JPEGImages/{name}.jpg")
+        write_text(tmp_path / f"Annotations/{name}.xml", "<annotation></annotation>")
+    scenes, quarantine = read(tmp_path)
+    assert [scene.scene_id for scene in scenes] == ["u8239u8236", "u98deu673a"]
+    assert quarantine.rows == []

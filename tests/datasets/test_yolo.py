@@ -128,3 +128,17 @@ def test_labels_of_no_image_and_of_a_bad_one_are_counted(tmp_path: Path) -> None
         (LABEL, "annotation of a bad image"),
         ("labels/val/z.txt", "annotation without image"),
     ]
+
+
+def test_suffix_of_labels_may_be_upper_case(tmp_path: Path) -> None:
+    by_hand.yolo(tmp_path)
+    (tmp_path / LABEL).rename(tmp_path / LABEL.replace(".txt", ".TXT"))
+    (first, _), quarantine = read(tmp_path)
+    assert len(first.annotations) == 1
+    assert quarantine.rows == []
+
+
+def test_images_of_formats_that_are_not_read_are_not_forgotten(tmp_path: Path) -> None:
+    by_hand.yolo(tmp_path)
+    (tmp_path / "images/train/c.webp").write_bytes(b"RIFF")
+    assert "train_c" in [scene.scene_id for scene in read(tmp_path)[0]]
