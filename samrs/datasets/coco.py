@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import json
 import reprlib
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -103,18 +104,26 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     """
     files = _read_files(root)
     paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-    by_name = {relative_name(p, root): p for p in paths}
+    by_name = {_composed(relative_name(p, root)): p for p in paths}
     by_last: dict[str, list[Path]] = {}
     for path in paths:
-        by_last.setdefault(path.name, []).append(path)
+        by_last.setdefault(_composed(path.name), []).append(path)
     scenes: list[tuple[str, _File, int, dict[str, Any], Path]] = []
     for file in files:
+        ids: set[int | str | None] = set()
         for position, image in enumerate(file.images, start=1):
+            image_id = _id(image, "id")
+            if image_id is not None and image_id in ids:
+                told = f"id {image_id!r} for a second time, its annotations are those of the first"
+                _add(quarantine, file, position, "image id used twice", told)
+                continue
+            ids.add(image_id)
             name = _id(image, "file_name")
             if not isinstance(name, str):
                 got = reprlib.repr(image)
                 _add(quarantine, file, position, "annotation without image", f"no file_name: {got}")
                 continue
+            name = _composed(name)
             exact = by_name.get(name) or by_name.get(f"images/{name}")
             found = [exact] if exact else by_last.get(_last(name), [])
             if len(found) != 1:
@@ -135,12 +144,20 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
                 f"{where}: not in the COCO file; every image is listed, be it without boxes; "
                 "list it or remove it",
             )
-    grouped = {file.name: _by_image(file, quarantine) for file in files}
+    found_ids: dict[str, set[Any]] = {file.name: set() for file in files}
+    for _, file, _, image, _ in scenes:
+        found_ids[file.name].add(_id(image, "id"))
+    grouped = {file.name: _by_image(file, found_ids[file.name], quarantine) for file in files}
     for scene_id, file, _, image, path in sorted(scenes, key=lambda scene: (scene[0], scene[2])):
         items = grouped[file.name].get(_id(image, "id"), [])
         parse = partial(_parse, file, image)
         annotations = tuple(read_items(items, parse, file.name, quarantine))
         yield SceneRecord(scene_id, file.split, path, annotations)
+
+
+def _composed(name: str) -> str:
+    """A name in Unicode's composed form: some systems write é as one letter, some as two."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _last(name: str) -> str:
@@ -196,16 +213,21 @@ def _category_names(entries: list[Any], where: str) -> dict[int, str]:
     return names
 
 
-def _by_image(file: _File, quarantine: Quarantine) -> dict[Any, list[tuple[int, dict[str, Any]]]]:
-    """(number in the file from 1, annotation) by image id; those of no image are quarantined."""
-    ids = {_id(image, "id") for image in file.images} - {None}
+def _by_image(
+    file: _File, ids: Set[Any], quarantine: Quarantine
+) -> dict[Any, list[tuple[int, dict[str, Any]]]]:
+    """(number in the file from 1, annotation) by image id; those of no image are quarantined.
+
+    Args:
+        ids: of the images that were found.
+    """
     grouped: dict[Any, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
     for position, annotation in enumerate(file.annotations, start=1):
         image_id = _id(annotation, "image_id")
-        if image_id in ids:
+        if image_id is not None and image_id in ids:
             grouped[image_id].append((position, annotation))
         else:
-            detail = f"image_id {image_id!r} is in no entry of images"
+            detail = f"image_id {image_id!r}, which no image that was found has"
             _add(quarantine, file, position, "annotation without image", detail)
     return grouped
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,30 @@ def test_a_name_that_two_files_have_is_no_guess(tmp_path: Path) -> None:
     scenes, quarantine = read(tmp_path)
     assert [scene.scene_id for scene in scenes] == ["b"]
     assert any("2 files 'gone/a.jpg'" in row["detail"] for row in quarantine.rows)
+
+
+def test_an_image_id_used_twice_invents_no_instance(tmp_path: Path) -> None:
+    value = coco_value()
+    value["images"][1]["id"] = value["images"][0]["id"]
+    by_hand.coco(tmp_path, value)
+    scenes, quarantine = read(tmp_path)
+    assert [(s.scene_id, len(s.annotations)) for s in scenes] == [("a", 1)]
+    assert quarantine.counts() == {"image id used twice": 1, "image without annotation": 1}
+
+
+def test_boxes_of_an_image_that_is_missing_are_counted(tmp_path: Path) -> None:
+    by_hand.coco(tmp_path)
+    (tmp_path / "images/a.jpg").unlink()
+    _, quarantine = read(tmp_path)
+    assert quarantine.counts() == {"annotation without image": 2}
+
+
+def test_names_are_found_in_either_form_of_unicode(tmp_path: Path) -> None:
+    value = coco_value()
+    value["images"][0]["file_name"] = unicodedata.normalize("NFC", "île.jpg")
+    by_hand.coco(tmp_path, value)
+    decomposed = unicodedata.normalize("NFD", "île.jpg")
+    (tmp_path / "images/a.jpg").unlink(missing_ok=True)
+    write_image(tmp_path / "images" / decomposed)
+    scenes, _ = read(tmp_path)
+    assert "ueele" in [scene.scene_id for scene in scenes]
