@@ -86,7 +86,7 @@ def normalize(
         workers: threads and processes, None for as many as cores; changes no byte.
 
     Raises:
-        MissingInputError: the dataset is not in ``source``.
+        MissingInputError: the dataset is not in ``source``, or has no images.
         QuarantineError: more than ``max_quarantined`` of the input is bad.
     """
     _check("min_visible", min_visible)
@@ -126,6 +126,12 @@ def normalize(
                 tables.write(scene)
     quarantine.rows.sort(key=_place)
     write_table(out, "quarantine", QUARANTINE, quarantine.rows)
+    if not (quarantine.rows or totals.counts["scenes"]):
+        raise MissingInputError(
+            f"{source}: a {dataset} dataset without a single image, got empty folders or files of "
+            f"other names; the official layout (see samrs/datasets/{dataset}.py) is needed there; "
+            "put the files there"
+        )
     _check_quarantine(quarantine, totals.counts, max_quarantined, out)
     parameters = {
         "tile": tile,
@@ -156,7 +162,10 @@ def _terms(source: Path, module: ModuleType) -> str:
     manifest = source / "manifest.json"
     if not manifest.is_file():
         return str(module.TERMS)
-    said = json.loads(manifest.read_text(encoding="utf-8"))
+    try:
+        said = json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:  # a file of the user's own that happens to have that name
+        said = None
     return str(said["terms"] if isinstance(said, dict) and "terms" in said else module.TERMS)
 
 

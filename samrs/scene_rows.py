@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from samrs.core.errors import ImageError
 from samrs.core.images import encode_rgb
 from samrs.core.label_png import encode_labels
 from samrs.core.parallel import map_ahead
+from samrs.core.reading import place as place_of
 from samrs.core.reading import set_scene_aside, sound_annotations
 from samrs.core.records import (
     GEOREFERENCE,
@@ -31,7 +32,7 @@ from samrs.core.records import (
 from samrs.core.rle import Rle, crop_rle, crop_to_rle, rle_to_mask
 from samrs.core.scene_image import SceneImage, open_scene
 from samrs.core.spool import Spool
-from samrs.core.tiling import Window, memberships, visible_shares, windows
+from samrs.core.tiling import Window, listed_boxes, windows
 
 SCHEMAS = {
     "tiles": TILES,
@@ -110,6 +111,7 @@ def make_scene(
         scene.rows = {}
         return scene
     annotations = sound_annotations(record.annotations, size_wh, scene.quarantine)
+    annotations = _with_fitting_truth(annotations, size_wh, scene.quarantine)
     if not cut.keep_difficult:
         scene.left_out = sum(a.difficult for a in annotations)
         annotations = [a for a in annotations if not a.difficult]
@@ -121,20 +123,39 @@ def instance_rows(
     scene_id: str, annotations: Sequence[Annotation], places: Sequence[Window], cut: Cut
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the tables instances and truth: each annotation in the tiles that list it."""
-    shares = visible_shares([a.hbb for a in annotations], places)
-    belongs = memberships(shares, cut.min_visible)
+    listed = listed_boxes([a.hbb for a in annotations], places, cut.min_visible)
     numbers = {category: number for number, category in enumerate(cut.categories)}
     instances, truth = [], []
-    for t, place in enumerate(places):
-        for i in np.flatnonzero(belongs[t]).tolist():
-            annotation = annotations[i]
-            number = numbers[annotation.category]
-            row = _instance_row(scene_id, annotation, number, place, float(shares[t, i]), cut)
-            instances.append(row)
-            if annotation.truth is not None:
-                mask = {**row, "rle": _crop_truth(annotation.truth, place, cut)}
-                truth.append({name: mask[name] for name in TRUTH.names})
+    for t, i, share in listed:
+        annotation, place = annotations[i], places[t]
+        number = numbers[annotation.category]
+        row = _instance_row(scene_id, annotation, number, place, share, cut)
+        instances.append(row)
+        if annotation.truth is not None:
+            mask = {**row, "rle": _crop_truth(annotation.truth, place, cut)}
+            truth.append({name: mask[name] for name in TRUTH.names})
     return instances, truth
+
+
+def _with_fitting_truth(
+    annotations: Sequence[Annotation], size_wh: tuple[int, int], quarantine: Quarantine
+) -> list[Annotation]:
+    """The annotations, without those true masks that are not of their image's size."""
+    fitting = []
+    for annotation in annotations:
+        if annotation.truth is not None and annotation.truth["size"] != [*size_wh[::-1]]:
+            height, width = annotation.truth["size"]
+            quarantine.add(
+                annotation.source_file,
+                annotation.source_line,
+                "true mask of another size",
+                f"{place_of(annotation)}: true mask does not fit its image, got {width} x {height} "
+                f"px for an image of {size_wh[0]} x {size_wh[1]} px; equal sizes are allowed; the "
+                "box stays, correct the mask or the size",
+            )
+            annotation = replace(annotation, truth=None)
+        fitting.append(annotation)
+    return fitting
 
 
 Part = NDArray[np.uint8] | tuple[bytes, str]

@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from samrs.core.errors import ParameterError
 
+MOST_SHARES = 2**20
+"""Shares held at once: 8 MiB."""
+
 
 class Window(NamedTuple):
     """A tile's place in its scene: left and top in scene px, width and height in px."""
@@ -77,3 +80,20 @@ def memberships(shares: NDArray[np.float64], min_visible: float) -> NDArray[np.b
     most = np.zeros(shares.shape, dtype=bool)
     most[shares.argmax(axis=0), np.arange(shares.shape[1])] = True
     return np.asarray(((shares >= min_visible) | most) & (shares > 0))
+
+
+def listed_boxes(
+    hbbs: Sequence[ArrayLike], places: Sequence[Window], min_visible: float
+) -> list[tuple[int, int, float]]:
+    """(window, box, visible share) for every box that a tile lists, by window, then by box.
+
+    Boxes are compared with the windows some at a time: a scene may have thousands of either.
+    """
+    found: list[tuple[int, int, float]] = []
+    step = max(1, MOST_SHARES // max(1, len(places)))
+    for begin in range(0, len(hbbs), step):
+        shares = visible_shares(hbbs[begin : begin + step], places)
+        rows, columns = np.nonzero(memberships(shares, min_visible))
+        kept = shares[rows, columns].tolist()
+        found += zip(rows.tolist(), (columns + begin).tolist(), kept, strict=True)
+    return sorted(found)

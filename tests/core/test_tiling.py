@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from samrs.core import tiling
 from samrs.core.errors import ParameterError
-from samrs.core.tiling import Window, memberships, strips, visible_shares, windows
+from samrs.core.tiling import (
+    Window,
+    listed_boxes,
+    memberships,
+    strips,
+    visible_shares,
+    windows,
+)
 
 
 def test_last_window_is_shifted_back_to_the_border() -> None:
@@ -101,3 +109,18 @@ def test_strips_are_whole_rows_that_cover_the_scene_once(most_px: int, num: int)
     rows = np.concatenate([np.arange(s.y0, s.y0 + s.height) for s in found])
     assert rows.tolist() == list(range(30))
     assert all((s.x0, s.width) == (0, 20) for s in found)
+
+
+@pytest.mark.parametrize("most", [1, 40, 10**6])
+def test_boxes_are_listed_alike_however_many_are_compared_at_once(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    rng = np.random.default_rng(0)
+    corner = rng.uniform(-10, 90, (50, 2))
+    hbbs = np.concatenate([corner, corner + rng.uniform(1, 40, (50, 2))], axis=1)
+    places = windows(100, 90, tile=30, overlap=10)
+    shares = visible_shares(hbbs, places)
+    rows, columns = np.nonzero(memberships(shares, 0.6))
+    expected = [(int(t), int(i), float(shares[t, i])) for t, i in zip(rows, columns, strict=True)]
+    monkeypatch.setattr(tiling, "MOST_SHARES", most)
+    assert listed_boxes(list(hbbs), places, 0.6) == expected

@@ -32,7 +32,7 @@ from samrs.core.shards import (
 )
 from samrs.normalize import normalize
 from tests.datasets import by_hand
-from tests.datasets.by_hand import WIDTH, WRITERS, image, write_image, write_text
+from tests.datasets.by_hand import HEIGHT, WIDTH, WRITERS, image, write_image, write_text
 
 NAMES = axis.names("samrs.datasets")
 
@@ -357,3 +357,33 @@ def test_terms_are_those_of_what_download_took(tmp_path: Path) -> None:
     (tmp_path / "in" / "manifest.json").unlink()
     run("coco", tmp_path / "in", tmp_path / "out")
     assert read_manifest(tmp_path / "out")["terms"] == axis.load("samrs.datasets", "coco").TERMS
+
+
+@pytest.mark.parametrize("dataset", NAMES)
+def test_dataset_without_a_single_image_is_an_error(dataset: str, tmp_path: Path) -> None:
+    WRITERS[dataset](tmp_path / "in")
+    for path in (tmp_path / "in").rglob("*"):
+        if path.is_file() and path.suffix not in (".yaml", ".json"):
+            path.unlink()
+    with pytest.raises((MissingInputError, QuarantineError), match=r"needed|too much"):
+        run(dataset, tmp_path / "in", tmp_path / "out")
+
+
+@pytest.mark.parametrize("tile", [None, 16])
+def test_true_mask_of_another_size_than_its_image_is_left_out_and_said(
+    tmp_path: Path, tile: int | None
+) -> None:
+    value = by_hand.coco_value()
+    value["images"][0].update(width=WIDTH + 3, height=2 * HEIGHT)
+    by_hand.coco(tmp_path / "in", value)
+    changes = {"tile": tile, "max_quarantined": 1.0}
+    metrics = run("coco", tmp_path / "in", tmp_path / "out", **changes)
+    assert (metrics["instances"], metrics["with_truth"]) == (1, 0)
+    assert metrics["quarantined"]["by_reason"] == {"true mask of another size": 1}
+
+
+def test_a_users_own_manifest_is_not_mistaken_for_downloads(tmp_path: Path) -> None:
+    by_hand.voc(tmp_path / "in")
+    (tmp_path / "in/manifest.json").write_text("{not JSON")
+    run("voc", tmp_path / "in", tmp_path / "out")
+    assert read_manifest(tmp_path / "out")["terms"] == "as the owner of the data says"
