@@ -34,7 +34,7 @@ prompt: hbox
 segmenter: sam
 model: nano
 precision: float32
-runtime: {executor: local, device: cpu, threads: 2}
+runtime: {executor: local, device: cpu, threads: 2, workers: 0, downloads: 1}
 """
 
 
