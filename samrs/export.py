@@ -61,8 +61,9 @@ def export(
 
     Raises:
         UnknownNameError: no such format, split or class.
+        ParameterError: an empty choice, or ``out`` is inside the release.
         MissingInputError: there is no release.
-        ProductError: ``out`` is taken, or the release's tables do not belong together.
+        ProductError: ``out`` is taken; the release has no tile; its tables do not fit each other.
     """
     module = axis.load(AXIS, format)
     subset = _subset(release, splits, classes, images=images)
@@ -113,6 +114,11 @@ def _subset(
     check_rule(rule)
     names = manifest["categories"]
     there = sorted(set(read_table(release, "tiles", ["split"])["split"].to_pylist()))
+    if not there:
+        raise ProductError(
+            f"{release}: nothing to export, got no tile; at least one is needed; see the counts of "
+            "normalize in its metrics"
+        )
     wanted = _choice("class", classes, names, release)
     chosen = [i for i, name in enumerate(names) if name in wanted]
     categories = tuple(plain_text(names[i]) for i in chosen)
@@ -140,6 +146,11 @@ def _subset(
 def _choice(
     word: str, wanted: Sequence[str] | None, there: Sequence[str], release: Path
 ) -> Sequence[str]:
+    if wanted is not None and (isinstance(wanted, str) or not wanted):
+        raise ParameterError(
+            f"export: no list of {word} names, got {wanted!r}; one or more of "
+            f"{', '.join(there)} are allowed; name some, or leave the choice out for all"
+        )
     unknown = sorted(set(wanted or ()) - set(there))
     if unknown:
         raise UnknownNameError(

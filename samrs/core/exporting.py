@@ -46,6 +46,11 @@ def plain_text(text: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).strip() or "_"
 
 
+def one_word(text: str) -> str:
+    """A class name where blanks, of any kind, part columns: each run of them becomes ``-``."""
+    return re.sub(r"\s+", "-", text)
+
+
 @dataclass(frozen=True)
 class Tile:
     """One tile to export.

@@ -28,7 +28,8 @@ from typing import IO, Any
 from samrs.core.exporting import Row, Subset, Tile
 
 _COLUMNS = ("instance_id", "area", "mask_hbb", "difficult")
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+"""In ASCII: pycocotools opens the file in whatever encoding the machine has."""
 
 
 class _File:

@@ -16,17 +16,16 @@ and readers of tiles (mmrotate) do not expect them.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
-from samrs.core.exporting import Subset
+from samrs.core.exporting import Subset, one_word
 from samrs.core.outlines import rle_to_obb
 
 
 def write(subset: Subset, out: Path) -> dict[str, Any]:
     """Write the export; returns images and instances."""
-    names = [re.sub(r"\s+", "-", name) for name in subset.categories]
+    names = [one_word(name) for name in subset.categories]
     images = instances = 0
     for tile in subset.tiles(["area", "difficult"]):
         base = out if subset.folders == ("all",) else out / tile.split

@@ -12,7 +12,9 @@ and size, ``gsd``, and ``objects``, a list: ``instance_id``, ``category`` (a Cla
 the scores.
 
 The types stand in each file's Arrow metadata under ``huggingface``, where ``datasets`` itself
-writes them.
+writes them. ``datasets`` keeps what it once read by the name of the folder and the card's header,
+not by the files, so the header's ``description`` tells one export from another: else the second of
+two folders of one name would open as the first.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ import pyarrow as pa
 
 from samrs.core.exporting import Row, Subset, Tile
 from samrs.core.records import IMAGE
-from samrs.core.shards import ShardWriter
+from samrs.core.shards import ShardWriter, sha256
 
 _COLUMNS = ("instance_id", "area", "mask_hbb", "difficult")
 _TYPES = {
@@ -61,7 +63,16 @@ def card_header(subset: Subset) -> dict[str, Any]:
     files = [
         {"split": name, "path": f"data/{name}-*.parquet"} for name in _split_names(subset).values()
     ]
-    return {"configs": [{"config_name": "default", "data_files": files}]}
+    config = {"config_name": "default", "data_files": files, "description": _description(subset)}
+    return {"configs": [config]}
+
+
+def _description(subset: Subset) -> str:
+    """What decides the files: the release, and the choice out of it."""
+    release = sha256(subset.release / "manifest.json")
+    labels = " ".join(map(str, subset.labels))
+    pixels = "with" if subset.images else "without"
+    return f"release {release}, splits {' '.join(subset.folders)}, labels {labels}, {pixels} images"
 
 
 def _split_names(subset: Subset) -> dict[str, str]:

@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-from samrs.core.exporting import Row, Subset
+from samrs.core.exporting import Row, Subset, one_word
 from samrs.core.geometry import hbb_to_polygon, polygon_to_hbb
 from samrs.core.images import encode_rgb
 
@@ -63,7 +63,7 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
             (out / "color" / f"{tile.name}.png").write_bytes(color)
             entries = [_entry(row, subset.categories) for row in tile.rows]
             (out / "ins" / f"{tile.name}.pkl").write_bytes(plain_pickle(entries))
-            text = json.dumps(entries, ensure_ascii=False, allow_nan=False)
+            text = json.dumps(entries, allow_nan=False)
             (out / "ins" / f"{tile.name}.json").write_text(text + "\n", encoding="utf-8")
             for folder, lines in _boxes(tile.rows, subset.categories).items():
                 path = out / folder / f"{tile.name}.txt"
@@ -100,7 +100,7 @@ def _boxes(rows: list[Row], categories: tuple[str, ...]) -> dict[str, list[str]]
     lines: dict[str, list[str]] = {"hbbtxts": [], "rbbtxts": []}
     for row in rows:
         boxes = {"hbbtxts": hbb_to_polygon(row["hbb_annotated"]).ravel(), "rbbtxts": row["obb"]}
-        name = categories[row["label"]].replace(" ", "-")
+        name = one_word(categories[row["label"]])
         for folder, corners in boxes.items():
             if corners is not None:
                 numbers = " ".join(f"{value:.2f}" for value in corners)

@@ -44,6 +44,18 @@ def test_dota_without_splits_has_no_folder_for_them(tmp_path):
     assert (scene.split, len(scene.annotations)) == ("all", 1)
 
 
+def test_blanks_of_any_kind_part_no_column(tmp_path):
+    names = ["a\u3000b\u00a0c", "ship", "harbor"]
+    rows = [{**instance("box", "a__0_0", 0, masks()["box"]), "category": names[0]}]
+    release = write_release(
+        tmp_path / "sota", tiles=[tile("a__0_0", "all")], rows=rows, categories=names
+    )
+    for format, folder in (("dota", "labelTxt"), ("samrs", "hbbtxts")):
+        export(format, release, tmp_path / format)
+        (line,) = (tmp_path / format / folder / "a__0_0.txt").read_text("utf-8").splitlines()
+        assert line.split()[8:] == ["a-b-c", "0"]
+
+
 def test_dota_s_class_names_have_no_blanks(tmp_path):
     rows = [instance("box", "a__0_0", 1, masks()["box"])]
     names = ["plane", "Dry Cargo\tShip", "harbor"]

@@ -14,7 +14,7 @@ from samrs.core.records import Quarantine
 from samrs.core.rle import rle_iou, rle_to_mask
 from samrs.datasets import coco as reader
 from samrs.export import export
-from tests.exports.releases import CATEGORIES, stored, write_release
+from tests.exports.releases import CATEGORIES, instance, masks, stored, tile, write_release
 
 
 def opened(path: Path) -> COCO:
@@ -113,6 +113,19 @@ def test_a_column_of_quality_comes_along(tmp_path):
     export("coco", better, tmp_path / "out", images=False)
     data = json.loads((tmp_path / "out" / "annotations" / "instances_val.json").read_text())
     assert np.unique([a["quality"] for a in data["annotations"]]).tolist() == [0.75]
+
+
+def test_names_of_any_script_are_read_in_any_encoding(tmp_path):
+    names = ["Hafen \u00f6\u00df \u6e2f\u53e3", "ship", "harbor"]
+    rows = [{**instance("\u6e2f", "a__0_0", 0, masks()["box"]), "category": names[0]}]
+    release = write_release(
+        tmp_path / "sota", tiles=[tile("a__0_0", "train")], rows=rows, categories=names
+    )
+    export("coco", release, tmp_path / "out")
+    file = tmp_path / "out" / "annotations" / "instances_train.json"
+    value = json.loads(file.read_text("ascii"))
+    assert [c["name"] for c in value["categories"]] == names
+    assert value["annotations"][0]["instance_id"] == "a__0_0#\u6e2f"
 
 
 def test_a_release_without_any_instance_is_still_coco(tmp_path):

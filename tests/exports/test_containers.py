@@ -66,12 +66,32 @@ def test_datasets_opens_the_folder_with_images_classes_and_masks(release, tmp_pa
     assert found["d__0_0"]["objects"][0]["bbox"] == [3, 4, 10, 6]
 
 
+def test_folders_of_one_name_open_as_what_they_hold(release, tmp_path):
+    """datasets keeps what it read by the folder's name: an export that replaces another is new."""
+    every = export("huggingface", release, tmp_path / "a" / "sota")
+    assert every["summary"]["rows"] == {"train": 3, "val": 1}
+    assert set(loaded(tmp_path / "a" / "sota", tmp_path / "cache")) == {
+        r["tile_id"] for r in stored(release, "tiles")
+    }
+    export("huggingface", release, tmp_path / "a" / "sota", classes=["ship"], force=True)
+    found = loaded(tmp_path / "a" / "sota", tmp_path / "cache")
+    assert {name for row in found.values() for name in row["names"]} == {"ship"}
+    other = write_release(
+        tmp_path / "other",
+        tiles=[tile("z__0_0", s) for s in ("train",)] + [tile("y__0_0", "val")],
+        rows=[],
+    )
+    export("huggingface", other, tmp_path / "b" / "sota")
+    assert set(loaded(tmp_path / "b" / "sota", tmp_path / "cache")) == {"z__0_0", "y__0_0"}
+
+
 def test_split_all_becomes_train_since_it_is_a_word_of_datasets(tmp_path):
     release = write_release(tmp_path / "sota", tiles=[tile("a__0_0", "all")], rows=[])
     export("huggingface", release, tmp_path / "out")
     header = yaml.safe_load((tmp_path / "out" / "README.md").read_text("utf-8").split("---")[1])
     files = [{"split": "train", "path": "data/train-*.parquet"}]
-    assert header["configs"] == [{"config_name": "default", "data_files": files}]
+    (config,) = header["configs"]
+    assert (config["config_name"], config["data_files"]) == ("default", files)
     assert (tmp_path / "out" / "data" / "train-00000.parquet").is_file()
 
 

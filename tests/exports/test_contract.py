@@ -157,6 +157,30 @@ def test_what_does_not_exist_is_refused_by_name(release, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_any_script_is_a_class_name_and_empty_splits_are_exports(format, tmp_path):
+    names = ["Hafen \u00f6\u00df \u6e2f\u53e3", "a\u3000b", 'c: "d", e']
+    kinds = masks()
+    rows = [instance(n, "a__0_0", i % 3, kinds[n]) for i, n in enumerate(("box", "hole", "edge"))]
+    rows = [{**row, "category": names[row["category_id"]]} for row in rows]
+    tiles = [tile("a__0_0", "train"), tile("b__0_0", "val")]
+    release = write_release(tmp_path / "sota", tiles=tiles, rows=rows, categories=names)
+    about = export(format, release, tmp_path / "all")
+    assert about["categories"] == names
+    export(format, release, tmp_path / "val", splits=["val"])
+    export(format, release, tmp_path / "one", classes=names[1:2])
+
+
+def test_nothing_is_no_export(release, tmp_path):
+    bare = write_release(tmp_path / "bare", tiles=[], rows=[])
+    with pytest.raises(ProductError, match="nothing to export, got no tile"):
+        export("yolo_seg", bare, tmp_path / "out")
+    for choice in ({"splits": []}, {"classes": []}, {"splits": "train"}):
+        with pytest.raises(ParameterError, match=r"no list of (split|class) names, got"):
+            export("samrs", release, tmp_path / "out", **choice)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("other", ["A__0_0", "a~_0_0"])
 def test_tiles_that_would_share_a_file_are_refused(other, tmp_path):
     tiles = [tile(name, "train") for name in ("a__0_0", other)]
