@@ -4,6 +4,7 @@
     python -m samrs.review lock                                          1: dvc.lock is stale
     python -m samrs.review parameters                                    1: params.yaml is wrong
     python -m samrs.review comment                                       of an event workflow_run
+    python -m samrs.review tag                                           tag=vX.Y.Z of this commit
     python -m samrs.review notes TAG                                     its changelog entry
 
 Markdown goes to stdout, for the job's summary; what is wrong to stderr.
@@ -21,6 +22,7 @@ from samrs.review.changelog import entry
 from samrs.review.lock import graph, stale
 from samrs.review.markdown import render
 from samrs.review.review import review
+from samrs.review.revisions import release_tag
 
 HERE = Path()
 
@@ -64,6 +66,12 @@ def comment() -> int:
     return 0
 
 
+def tag() -> int:
+    """Name the release tag of the commit that is checked out, if any, as a step's output."""
+    print(f"tag={release_tag(HERE) or ''}")
+    return 0
+
+
 def notes(tag: str) -> int:
     """Print a version's changelog entry."""
     sys.stdout.write(entry((HERE / "CHANGELOG.md").read_text(encoding="utf-8"), tag))
@@ -74,7 +82,7 @@ def main() -> int:
     """Run one command."""
     parser = argparse.ArgumentParser(prog="python -m samrs.review")
     commands = parser.add_subparsers(dest="command", required=True)
-    for function in (metrics, lock, parameters, comment, notes):
+    for function in (metrics, lock, parameters, comment, tag, notes):
         command = commands.add_parser(function.__name__, help=function.__doc__)
         command.set_defaults(function=function)
         if function is metrics:

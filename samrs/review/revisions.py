@@ -5,12 +5,14 @@ That is why the same code may read a stranger's fork with a token at hand.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from samrs.core.errors import ProductError, UnknownNameError
 
+RELEASE = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+[\w.-]*")
 MAX_BYTES = 8 * 2**20
 """Metrics and parameters are small; a larger file is refused unread."""
 
@@ -52,6 +54,12 @@ def commit(repo: Path, revision: str) -> str:
     """
     name = f"{revision}^{{commit}}"
     return git(repo, "rev-parse", "--verify", "--end-of-options", name).decode().strip()
+
+
+def release_tag(repo: Path) -> str | None:
+    """The newest tag ``vX.Y.Z`` of the commit that is checked out; None where it has none."""
+    listed = git(repo, "tag", "--points-at", "HEAD", "--sort=-version:refname").decode().split()
+    return next((tag for tag in listed if RELEASE.fullmatch(tag)), None)
 
 
 def merge_base(repo: Path, base: str, head: str) -> str:

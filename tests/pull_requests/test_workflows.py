@@ -13,6 +13,7 @@ import yaml
 
 from samrs.core.errors import UnknownNameError
 from samrs.review.changelog import entry
+from samrs.review.revisions import release_tag
 from tests.pull_requests.changes import ROOT
 
 FOLDER = ROOT / ".github" / "workflows"
@@ -79,7 +80,7 @@ def test_nothing_is_put_into_a_script(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.name)
 def test_variables_of_a_script_are_quoted_and_known(file: Path) -> None:
     workflow = load(file)
-    runner = {"GITHUB_STEP_SUMMARY", "GITHUB_REPOSITORY", "GITHUB_REF_NAME", "RUNNER_TEMP"}
+    runner = {"GITHUB_STEP_SUMMARY", "GITHUB_REPOSITORY", "GITHUB_OUTPUT", "RUNNER_TEMP"}
     for job in workflow["jobs"].values():
         for step in job["steps"]:
             script = step.get("run", "")
@@ -186,6 +187,36 @@ CHANGELOG = """# Changelog
 
 ## 1.0.0
 """
+
+
+def test_a_release_pushed_with_all_its_tags_starts_its_workflow() -> None:
+    """GitHub makes no event for tags of which more than three are pushed at once."""
+    artifacts = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["artifacts"]
+    assert 1 + len(artifacts) > 3
+    push = events(load(FOLDER / "release.yml"))["push"]
+    assert (push["branches"], push["paths"]) == (["main"], ["CHANGELOG.md"])
+    made, *later = [
+        s
+        for s in steps(load(FOLDER / "release.yml"))
+        if "samrs.review" in str(s) or "gh" in str(s.get("run"))
+    ]
+    assert made["run"] == 'python -m samrs.review tag >> "$GITHUB_OUTPUT"'
+    assert [s["if"] for s in later] == [f"steps.{made['id']}.outputs.tag"] * 3
+
+
+def test_the_tag_of_a_release_is_that_of_the_commit(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "init.defaultBranch=main"]
+        subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init")
+    git("commit", "--allow-empty", "-m", "one")
+    assert release_tag(tmp_path) is None
+    for name in ("sota@v1.10.0", "v1.9.0", "v1.10.0", "v2", "very-1.2.3"):
+        git("tag", "-a", name, "-m", name)
+    assert release_tag(tmp_path) == "v1.10.0"
+    git("commit", "--allow-empty", "-m", "two")
+    assert release_tag(tmp_path) is None
 
 
 def test_a_release_says_what_the_changelog_says() -> None:
