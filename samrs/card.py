@@ -90,6 +90,10 @@ def card(release: Path, *, header: Mapping[str, Any] | None = None, about: str =
         header=_Ready(_header(name, len(tiles), manifest, header or {})),
         name=name,
         about=about,
+        is_demo=manifest.get("origin") == "demo",
+        in_paper=name in PUBLISHED,
+        has_quality="quality" in scores,
+        calibrated=manifest.get("quality", {}).get("calibrated", False),
         manifest=manifest,
         note=model_note(manifest),
         counts=_table(
@@ -162,7 +166,7 @@ def _counts(
         ("instances", len(rows), paper and paper.instances),
         ("... of them different objects", int(rows["instance_id"].nunique()), None),
         ("labelled share of the px", f"{labelled:.1%}", None),
-        ("Parquet, MB", round(size, 1), None),
+        ("Parquet, MB", f"{size:,.1f}", None),
     ]
 
 
@@ -247,8 +251,8 @@ def _weaknesses(
     paper = PUBLISHED.get(name)
     if paper and len(tiles) < paper.images / 2:
         found.append(
-            f"{len(tiles):,} tiles where SAMRS has {paper.images:,} images: a demo, or a part of "
-            "the dataset."
+            f"{len(tiles):,} tiles where SAMRS has {paper.images:,} images: "
+            + ("a demo." if manifest.get("origin") == "demo" else "a part of the dataset.")
         )
     counts = rows.groupby("category_id").size()
     names = manifest["categories"]

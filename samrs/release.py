@@ -89,6 +89,7 @@ def release(
     out: Path,
     quality_model: Path,
     *,
+    origin: str,
     min_area: int,
     min_predicted_iou: float,
     min_stability: float,
@@ -107,6 +108,7 @@ def release(
         labelled: its sam_label product.
         out: the release product; replaced.
         quality_model: the estimate of masks' quality, ``models/quality.json``.
+        origin: of the images, ``demo`` (drawn by this project) or ``official``: put on record.
         min_area: smallest mask kept, px. Empty masks are dropped whatever this says.
         min_predicted_iou: lowest predicted IoU kept, 0-1. Masks without that score pass.
         min_stability: lowest stability score kept, 0-1. Masks without that score pass.
@@ -145,6 +147,7 @@ def release(
         "product": "release",
         "subset": source["subset"] or source["dataset"].upper(),
         "dataset": source["dataset"],
+        "origin": origin,
         "terms": source["terms"],
         "categories": categories,
         "palette": palette(len(categories)),

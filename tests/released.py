@@ -15,5 +15,11 @@ def write_release(normalized: Path, labelled: Path, out: Path, **changes: Any) -
     """Write the release of two products and return its folder."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     quality = ROOT / "models" / "quality.json"
-    release(normalized, labelled, out, quality, **{**params["release"], "min_area": 0, **changes})
+    release(
+        normalized,
+        labelled,
+        out,
+        quality,
+        **{"origin": "demo", **params["release"], "min_area": 0, **changes},
+    )
     return out

@@ -50,7 +50,7 @@ SECTIONS = (
     Section(
         "sam_label", "samrs.label", "label", ("prompt", *MODEL), ("runtime", "work"), own=False
     ),
-    Section("release", "samrs.release", "release"),
+    Section("release", "samrs.release", "release", ("origin",)),
     Section("pretrain", "samrs.pretrain", "pretrain", (), ("runtime",)),
     Section("finetune", "samrs.finetune", "finetune", (), ("runtime",)),
 )

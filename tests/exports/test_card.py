@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import yaml
 
 from samrs.card import card, markdown_text
 from samrs.core.errors import MissingInputError
+from samrs.core.shards import write_json
 from tests.conftest import ROOT
 from tests.exports.releases import write_release
 
@@ -48,12 +50,38 @@ def test_classes_and_scores_are_counted(release):
     assert table_row(text, "predicted\\_iou")[1:] == ["0.900"] * 6 + ["0"]
     assert table_row(text, "stability\\_score")[1:] == ["–"] * 6 + ["9"]
     assert "quality" not in {line.split(" | ")[0] for line in text.splitlines()}
+    assert table_row(text, "Parquet, MB")[1] == "0.0"
 
 
 def test_quality_is_shown_where_the_release_has_it(tmp_path):
     text = card(write_release(tmp_path / "sota", quality=True))
     assert table_row(text, "quality")[1] == "0.750"
     assert "mean quality" in text
+
+
+def test_what_a_score_is_stands_under_the_table(tmp_path):
+    known = card(write_release(tmp_path / "a", quality=True))
+    assert "- quality: what these scores let expect" in known
+    assert "no more than a rank" in known
+    about = json.loads((tmp_path / "a" / "manifest.json").read_text("utf-8"))
+    write_json(tmp_path / "a" / "manifest.json", {**about, "quality": {"calibrated": True}})
+    assert "no more than a rank" not in card(tmp_path / "a")
+
+
+def test_a_demo_says_so_at_the_top(tmp_path, release):
+    demo = card(write_release(tmp_path / "demo", origin="demo"))
+    top = demo.split("## Size")[0]
+    assert "A demo: its images are drawn" in top
+    assert "terms of the real dataset, of which this demo holds nothing" in demo
+    real = card(write_release(tmp_path / "real", origin="official"))
+    assert "demo" not in real
+    assert "so its terms hold for them" in real
+
+
+def test_counts_of_classes_that_the_paper_does_not_print_are_not_invented(release, tmp_path):
+    assert "counts of each class as bars without numbers" in card(release)
+    mine = write_release(tmp_path / "mine", subset="MINE", dataset="coco")
+    assert "bars without numbers" not in card(mine)
 
 
 def test_provenance_and_terms_are_there(release):

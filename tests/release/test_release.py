@@ -22,6 +22,7 @@ from samrs.release import DROP_REASONS, release
 from tests.products_by_hand import CATEGORIES, QUALITY, Thing, write
 
 OPEN: dict[str, Any] = {
+    "origin": "demo",
     "min_area": 0,
     "min_predicted_iou": 0.0,
     "min_stability": 0.0,
@@ -190,13 +191,20 @@ def test_same_input_gives_the_same_bytes(tmp_path):
     assert all(p.read_bytes() == (b / p.name).read_bytes() for p in a.iterdir())
 
 
+def test_manifest_says_whose_images_they_are(tmp_path):
+    for origin in ("demo", "official"):
+        _, out = run(tmp_path / origin, origin=origin)
+        assert read_manifest(out)["origin"] == origin
+
+
 def test_manifest_says_what_was_done(tmp_path):
     _, out = run(tmp_path, min_area=4)
     manifest = read_manifest(out)
     assert (manifest["product"], manifest["subset"]) == ("release", "SOTA")
     assert manifest["dataset"] == "dota"
     assert manifest["terms"] == "academic use only"
-    assert manifest["parameters"] == {**OPEN, "min_area": 4}
+    given = {key: value for key, value in OPEN.items() if key != "origin"}
+    assert manifest["parameters"] == {**given, "min_area": 4}
     assert (manifest["recipe"], manifest["model"], manifest["model_sha256"]) == (
         "hbox",
         "nano",
