@@ -28,7 +28,7 @@ from samrs.core.prompting import Boxes, Prediction
 from samrs.core.rle import Rle, rle_area
 from samrs.core.shards import iter_rows
 from samrs.label import SEGMENTERS, Row, executor_of, instance_boxes, tiles, where
-from samrs.recipes import parse_recipe
+from samrs.recipes import parse_recipe, parse_recipes
 from samrs.scores import mask_scores
 from samrs.truth_scores import truth_scores
 
@@ -70,6 +70,7 @@ def ablate(
     Raises:
         MissingInputError: there is no truth table.
         ProductError: no instance has a true mask.
+        UnknownNameError, ParameterError: a recipe does not exist or is named twice.
     """
     frame = ablate_timed(
         normalized,
@@ -142,7 +143,7 @@ class _Asker:
         precision: str, device: str,
     ) -> None:  # fmt: skip
         load = {"model": model, "precision": precision, "device": device}
-        self.recipes = [parse_recipe(text) for text in recipes]
+        self.recipes = parse_recipes(recipes)
         self.engine = axis.load(SEGMENTERS, segmenter).load(**load)
         self.floors = {name: axis.load(SEGMENTERS, name).load(**load) for name in floors}
         self.floor_recipe = parse_recipe(FLOOR_RECIPE)

@@ -146,7 +146,7 @@ def class_rows(frame: pd.DataFrame) -> list[Row]:
 
 
 def _class_rows(measured: Measured) -> list[Row]:
-    category = measured.instances["category"].to_numpy()
+    category = measured.instances["category"].replace(ALL, f"{ALL} (class)").to_numpy()
     groups = (
         ({"category": name, "bin": size}, among & ((category == name) | (name == ALL)))
         for name in (ALL, *sorted(set(category)))

@@ -35,9 +35,11 @@ import pandas as pd
 from samrs.ablation import ablate_timed
 from samrs.ablation_plots import write_ablation_plots
 from samrs.ablation_tables import write_tables
-from samrs.audit_tables import audit_markdown, audit_text, fill_block
+from samrs.audit_tables import audit_markdown, audit_text, class_table, fill_block, find_block
+from samrs.auto_prompt import AUTO
 from samrs.contact_sheet import class_lines, sheet_lines, write_sheet
-from samrs.core.errors import SamrsError
+from samrs.core import axis
+from samrs.core.errors import MissingInputError, ParameterError, SamrsError
 from samrs.core.records import INSTANCES, TILES, TRUTH
 from samrs.core.shards import (
     fresh_product,
@@ -48,8 +50,11 @@ from samrs.core.shards import (
     write_manifest,
     write_table,
 )
+from samrs.gallery import file_uri
+from samrs.label import SEGMENTERS
 from samrs.normalize import normalize
 from samrs.page import render
+from samrs.recipes import parse_recipes
 from samrs.report_prompts import prompts_section
 from samrs.truth_matching import match_truth as match_truth
 
@@ -95,6 +100,8 @@ def audit(
     Returns:
         What ``samrs.ablation.ablate`` gives, and what stands in ``summary.json``.
     """
+    parse_recipes(recipes)
+    axis.load(SEGMENTERS, SEGMENTER).device(runtime)
     clock = _Clock()
     cut = {"tile": tile, "overlap": overlap}
     product = _normalized(dataset, folder, out / "normalize" / dataset, cut, limit)
@@ -102,6 +109,12 @@ def audit(
     if truth is not None:
         masks = _normalized(truth, folder, out / "normalize" / truth, cut, limit)
         matching = match_truth(product, masks)
+    if not any(product.glob("truth-*.parquet")):
+        raise MissingInputError(
+            f"{folder}: no true masks in this {dataset} dataset, got boxes only; an audit compares "
+            "masks with true ones; use a dataset that has them, or name with --truth another that "
+            "has the same images"
+        )
     clock.lap("normalize")
     frame = ablate_timed(
         product,
@@ -120,6 +133,7 @@ def audit(
         **cut,
         "images": len(set(read_table(product, "tiles", ["scene_id"])["scene_id"].to_pylist())),
         **({"truth": truth, **matching} if truth else {}),
+        "fallbacks": fallbacks(frame),
     }
     summary, rows = write_tables(frame, out, about)
     (out / "tables.md").write_text(audit_markdown(out), encoding="utf-8")
@@ -129,6 +143,12 @@ def audit(
     clock.lap("pictures")
     write_json(out / "timing.json", {"steps": clock.seconds, **milliseconds(frame)})
     return frame, summary
+
+
+def fallbacks(frame: pd.DataFrame) -> dict[str, int]:
+    """Masks for which a rotated box was wanted and the upright one had to serve, by recipe."""
+    counts = frame[frame["kind"] == "recipe"].groupby("recipe", sort=False)["fallback"].sum()
+    return {str(name): int(count) for name, count in counts.items() if count}
 
 
 def milliseconds(frame: pd.DataFrame) -> dict[str, Any]:
@@ -161,7 +181,14 @@ def _write_pictures(
     best = frame[(frame["kind"] == "recipe") & (frame["recipe"] == summary["best"])]
     write_sheet(sheet_lines(product, best), out / "contact_sheet.png")
     write_sheet(class_lines(product, best), out / "by_class.jpg")
-    page = render("audit.html", about=summary, ablation=prompts_section(out, product, frame))
+    pictures = [
+        (file_uri(out / "by_class.jpg"), f"By {summary['best']}, the classes with most masks."),
+        (file_uri(out / "contact_sheet.png"), "Over all classes."),
+    ]
+    page = render(
+        "audit.html", about=summary, ablation=prompts_section(out, product, frame),
+        classes=class_table(out), pictures=pictures,
+    )  # fmt: skip
     (out / "audit.html").write_bytes(page)
 
 
@@ -212,12 +239,30 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _check(given: argparse.Namespace) -> None:
+    for option in ("limit", "threads", "tile"):
+        count = getattr(given, option)
+        if count is not None and count < 1:
+            raise ParameterError(
+                f"--{option}: out of range, got {count}; 1 or more is allowed; correct it"
+            )
+    if AUTO in given.recipes.split(","):
+        raise ParameterError(
+            f"--recipes: {AUTO} is no recipe but a choice among recipes, got {given.recipes!r}; "
+            "names of recipes are allowed; name recipes, such as hbox,zoom"
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; errors meant for the user end it with one sentence."""
     given = _arguments(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("samrs").setLevel(logging.INFO)
+    name = "+".join(filter(None, (given.dataset, given.truth)))
     try:
+        _check(given)
+        if given.fill:
+            find_block(given.fill, name)
         audit(
             given.dataset,
             given.folder,
@@ -232,7 +277,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             runtime={"executor": "local", "device": given.device, "threads": given.threads},
         )
         if given.fill:
-            name = "+".join(filter(None, (given.dataset, given.truth)))
             fill_block(given.fill, name, audit_markdown(given.out))
     except SamrsError as error:
         sys.exit(f"error: {error}")

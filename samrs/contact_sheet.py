@@ -22,6 +22,8 @@ from samrs.plots import STYLE, shorten
 COLOURS = {"box": "#ffd54a", "true mask": "#35e06f", "predicted mask": "#ff3d8b"}
 CELLS = 8
 CELLS_OF_CLASS = 3
+MOST_CLASSES = 60
+"""Lines of a sheet; JPEG ends at 65,535 px, some 300 of them."""
 JPEG_QUALITY = 88
 
 Lines = Sequence[tuple[str, Sequence[Cell]]]
@@ -56,14 +58,24 @@ def sheet_lines(product: Path, rows: pd.DataFrame) -> list[tuple[str, list[Cell]
 
 
 def class_lines(product: Path, rows: pd.DataFrame) -> list[tuple[str, list[Cell]]]:
-    """A line a class: its best, its middle and its worst masks by one recipe, the worst last."""
+    """A line a class: its best, its middle and its worst masks by one recipe, the worst last.
+
+    Of the most frequent classes: a picture has an end.
+    """
     lines = []
-    for category, part in rows.groupby("category", sort=True):
+    for category in most_frequent(rows):
+        part = rows[rows["category"] == category]
         parts = best_median_worst(part, CELLS_OF_CLASS)
         parts["worst"] = parts["worst"].iloc[::-1]
         chosen = pd.concat([some.assign(title=name) for name, some in parts.items()])
-        lines.append((f"{shorten(str(category))}\nn = {len(part):,}", load_cells(product, chosen)))
+        lines.append((f"{shorten(category)}\nn = {len(part):,}", load_cells(product, chosen)))
     return lines
+
+
+def most_frequent(rows: pd.DataFrame) -> list[str]:
+    """The classes that a sheet has room for, by name."""
+    counts = rows["category"].value_counts().sort_index()
+    return sorted(counts.sort_values(ascending=False, kind="stable").index[:MOST_CLASSES])
 
 
 def write_sheet(lines: Lines, path: Path) -> None:

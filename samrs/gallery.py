@@ -63,9 +63,9 @@ def jpeg_uri(image: Image, quality: int) -> str:
     return _uri("jpeg", encode_rgb(image, ".jpg", quality))
 
 
-def png_uri(path: Path) -> str:
-    """A PNG file as a data URI."""
-    return _uri("png", path.read_bytes())
+def file_uri(path: Path) -> str:
+    """A PNG or JPEG file (``.png``, ``.jpg``) as a data URI."""
+    return _uri({".png": "png", ".jpg": "jpeg"}[path.suffix], path.read_bytes())
 
 
 def _uri(kind: str, data: bytes) -> str:

@@ -13,7 +13,7 @@ lists the parts, what they need and what they cost.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeVar
@@ -141,6 +141,11 @@ def parse_recipe(text: str) -> Recipe:
         ParameterError: the parts cannot be given together.
     """
     names = [name.strip() for name in text.split("+")]
+    if not all(names):
+        raise ParameterError(
+            f"prompt: a part is missing, got {text!r}; names joined by + are allowed, such as "
+            "hbox+point; name the part or remove the +"
+        )
     if len(set(names)) < len(names):
         raise ParameterError(
             f"prompt: a part is named twice, got {text!r}; each part once is allowed; "
@@ -159,6 +164,22 @@ def parse_recipe(text: str) -> Recipe:
     recipe = Recipe("+".join(names), tuple(parts), tuple(ways))
     recipe.build(_ONE_BOX)
     return recipe
+
+
+def parse_recipes(texts: Sequence[str]) -> list[Recipe]:
+    """The recipes of some names, none of them twice.
+
+    Raises:
+        UnknownNameError, ParameterError: as ``parse_recipe``, or two names are one recipe.
+    """
+    recipes = [parse_recipe(text) for text in texts]
+    names = [recipe.name for recipe in recipes]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise ParameterError(
+            f"recipes: a recipe is named twice, got {twice[0]!r}; each once is allowed; leave one "
+            "out"
+        )
+    return recipes
 
 
 def _builds(module: ModuleType) -> bool:

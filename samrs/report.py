@@ -14,7 +14,7 @@ import pandas as pd
 
 from samrs.core.progress import progress
 from samrs.core.shards import fresh_product, read_manifest
-from samrs.gallery import SCORES, example_tiles, jpeg_uri, png_uri, worst_instances
+from samrs.gallery import SCORES, example_tiles, file_uri, jpeg_uri, worst_instances
 from samrs.overlay import Tile, fit, instance_crop, load_tiles, with_boxes, with_masks
 from samrs.page import TEMPLATES as TEMPLATES
 from samrs.page import render
@@ -142,7 +142,7 @@ def _subset(
         "classes": _class_rows(stats["classes"]),
         "plots": [
             {
-                "image": png_uri(metrics_file(plots / f"{name}-{kind}.png", "stats")),
+                "image": file_uri(metrics_file(plots / f"{name}-{kind}.png", "stats")),
                 "alt": f"{manifest['subset']}: {kind}",
                 "caption": caption,
             }

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from samrs.ablation_groups import ALL, REFERENCE
-from samrs.gallery import png_uri
+from samrs.gallery import file_uri
 from samrs.report_tables import NONE, Table, metrics_file, metrics_json, number, percent
 from samrs.side_by_side import side_by_side
 
@@ -44,7 +44,7 @@ def prompts_section(folder: Path, product: Path, frame: pd.DataFrame) -> dict[st
         "drawn": drawn_sentence(summary),
         "plots": [
             {
-                "image": png_uri(metrics_file(folder / f"{name}.png", STAGE)),
+                "image": file_uri(metrics_file(folder / f"{name}.png", STAGE)),
                 "alt": name.replace("_", " and "),
                 "caption": caption,
             }

@@ -14,10 +14,14 @@ NONE = "–"
 LONGEST = 80
 
 
+def printable(text: str) -> str:
+    """Text of one line that no terminal takes for a command."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def span(text: str, longest: int) -> str:
     """A code span of one line: no backtick or pipe (look-alikes instead), cut with an ellipsis."""
-    kept = text.replace("`", "'").replace("|", "¦")
-    kept = "".join(c if c.isprintable() else "?" for c in kept).strip() or " "
+    kept = printable(text.replace("`", "'").replace("|", "¦")).strip() or " "
     return f"`{kept if len(kept) <= longest else f'{kept[: longest - 1]}…'}`"
 
 

@@ -217,8 +217,18 @@ def model_sha256(model: str) -> str | None:
 
 
 def device(runtime: Mapping[str, Any]) -> str:
-    """``cpu`` or ``cuda``, as ``runtime.device`` means it here; their sums round differently."""
+    """``cpu`` or ``cuda``, as ``runtime.device`` means it here; their sums round differently.
+
+    Raises:
+        ParameterError: it names no such device. Whether there is one is seen where it is used,
+            which may be another machine.
+    """
     said = str(runtime["device"])
+    if said not in ("auto", "cpu") and said.partition(":")[0] != "cuda":
+        raise ParameterError(
+            f"runtime.device: unknown, got {said!r}; auto, cpu and cuda are allowed; use one of "
+            "these"
+        )
     if said == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return said

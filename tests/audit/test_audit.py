@@ -178,15 +178,20 @@ def test_nwpu_vhr10_is_measured_and_its_labels_are_the_masks_scored(
     real: Path, tmp_path: Path
 ) -> None:
     folder = few_images(real / "nwpu_vhr10", tmp_path / "few", 3)
-    frame, summary = measured("coco", folder, tmp_path, limit=2)
+    frame, summary = measured("coco", folder, tmp_path, limit=2, recipes=["hbox", "rhbox"])
     assert summary["images"] == 2
-    assert summary["instances"] == len(frame) / 4 > 2
+    assert summary["instances"] == len(frame) / 5 > 2
+    assert summary["fallbacks"] == {"rhbox": summary["instances"]}  # upright boxes only
+    said = f"The upright box served where a rotated one was wanted: rhbox {summary['instances']}."
+    assert said in (tmp_path / "tables.md").read_text(encoding="utf-8")
     assert set(summary["floors"]) == {"box", "obb", "grabcut"}
     for name in WRITTEN:
         assert (tmp_path / name).stat().st_size > 50, name
     page = (tmp_path / "audit.html").read_text(encoding="utf-8")
     assert page.count('alt="mask by hbox"') == min(12, summary["instances"])
     assert not re.search("https?:", page)
+    assert page.count('alt="Best, median and worst masks"') == 2
+    assert all(f"<th scope=\"row\">{name}</th>" in page for name in set(frame["category"]))
     assert "| hbox |" in (tmp_path / "tables.md").read_text(encoding="utf-8")
     timing = json.loads((tmp_path / "timing.json").read_text())
     assert all(value >= 0 for value in timing["steps"].values())

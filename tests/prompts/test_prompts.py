@@ -91,7 +91,7 @@ def test_a_sum_gives_all_its_parts() -> None:
         ("rbox+hbox_mask", ParameterError, "more than one mask"),
         ("point+point", ParameterError, "named twice.*write 'point'"),
         ("hobx", UnknownNameError, "prompts: unknown name, got 'hobx'; allowed are choose, "),
-        ("hbox+", UnknownNameError, "got ''"),
+        ("hbox+", ParameterError, "a part is missing, got 'hbox\\+'"),
     ],
 )
 def test_a_recipe_that_makes_no_sense_is_refused(
