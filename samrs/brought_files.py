@@ -23,16 +23,23 @@ EXTRA = "extra"
 
 
 def holds_layout(inbox: Path, *, extra: bool) -> bool:
-    """Whether folders of the inbox hold files that are no archives: a dataset already unpacked.
+    """Whether the inbox holds files that are no archives: a dataset already unpacked.
 
     Args:
-        extra: whether the folder ``extra`` is that of extra files, or one like others.
+        extra: whether it is an official dataset's inbox, where the folder ``extra`` is that of
+            extra files and only files in folders make a layout; else a user's own.
     """
     packed = (*SUFFIXES, *UNSUPPORTED)
     return any(
-        path.parent != inbox and not path.name.lower().endswith(packed)
+        not (extra and path.parent == inbox) and not path.name.lower().endswith(packed)
         for path in _layout_files(inbox, extra)
     )
+
+
+def listing(inbox: Path, most: int = 5) -> str:
+    """What lies in the inbox, for an error's text: the first files, or "nothing"."""
+    names = [path.relative_to(inbox).as_posix() for path in _visible_files(inbox)]
+    return ", ".join([*names[:most], *(["..."] if len(names) > most else [])]) or "nothing"
 
 
 def copy_layout(inbox: Path, out: Path, *, extra: bool) -> None:

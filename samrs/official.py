@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from samrs.archives import extract, is_archive
-from samrs.brought_files import add_extra, copy_layout, describe_extra, holds_layout
+from samrs.brought_files import add_extra, copy_layout, describe_extra, holds_layout, listing
 from samrs.core.errors import MissingInputError, TermsError
 from samrs.core.fetching import fetch_all
 from samrs.core.shards import fresh_product, write_json
@@ -57,8 +57,8 @@ def take_official(
         return
     if not sources:
         raise MissingInputError(
-            f"{inbox}: no dataset there, got no folder in it; the layout that {dataset} has in "
-            "docs/datasets.md is needed; put your files there"
+            f"{inbox}: no dataset there, got {listing(inbox)}; unpacked files in the layout that "
+            f"{dataset} has in docs/datasets.md are needed; put yours there"
         )
     _require_fetchable(absent, inbox, edition.terms)
     known = know([s for s in sources if s not in absent], inbox, parallel=parallel)
@@ -123,8 +123,9 @@ def _require_fetchable(absent: Iterable[Source], inbox: Path, terms: str) -> Non
     if by_hand:
         raise MissingInputError(
             f"{inbox}: files are missing that cannot be fetched without registration, got none "
-            f"of: {'; '.join(by_hand)}; the publisher's files are needed (terms: {terms}); "
-            f"get them from the page named and put them into {inbox}"
+            f"of: {'; '.join(by_hand)} (the inbox holds {listing(inbox)}); "
+            f"the publisher's files are needed, under these names (terms: {terms}); get them from "
+            f"the page named and put them into {inbox}"
         )
 
 

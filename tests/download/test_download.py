@@ -349,7 +349,7 @@ def test_editions_belong_to_a_dataset_and_have_terms(name: str) -> None:
 
 
 def test_a_dataset_without_sources_is_the_folder_a_user_brings(toy: Any, tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match="put your files there"):
+    with pytest.raises(MissingInputError, match=r"got nothing; .* put yours there"):
         official(tmp_path, terms_accepted=False)
     put(tmp_path, "images/1.png", b"picture")
     assert official(tmp_path, terms_accepted=False)["files"] == 1
@@ -408,3 +408,25 @@ def test_params_hold_what_every_download_needs() -> None:
         values = {**params["download"][dataset], "origin": params["origin"]}
         check_section(download, values, f"download.{dataset}", ["inbox", "parallel"])
         assert values["terms_accepted"] is False, "nobody's terms are accepted by default"
+
+
+def test_a_users_own_dataset_may_lie_flat_in_the_inbox(toy: Any, tmp_path: Path) -> None:
+    put(tmp_path, "annotations.json", b"{}")
+    put(tmp_path, "1.png", b"")
+    official(tmp_path)
+    assert listing(tmp_path / "out") == ["1.png", "annotations.json"]
+
+
+def test_an_archive_of_a_users_own_dataset_is_named(toy: Any, tmp_path: Path) -> None:
+    put(tmp_path, "mine.zip", IMAGES)
+    with pytest.raises(MissingInputError, match=r"got mine\.zip; unpacked files in the layout"):
+        official(tmp_path)
+
+
+def test_files_of_other_names_in_the_inbox_are_said(toy: Any, tmp_path: Path) -> None:
+    toy.SOURCES = sources()
+    put(tmp_path, "Images.zip", IMAGES)
+    with pytest.raises(
+        MissingInputError, match=r"\(the inbox holds Images\.zip\); .* under these names"
+    ):
+        official(tmp_path)
