@@ -1,7 +1,7 @@
 """From nothing to a drawn tile: clone, pull, verify, COCO, torch, a picture.
 
-    python examples/newcomer.py REPOSITORY FOLDER --subset sota
-    python examples/newcomer.py REPOSITORY FOLDER --url http://127.0.0.1:8000   # a mirror
+    python -m examples.newcomer REPOSITORY FOLDER --subset sota
+    python -m examples.newcomer REPOSITORY FOLDER --url http://127.0.0.1:8000   # a mirror
 
 REPOSITORY is an address or path that git clones; the data come from its default DVC remote, or from
 the mirror at ``--url``. No account, no GPU. ``FOLDER/tile.png`` is the picture.
@@ -68,7 +68,7 @@ def draw_a_tile(release: Path, picture: Path) -> str:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python examples/newcomer.py")
+    parser = argparse.ArgumentParser(prog="python -m examples.newcomer")
     parser.add_argument("repository")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--subset", default="sota")

@@ -72,11 +72,11 @@ def test_what_a_remote_does_not_hold_is_said(published):
 
 
 def test_the_newcomers_path_from_clone_to_picture(published, tmp_path):
-    env = repositories.environment(tmp_path, PYTHONPATH=str(ROOT))
+    env = repositories.environment(tmp_path)
     with repositories.served(published / "store") as server:
-        words = [sys.executable, str(ROOT / "examples" / "newcomer.py")]
+        words = [sys.executable, "-m", "examples.newcomer"]
         words += [str(published / "hosted.git"), str(tmp_path / "out"), "--url", server.url]
-        done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     instances = sum(i % 4 for i in range(NUM_TILES))
     assert "clone/data/release/sota: sound" in done.stdout
