@@ -19,6 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from samrs.archive_members import (
     CHUNK,
@@ -86,12 +87,10 @@ def extract(
         with opener(archive, limits) as members:
             _check(members, archive, out, limits)
             kept = [m for m in members if not set(leave_out) & set(m.place.parts[:-1])]
-            staging = out / f".unpacking-{archive.name}"
-            try:
-                _write(kept, archive, staging)
-                _publish(kept, staging, out)
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
+            # a name that no member can foresee, lest it be written over
+            with TemporaryDirectory(prefix=".unpacking-", dir=out) as staging:
+                _write(kept, archive, Path(staging))
+                _publish(kept, Path(staging), out)
             return len(kept)
     except BROKEN as error:
         raise _broken(archive, error) from error
@@ -167,7 +166,6 @@ def _check_folders(members: Iterable[Member], archive: Path, files: Mapping[str,
 
 
 def _write(members: list[Member], archive: Path, staging: Path) -> None:
-    shutil.rmtree(staging, ignore_errors=True)
     for member in progress(members, desc=f"unpack {archive.name}", unit="file"):
         target = staging / member.place
         target.parent.mkdir(parents=True, exist_ok=True)

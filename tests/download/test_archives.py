@@ -248,3 +248,15 @@ def test_what_is_an_archive_is_told_by_name():
     assert not is_archive(Path("annotations.json"))
     with pytest.raises(ArchiveError, match="unpack it yourself"):
         is_archive(Path("HRSC2016.part01.rar"))
+
+
+def test_a_member_below_the_name_of_a_working_folder_replaces_no_other(tmp_path):
+    members = {".unpacking-a.zip/1.png": b"evil", "1.png": b"good"}
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+    assert extract(archive, tmp_path / "out") == 2
+    found = {name: (tmp_path / "out" / name).read_bytes() for name in members}
+    assert found == members
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [".unpacking-a.zip", "1.png"]
