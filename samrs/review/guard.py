@@ -52,12 +52,14 @@ class Verdict:
     def sentence(self) -> str:
         """What is wrong and what to do."""
         if self.worse_by is None:
-            wrong = f"guarded metric is missing, was {self.old}"
-        else:
-            wrong = f"guarded metric is worse by {self.worse_by:.6g}, {self.old} to {self.new}"
+            return (
+                f"{self.name}: guarded metric is missing or no finite number, was {self.old}; a "
+                "number is needed; mend it, or remove its line under guard in params.yaml"
+            )
         return (
-            f"{self.name}: {wrong}; {self.tolerance} is tolerated; mend it, or raise or remove its "
-            "line under guard in params.yaml"
+            f"{self.name}: guarded metric is worse by {self.worse_by:.6g}, {self.old} to "
+            f"{self.new}; {self.tolerance} is tolerated; mend it, or raise or remove its line "
+            "under guard in params.yaml"
         )
 
 

@@ -53,7 +53,13 @@ def commit(repo: Path, revision: str) -> str:
         UnknownNameError: there is none of that name.
     """
     name = f"{revision}^{{commit}}"
-    return git(repo, "rev-parse", "--verify", "--end-of-options", name).decode().strip()
+    try:
+        return git(repo, "rev-parse", "--verify", "--end-of-options", name).decode().strip()
+    except UnknownNameError as error:
+        raise UnknownNameError(
+            f"{repo}: no such commit, got {revision!r}; a commit, tag or branch of this repository "
+            "is needed; fetch it with its history, or correct the name"
+        ) from error
 
 
 def release_tag(repo: Path) -> str | None:

@@ -138,7 +138,7 @@ def test_gate(name: str, old: object, new: object, outcome: str) -> None:
 def test_a_guarded_metric_that_vanishes_fails_and_one_that_never_was_is_refused() -> None:
     (verdict,) = judge({"a.miou": 0.1}, {"a.miou": Value(0.5)}, {})
     assert verdict.outcome == "missing"
-    assert "guarded metric is missing, was 0.5" in verdict.sentence
+    assert "guarded metric is missing or no finite number, was 0.5;" in verdict.sentence
     metrics = {"a.miou_i": Value(0.5)}
     with pytest.raises(ParameterError, match=r"unknown metric, got guard: a\.mio_i; .*a\.miou_i"):
         judge({"a.mio_i": 0.1}, metrics, metrics)
