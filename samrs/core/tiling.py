@@ -63,12 +63,10 @@ def visible_shares(hbbs: Sequence[ArrayLike], places: Sequence[Window]) -> NDArr
     """Share (T, N) in [0, 1] of each box's area, xyxy in scene px, inside each of T windows."""
     boxes = np.array(hbbs, dtype=np.float64).reshape(-1, 4)
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    shares = np.empty((len(places), len(boxes)))
-    for row, (x0, y0, width, height) in zip(shares, places, strict=True):
-        wide = np.minimum(boxes[:, 2], x0 + width) - np.maximum(boxes[:, 0], x0)
-        high = np.minimum(boxes[:, 3], y0 + height) - np.maximum(boxes[:, 1], y0)
-        row[:] = np.maximum(wide, 0) * np.maximum(high, 0) / areas
-    return shares
+    x0, y0, width, height = np.array(places, dtype=np.float64).reshape(-1, 4).T[:, :, None]
+    wide = np.minimum(boxes[:, 2], x0 + width) - np.maximum(boxes[:, 0], x0)
+    high = np.minimum(boxes[:, 3], y0 + height) - np.maximum(boxes[:, 1], y0)
+    return np.asarray(np.maximum(wide, 0) * np.maximum(high, 0) / areas)
 
 
 def memberships(shares: NDArray[np.float64], min_visible: float) -> NDArray[np.bool_]:
