@@ -10,7 +10,7 @@ instance, and writes below ``--out``:
 - ``table.csv`` (by size), ``by_class.csv`` (by class and size), ``summary.json``, ``tables.md``
 - ``plot.png``, ``differences.png``, ``precision_recall.png``
 - ``contact_sheet.png`` and ``by_class.jpg``: best, median and worst masks of the best recipe
-- ``audit.html``: tables, plots and the same instances side by side under every recipe, offline
+- ``audit.html``: all of these and the same instances side by side under every recipe, offline
 - ``timing.json``: seconds; all other files are the same bytes for the same input
 
 With ``--truth`` the folder is also read as another dataset, whose true masks are matched to the

@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from samrs.core.errors import MissingInputError, ParameterError, SamrsError
+from samrs.core.errors import MissingInputError, ParameterError, ProductError, SamrsError
 from samrs.core.shards import read_table, write_json
 
 log = logging.getLogger("samrs")
@@ -48,10 +48,11 @@ def resolve(prompt: str, choice: Path, normalized: Path, *, segmenter: str, mode
 
     Raises:
         ParameterError: the choice was made for others, or no recipe fits.
+        ProductError: the choice's file is broken.
     """
     if prompt != AUTO:
         return prompt
-    made = json.loads(choice.read_text(encoding="utf-8"))
+    made = _read(choice)
     asked = {"segmenter": segmenter, "model": model}
     if {key: made[key] for key in MEASURED} != asked:
         raise ParameterError(
@@ -69,6 +70,18 @@ def resolve(prompt: str, choice: Path, normalized: Path, *, segmenter: str, mode
         )
     log.info("prompt: auto is %s", recipe)
     return recipe
+
+
+def _read(choice: Path) -> dict[str, str | None]:
+    try:
+        made: dict[str, str | None] = json.loads(choice.read_text(encoding="utf-8"))
+        return {key: made[key] for key in (*MEASURED, "recipe", "without_obb")}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ProductError(
+            f"{choice}: no choice of a recipe, got a file that cannot be read "
+            f"({type(error).__name__}); what samrs.auto_prompt writes is needed; check it out "
+            "again, or run `dvc repro prompt-ablation` and `python -m samrs.auto_prompt`"
+        ) from None
 
 
 def main() -> None:

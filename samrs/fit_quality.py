@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +30,7 @@ from threadpoolctl import threadpool_limits
 
 from samrs.ablation import ablate
 from samrs.core import axis
+from samrs.core.errors import ParameterError, SamrsError
 from samrs.label import SEGMENTERS
 from samrs.quality import COLUMNS, FEATURES, FORMAT, Floats, features
 from samrs.quality_figures import figures
@@ -140,7 +142,16 @@ def _calibration(said: Floats, iou: Floats) -> tuple[Floats, Floats]:
 
 
 def fit_scenes(scenes: int, work: Path, runtime: Mapping[str, Any]) -> dict[str, Any]:
-    """All of ``models/quality.json``, fitted on ``scenes`` scenes written below ``work``."""
+    """All of ``models/quality.json``, fitted on ``scenes`` scenes written below ``work``.
+
+    Raises:
+        ParameterError: there are fewer scenes than parts to judge in turn.
+    """
+    if scenes < FOLDS:
+        raise ParameterError(
+            f"--scenes: too few to judge each by trees that did not see it, got {scenes}; {FOLDS} "
+            f"or more are allowed; take some dozens, {SCENES} are usual"
+        )
     seeds = range(FIRST_SEED, FIRST_SEED + scenes)
     groups = [(recipes, seeds[i :: len(RECIPES)]) for i, recipes in enumerate(RECIPES)]
     frames = [
@@ -185,8 +196,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     wanted = parser.parse_args()
     runtime = {"executor": "local", "device": "cpu", "threads": None}
-    with TemporaryDirectory() as work:
-        model = fit_scenes(wanted.scenes, Path(work), runtime)
+    try:
+        with TemporaryDirectory() as work:
+            model = fit_scenes(wanted.scenes, Path(work), runtime)
+    except SamrsError as error:
+        sys.exit(f"error: {error}")
     write_quality(wanted.out, model)
     logging.getLogger("samrs").info("%s: %s", wanted.out, json.dumps(model["about"]["held_out"]))
 

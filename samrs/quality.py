@@ -218,14 +218,22 @@ def read_quality(path: Path) -> Quality:
 
     Raises:
         MissingInputError: there is no such file.
-        ProductError: the file is of another format or for other features.
+        ProductError: the file is broken, of another format or for other features.
     """
     if not path.is_file():
         raise MissingInputError(
             f"{path}: no fitted estimate of quality, got no such file; the bundled one is "
             "models/quality.json; check it out, or run python -m samrs.fit_quality"
         )
-    said = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:  # no JSON, or no UTF-8
+        said = None
+    if not isinstance(said, dict):
+        raise ProductError(
+            f"{path}: no fitted estimate of quality, got a broken file; JSON text as "
+            "samrs.fit_quality writes it is needed; check it out again, or fit again"
+        )
     if (got := (said.get("format"), said.get("features"))) != (FORMAT, list(FEATURES)):
         raise ProductError(
             f"{path}: not of this version, got format {got[0]} with features {got[1]}; format "

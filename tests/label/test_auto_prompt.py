@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from samrs.auto_prompt import choice_of, resolve
-from samrs.core.errors import ParameterError
+from samrs.core.errors import ParameterError, ProductError
 from samrs.core.records import INSTANCES
 from samrs.core.shards import write_json, write_table
 from tests.pipeline.closure import ROOT
@@ -59,6 +59,14 @@ def test_a_choice_made_for_another_model_is_refused(tmp_path: Path) -> None:
     write_json(choice, choice_of(SUMMARY))
     with pytest.raises(ParameterError, match="chosen for sam nano, got sam vit_h"):
         resolve("auto", choice, tmp_path, segmenter="sam", model="vit_h")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "<<<<<<< HEAD\n{}"])
+def test_a_broken_choice_is_named(tmp_path: Path, text: str) -> None:
+    choice = tmp_path / "auto.json"
+    choice.write_text(text)
+    with pytest.raises(ProductError, match=r"auto.json: no choice of a recipe.*check it out"):
+        resolve("auto", choice, tmp_path, **NANO)
 
 
 def test_the_choice_in_git_is_that_of_the_figures_in_git() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from samrs.fit_quality import FIRST_SEED, columns_of, fit, fit_scenes, write_quality
+from samrs.fit_quality import FIRST_SEED, columns_of, fit, fit_scenes, main, write_quality
 from samrs.quality import FEATURES, FORMAT, Quality, Trees, features, read_quality
 from samrs.quality_figures import figures
 from tests.quality.by_hand import scored_masks
@@ -99,6 +99,17 @@ def test_masks_that_are_empty_are_not_fitted_on(fitted: dict[str, Any]) -> None:
     empty = scored_masks(9, 200).assign(area=0, iou=0.0, scene_id="none")
     both = fit(pd.concat([frame, empty], ignore_index=True))
     assert json.dumps(both) == json.dumps(fitted)
+
+
+@pytest.mark.parametrize("scenes", [-4, 0, 4])
+def test_too_few_scenes_are_refused_in_one_sentence(
+    scenes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "quality.json"
+    monkeypatch.setattr("sys.argv", ["fit", "--scenes", str(scenes), "--out", str(out)])
+    with pytest.raises(SystemExit, match=rf"^error: --scenes: too few.*got {scenes}; 5 or more"):
+        main()
+    assert not out.exists()
 
 
 @pytest.mark.slow

@@ -145,3 +145,11 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path, change: dict[str, 
     path.write_text(json.dumps({**json.loads(QUALITY.read_text()), **change}))
     with pytest.raises(ProductError, match="not of this version"):
         read_quality(path)
+
+
+@pytest.mark.parametrize("text", [b"", b"null", b"[]", b"<<<<<<< HEAD\n{}", b"\xff\xfe"])
+def test_a_broken_file_is_refused(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "quality.json"
+    path.write_bytes(text)
+    with pytest.raises(ProductError, match=r"quality.json: no fitted estimate.*a broken file"):
+        read_quality(path)
