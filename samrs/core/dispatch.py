@@ -10,6 +10,8 @@ Job = TypeVar("Job")
 Answer = TypeVar("Answer")
 Wait = Callable[[], Answer]
 """Gives a job's answer when it is there, or raises the error the job ended with."""
+GPU_THREADS = 4
+"""Jobs that share a GPU: it computes one while threads decode images and encode masks beside it."""
 
 
 class Executor(Protocol):

@@ -10,11 +10,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
-from samrs.core.dispatch import Wait
+from samrs.core.dispatch import GPU_THREADS, Wait
 from samrs.core.parallel import cores
-
-GPU_THREADS = 4
-"""With a GPU the threads only keep it busy: they decode images and encode masks beside it."""
 
 
 class LocalExecutor:

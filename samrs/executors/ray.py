@@ -8,15 +8,17 @@ machine or alone, is given to another one; the answers, and so the bytes, are th
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Self
 
-from samrs.core.dispatch import Wait
+from samrs.core.dispatch import GPU_THREADS, Wait
 from samrs.core.errors import ParameterError, SamrsError
 
 try:
     import ray
-    from ray.exceptions import ObjectLostError, RayActorError
+    from ray.exceptions import AuthenticationError, ObjectLostError, RayActorError
 except ImportError as error:
     raise ParameterError(
         "runtime.executor: ray is not installed, got ray; its package is needed; install "
@@ -24,8 +26,8 @@ except ImportError as error:
     ) from error
 
 log = logging.getLogger("samrs")
-JOBS_AN_ACTOR = 2
-"""One in work and one waiting, so that an actor never waits for the network."""
+WAITING = 1
+"""Jobs an actor has beside those in work, so that it never waits for the network."""
 PATIENCE = 600.0
 """Seconds until an actor has found room and loaded its weights, or is done without."""
 
@@ -33,11 +35,22 @@ PATIENCE = 600.0
 class Actor:
     """The work in a process of its own."""
 
-    def __init__(self, make: Callable[[], Callable[..., Any]]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[], Callable[..., Any]], folder: str) -> None:
+        self._make, self._folder = make, folder
 
     def begin(self) -> None:
-        """Makes the work; not the constructor, whose errors Ray would not pass on as they are."""
+        """Makes the work; not the constructor, whose errors Ray would not pass on as they are.
+
+        Ray begins where ``ray start`` was given, but paths such as ``data/models`` are the run's.
+        """
+        try:
+            os.chdir(self._folder)
+        except OSError as error:
+            raise ParameterError(
+                f"runtime.executor: a machine of the Ray cluster has not the run's folder, got "
+                f"{error}; the same checkout at the same path is needed on every machine; put it "
+                "there"
+            ) from error
         self._work = self._make()
 
     def run(self, *job: Any) -> Any:
@@ -54,7 +67,7 @@ class RayExecutor:
         most: actors at most; None: all the cluster has room for.
 
     Raises:
-        ParameterError: the cluster has no room for an actor.
+        ParameterError: the cluster has no room for an actor, or is not there.
         SamrsError: no actor began.
     """
 
@@ -65,7 +78,7 @@ class RayExecutor:
         self._load: dict[Any, int] = {}
         self._last: Exception | None = None
         if self._started:
-            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
+            _connect()
         resource = "GPU" if gpu else "CPU"
         try:
             room = int(ray.cluster_resources().get(resource, 0))
@@ -76,15 +89,16 @@ class RayExecutor:
                     "change runtime.device"
                 )
             needs: dict[str, float] = {"num_gpus": 1, "num_cpus": 0} if gpu else {"num_cpus": 1}
-            kind = ray.remote(**needs, max_restarts=0)(Actor)
+            at_once = GPU_THREADS if gpu else 1
+            kind = ray.remote(**needs, max_restarts=0, max_concurrency=at_once)(Actor)
             self._load = dict.fromkeys(
-                [kind.remote(make) for _ in range(min(room, most or room))], 0
+                [kind.remote(make, str(Path.cwd())) for _ in range(min(room, most or room))], 0
             )
             self._begin()
         except BaseException:
             self.__exit__()
             raise
-        self.slots = JOBS_AN_ACTOR * len(self._load)
+        self.slots = (at_once + WAITING) * len(self._load)
         log.info("ray: %d actors, a %s each", len(self._load), resource)
 
     def _begin(self) -> None:
@@ -162,6 +176,22 @@ class RayExecutor:
             ray.kill(actor)
         if self._started:
             ray.shutdown()
+
+
+def _connect() -> None:
+    try:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
+    except (ConnectionError, AuthenticationError, ValueError) as error:
+        raise ParameterError(
+            f"runtime.executor: no Ray cluster answers, got RAY_ADDRESS={_said('RAY_ADDRESS')}, "
+            f"RAY_AUTH_MODE={_said('RAY_AUTH_MODE')} and: {_first_line(error)}; a cluster of "
+            "`ray start` is needed, which takes RAY_AUTH_MODE=token where a token was made; "
+            "correct them or unset RAY_ADDRESS (docs/scale.md)"
+        ) from error
+
+
+def _said(name: str) -> str:
+    return os.environ.get(name, "(not set)")
 
 
 def _first_line(error: Exception | None) -> str:

@@ -19,7 +19,7 @@ from samrs.core import axis
 from samrs.core.dispatch import Executor, in_order
 from samrs.core.errors import ImageError, ParameterError, SamrsError
 from samrs.executors import local
-from tests.executors.work import deadly_from, megabytes, once_deadly, squares, unmade
+from tests.executors.work import deadly_from, in_pairs, megabytes, once_deadly, squares, unmade
 from tests.label.hand_made import many_tiles, write_product
 
 AXIS = "samrs.executors"
@@ -119,7 +119,7 @@ def test_ray_actors_without_room_are_left_out(monkeypatch: pytest.MonkeyPatch) -
         first = hold.remote()
         ray.get(first.here.remote())
         with executor("ray", squares, 2) as chosen:
-            assert chosen.slots == module.JOBS_AN_ACTOR
+            assert chosen.slots == 1 + module.WAITING
             assert chosen.submit(3, 0.0)() == 9
         second = hold.remote()
         ray.get(second.here.remote())
@@ -127,6 +127,34 @@ def test_ray_actors_without_room_are_left_out(monkeypatch: pytest.MonkeyPatch) -
             executor("ray", squares, 2)
     finally:
         ray.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_RAY, reason="ray is not installed: pip install ray")
+def test_a_ray_actor_with_a_gpu_has_several_jobs_in_work_and_stands_in_the_runs_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the GPU would wait while images are decoded. Ray takes our word that there is a GPU."""
+    import ray
+
+    ray.init(num_cpus=1, num_gpus=1, include_dashboard=False, log_to_driver=False)
+    try:
+        monkeypatch.chdir(tmp_path)
+        given = {"device": "cuda", "threads": None}
+        with axis.load(AXIS, "ray").load(in_pairs, given) as chosen:
+            assert chosen.slots == 4 + 1
+            waits = [chosen.submit(n) for n in range(2)]
+            assert [wait() for wait in waits] == [str(tmp_path.resolve())] * 2
+    finally:
+        ray.shutdown()
+
+
+@pytest.mark.skipif(not HAS_RAY, reason="ray is not installed: pip install ray")
+@pytest.mark.parametrize("address", ["head", "ray://127.0.0.1:1"])
+def test_a_ray_cluster_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(ParameterError, match=f"no Ray cluster answers, got RAY_ADDRESS={address}"):
+        axis.load(AXIS, "ray").load(squares, {"device": "cpu", "threads": None})
 
 
 class Holder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,3 +59,14 @@ def megabytes() -> Callable[[int], bytes]:
         return bytes([number]) * 2**20
 
     return large
+
+
+def in_pairs() -> Callable[[int], str]:
+    """A function that ends only when it is at work twice at once; it gives its folder."""
+    together = threading.Barrier(2, timeout=20)
+
+    def meet(number: int) -> str:
+        together.wait()
+        return str(Path.cwd())
+
+    return meet
