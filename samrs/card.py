@@ -20,12 +20,13 @@ from types import ModuleType
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from samrs.core import axis
-from samrs.core.errors import SamrsError
+from samrs.core.errors import ProductError, SamrsError
 from samrs.core.exporting import SCORES, plain_text
 from samrs.core.shards import read_manifest, read_table, sha256, shard_paths
 from samrs.report import TEMPLATES, model_note
@@ -69,8 +70,14 @@ def card(release: Path, *, header: Mapping[str, Any] | None = None, about: str =
 
     Raises:
         MissingInputError: there is no release.
+        ProductError: it is another product.
     """
     manifest = read_manifest(release)
+    if manifest.get("product") != "release":
+        raise ProductError(
+            f"{release}: no release, got product {manifest.get('product')!r}; a folder of "
+            "data/release is allowed; correct the path"
+        )
     name = plain_text(manifest["subset"])
     tiles = read_table(release, "tiles", ["scene_id", "split", "width", "height"]).to_pandas()
     there = pq.read_schema(shard_paths(release, "instances")[0]).names
@@ -291,6 +298,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         text = card(given.release)
     except SamrsError as error:
         sys.exit(f"error: {error}")
+    except pa.ArrowException as error:
+        sys.exit(f"error: {given.release}: unreadable, got {error}; run samrs verify on it")
     sys.stdout.write(text)
 
 

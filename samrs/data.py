@@ -131,7 +131,7 @@ class ReleaseTiles(Dataset[Item]):
         transforms: Transforms | None = None,
     ) -> None:
         self.reader = ReleaseReader(release)
-        self.numbers = self.reader.in_splits(None if splits is None else tuple(splits))
+        self.numbers = self.reader.in_splits(splits)
         self.masks, self.transforms = _check_masks(masks), transforms
 
     @property
@@ -210,7 +210,7 @@ class ReleaseStream(IterableDataset[Item]):
         ranks: int | None = None,
     ) -> None:
         self.reader = ReleaseReader(release)
-        self.numbers = set(self.reader.in_splits(None if splits is None else tuple(splits)))
+        self.numbers = set(self.reader.in_splits(splits))
         self.masks, self.transforms = _check_masks(masks), transforms
         self.seed, self.buffer = seed, buffer
         self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]

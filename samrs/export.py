@@ -22,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from samrs.card import card
 from samrs.core import axis
 from samrs.core.errors import ParameterError, ProductError, SamrsError, UnknownNameError
@@ -236,6 +238,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     except SamrsError as error:
         sys.exit(f"error: {error}")
+    except pa.ArrowException as error:
+        sys.exit(f"error: {given.release}: unreadable, got {error}; run samrs verify on it")
     sys.stdout.write(json.dumps(about["summary"], indent=2, ensure_ascii=False) + "\n")
 
 

@@ -8,10 +8,10 @@ together.
 
 from __future__ import annotations
 
-import json
 import os
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +24,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from samrs.core.errors import MissingInputError, ProductError, UnknownNameError
+from samrs.core.errors import MissingInputError, ParameterError, ProductError, UnknownNameError
+from samrs.core.shards import manifest_of
 
 CACHE_BYTES = 256 * 2**20
 """Row groups kept by each reader, i.e. by each worker process."""
@@ -232,15 +233,21 @@ class ReleaseReader:
     def __len__(self) -> int:
         return len(self.tile_ids)
 
-    def in_splits(self, splits: tuple[str, ...] | None) -> list[int]:
+    def in_splits(self, splits: Sequence[str] | None) -> list[int]:
         """Numbers of the tiles of some splits; None: all.
 
         Raises:
             UnknownNameError: no tile has that split.
+            ParameterError: it is one text, whose letters would be taken for splits.
         """
         if splits is None:
             return list(range(len(self)))
         known = sorted(set(self.splits))
+        if isinstance(splits, str):
+            raise ParameterError(
+                f"{self.folder}: splits are one text, got {splits!r}; a list of some of "
+                f"{', '.join(known)} is allowed; write [{splits!r}]"
+            )
         for split in splits:
             if split not in known:
                 raise UnknownNameError(
@@ -280,9 +287,10 @@ class ReleaseReader:
 
 def _manifest(folder: Folder) -> dict[str, Any]:
     with folder.open("manifest.json") as file:
-        manifest: dict[str, Any] = json.loads(file.read())
+        manifest = manifest_of(file.read(), f"{folder}/manifest.json")
     files = [shard["file"] for shard in manifest.get("shards", [])]
     missing = [t for t in TABLES if not any(f.rpartition("-")[0] == t for f in files)]
+    missing += [key for key in ("categories",) if key not in manifest]
     if manifest.get("product") != "release" or missing:
         raise ProductError(
             f"{folder}: no release, got product {manifest.get('product')!r} without "

@@ -251,6 +251,7 @@ def read_manifest(product: Path) -> dict[str, Any]:
 
     Raises:
         MissingInputError: there is none.
+        ProductError: it is no JSON object.
     """
     path = product / "manifest.json"
     if not path.is_file():
@@ -258,8 +259,26 @@ def read_manifest(product: Path) -> dict[str, Any]:
             f"{path}: no manifest, got {_listing(product)}; a finished product has one; "
             "run the stage that writes it (dvc repro)"
         )
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return manifest
+    return manifest_of(path.read_bytes(), str(path))
+
+
+def manifest_of(data: bytes, where: str) -> dict[str, Any]:
+    """A manifest out of a file's bytes.
+
+    Raises:
+        ProductError: it is no JSON object.
+    """
+    try:
+        manifest = json.loads(data)
+        problem = "" if isinstance(manifest, dict) else f"a {type(manifest).__name__}"
+    except (ValueError, RecursionError) as error:
+        problem = f"{type(error).__name__}: {str(error)[:200]}"
+    if problem:
+        raise ProductError(
+            f"{where}: no manifest, got {problem}; a JSON object is allowed; fetch or make the "
+            "product again"
+        )
+    return dict(manifest)
 
 
 def verify_product(product: Path) -> int:

@@ -185,6 +185,12 @@ def test_what_is_no_release_is_refused(release, tmp_path):
     (tmp_path / "manifest.json").write_text('{"product": "normalize", "categories": []}')
     with pytest.raises(ProductError, match="no release, got product 'normalize' without tiles"):
         ReleaseTiles(tmp_path)
+    for text in ("{", "[]", ""):
+        (tmp_path / "manifest.json").write_text(text)
+        with pytest.raises(ProductError, match=r"manifest\.json: no manifest, got"):
+            ReleaseTiles(tmp_path)
+    with pytest.raises(ParameterError, match=r"splits are one text, got 'train'; a list of some"):
+        ReleaseTiles(release, splits="train")
     manifest = (release / "manifest.json").read_text()
     (tmp_path / "manifest.json").write_text(manifest)
     with pytest.raises(MissingInputError, match=r"no tiles-00000\.parquet"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -169,6 +170,26 @@ def test_any_script_is_a_class_name_and_empty_splits_are_exports(format, tmp_pat
     assert about["categories"] == names
     export(format, release, tmp_path / "val", splits=["val"])
     export(format, release, tmp_path / "one", classes=names[1:2])
+
+
+@pytest.mark.parametrize("command", [["card"], ["export", "coco"]])
+def test_a_broken_release_is_one_sentence(command, release, tmp_path):
+    for name, data in (
+        ("tiles-00000.parquet", b"PAR1"),
+        ("manifest.json", b"{"),
+        ("manifest.json", b"[]"),
+        ("manifest.json", b'{"product": "normalize"}'),
+    ):
+        folder = tmp_path / "broken"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(release, folder)
+        (folder / name).write_bytes(data)
+        out = [str(tmp_path / "out")] if command[0] == "export" else []
+        words = [sys.executable, "-m", "samrs", *command, str(folder), *out]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"error: {folder}")
+        assert done.stderr.count("\n") == 1, done.stderr
 
 
 def test_nothing_is_no_export(release, tmp_path):
