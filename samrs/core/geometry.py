@@ -8,7 +8,6 @@ screen. A pixel (column c, row r) covers [c, c + 1) x [r, r + 1).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -117,6 +116,9 @@ def clockwise(polygon: ArrayLike) -> Array:
     """The corners (K, 2) xy in clockwise order on screen, beginning with the same one."""
     points = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)
     (x0, y0), *others = points.tolist()
-    pairs = pairwise((x - x0, y - y0) for x, y in others)
-    twice_area = sum(x * v - y * u for (x, y), (u, v) in pairs)  # few corners: plain numbers
+    twice_area = x = y = 0.0
+    for right, down in others:  # few corners: plain numbers
+        u, v = right - x0, down - y0
+        twice_area += x * v - y * u
+        x, y = u, v
     return np.concatenate([points[:1], points[:0:-1]]) if twice_area < 0 else points
