@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import errno
 import logging
 import os
 import shutil
@@ -123,6 +124,13 @@ def running() -> Iterator[None]:
         yield
     except SamrsError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        sys.exit(
+            f"error: {error.filename or 'an output'}: cannot be written, got {error}; room on the "
+            "disk is needed; make some and run again"
+        )
 
 
 def subsets(params: Mapping[str, Any], released: str) -> dict[str, Path]:
