@@ -7,7 +7,12 @@ Where a recipe names nothing that can be asked alone, the box is: ``zoom`` is ``
 
     python -m samrs.recipes
 
-lists the parts, what they need and what they cost.
+lists the parts, what they need and what they cost. A new part is one file, with a docstring, with
+``NEEDS_OBB`` (whether it wants a rotated box), and with
+
+- ``build(boxes) -> Prompt``, and ``NEEDS_BOX = True`` where it means nothing without a box; or
+- ``answers(inner, view, boxes)``, its ``RANK``, ``ASKS`` (how often it asks ``inner`` for an
+  instance) and ``EXTRA_PASSES`` (whether it encodes other pictures).
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ from numpy.typing import NDArray
 
 from samrs.core import axis
 from samrs.core.asking import Asking, View
-from samrs.core.errors import ParameterError
+from samrs.core.errors import ParameterError, SamrsError
 from samrs.core.prompting import Answer, Boxes, Prediction, Prompt
 from samrs.core.soft_masks import to_prediction
 
@@ -138,7 +143,7 @@ def parse_recipe(text: str) -> Recipe:
 
     Raises:
         UnknownNameError: a part is no file of ``samrs/prompts``.
-        ParameterError: the parts cannot be given together.
+        ParameterError: a part is missing, no part of a recipe, or not to be given with another.
     """
     names = [name.strip() for name in text.split("+")]
     if not all(names):
@@ -151,7 +156,7 @@ def parse_recipe(text: str) -> Recipe:
             f"prompt: a part is named twice, got {text!r}; each part once is allowed; "
             f"write {'+'.join(dict.fromkeys(names))!r}"
         )
-    modules = [axis.load(AXIS, name) for name in names]
+    modules = [_load(name) for name in names]
     ways = sorted((m for m in modules if not _builds(m)), key=lambda module: module.RANK)
     if len({way.RANK for way in ways}) < len(ways):
         raise ParameterError(
@@ -182,6 +187,22 @@ def parse_recipes(texts: Sequence[str]) -> list[Recipe]:
     return recipes
 
 
+PART = ("NEEDS_OBB",)
+WAY = ("NEEDS_OBB", "RANK", "ASKS", "EXTRA_PASSES", "answers")
+
+
+def _load(name: str) -> ModuleType:
+    module = axis.load(AXIS, name)
+    missing = [key for key in (PART if _builds(module) else WAY) if not hasattr(module, key)]
+    if missing:
+        raise ParameterError(
+            f"{AXIS.replace('.', '/')}/{name}.py: no part of a recipe, got no "
+            f"{', '.join(missing)}; build and NEEDS_OBB are needed, or {', '.join(WAY)}; add what "
+            "is missing, as samrs/prompts/hbox.py or refine.py have it"
+        )
+    return module
+
+
 def _builds(module: ModuleType) -> bool:
     return hasattr(module, "build")
 
@@ -199,4 +220,7 @@ def describe() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(describe() + "\n")
+    try:
+        sys.stdout.write(describe() + "\n")
+    except SamrsError as error:
+        sys.exit(f"error: {error}")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import samrs.prompts
+import samrs.prompts.hbox
 from samrs.core import axis
 from samrs.core.errors import ParameterError, UnknownNameError
 from samrs.core.geometry import rotated_box_to_polygon
 from samrs.core.prompting import Boxes
-from samrs.recipes import AXIS, parse_recipe
+from samrs.recipes import AXIS, describe, parse_recipe
 
 PROMPTS = [name for name in axis.names(AXIS) if hasattr(axis.load(AXIS, name), "build")]
 NONE = np.full((4, 2), np.nan)
@@ -147,3 +154,39 @@ def test_neighbours_are_pointed_at_but_not_what_an_object_stands_on() -> None:
     prompt = parse_recipe("neighbours").build(close)
     assert prompt.points_xy is not None
     assert prompt.points_xy[:, 0].tolist() == [[12, 5], [5, 5]]
+
+
+@pytest.fixture
+def new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A file that is found as a new one of ``samrs/prompts``, called ``mine``."""
+    monkeypatch.setattr(samrs.prompts, "__path__", [*samrs.prompts.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "samrs.prompts.mine", raising=False)
+    monkeypatch.delattr(samrs.prompts, "mine", raising=False)
+    importlib.invalidate_caches()
+    yield tmp_path / "mine.py"
+    sys.modules.pop("samrs.prompts.mine", None)
+
+
+def test_a_new_recipe_is_one_file(new_file: Path) -> None:
+    hbox = Path(samrs.prompts.hbox.__file__).read_text(encoding="utf-8")
+    new_file.write_text(hbox.replace("The annotated upright box", "My box"), encoding="utf-8")
+    recipe = parse_recipe("mine+point+zoom")
+    assert [part.__name__ for part in recipe.parts] == ["samrs.prompts.mine", "samrs.prompts.point"]
+    assert "mine         -            1 a box" in describe()
+    assert "My box as SAM's box prompt" in describe()
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("x = 1", "NEEDS_OBB, RANK, ASKS, EXTRA_PASSES, answers"),
+        ("def build(boxes): ...", "NEEDS_OBB"),
+        ("NEEDS_OBB = False\ndef answers(inner, view, boxes): ...", "RANK, ASKS, EXTRA_PASSES"),
+    ],
+)
+def test_a_file_that_is_no_recipe_says_what_it_lacks(
+    new_file: Path, text: str, missing: str
+) -> None:
+    new_file.write_text(text)
+    with pytest.raises(ParameterError, match=rf"samrs/prompts/mine.py: no part.*got no {missing};"):
+        parse_recipe("hbox+mine")
