@@ -36,6 +36,10 @@ CHUNK = {"cpu": 4, "cuda": 64}
 with the batch's shape."""
 
 
+NO_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
+"""What torch's CPU allocator, CUDA, and cuBLAS or cuDNN say."""
+
+
 @dataclass(frozen=True)
 class Encoded:
     """A tile's image embedding (1, C, h, w) and its size in px."""
@@ -200,9 +204,9 @@ def _one_thread() -> None:
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    """torch has a class of its own for GPUs only."""
+    """torch has a class of its own for its GPU allocator only."""
     named = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return named or "can't allocate memory" in str(error)
+    return named or any(phrase in str(error) for phrase in NO_MEMORY)
 
 
 def _checkpoint(model: str) -> Path:

@@ -185,7 +185,17 @@ def test_boxes_at_every_edge_stay_inside_the_tile() -> None:
     assert_equal_to_official(tiny_sam(), image, prompt)
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("no"), MemoryError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("no"),
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be reported later"),
+    ],
+    ids=["GPU", "Python", "CPU", "cuBLAS", "CUDA"],
+)
 def test_out_of_memory_halves_the_chunk_and_loses_nothing(
     error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
