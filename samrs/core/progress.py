@@ -41,17 +41,18 @@ def progress(
                     bar.set_postfix_str(note(), refresh=False)
         return
     begin = last = time.monotonic()
-    done = 0
+    done = said = 0
     for item in items:
         yield item
         done += 1
         now = time.monotonic()
         if now - last >= LOG_SECONDS:
-            last = now
-            rate = done / (now - begin)
+            # of late, not on average: a resumed run begins with what is done already
+            rate = (done - said) / (now - last)
+            last, said = now, done
+            left = f", ETA {tqdm.format_interval((total - done) / rate)}" if total else ""
             more = f", {note()}" if note else ""
-            log.info(
-                "%s: %d/%s %ss, %.1f %ss/s%s", desc, done, total or "?", unit, rate, unit, more
-            )
+            of = f"{done}/{total or '?'}"
+            log.info("%s: %s %ss, %.2f %ss/s%s%s", desc, of, unit, rate, unit, left, more)
     seconds = max(time.monotonic() - begin, 1e-9)
     log.info("%s: %d %ss done, %.1f %ss/s", desc, done, unit, done / seconds, unit)

@@ -1,0 +1,52 @@
+"""Progress where there is no terminal: a line now and then."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from samrs.core import progress
+
+
+def slowly(count: int) -> Iterator[int]:
+    for number in range(count):
+        time.sleep(0.02)
+        yield number
+
+
+def lines(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, total: int | None
+) -> list[str]:
+    monkeypatch.setattr(progress, "LOG_SECONDS", 0.01)
+    caplog.set_level(logging.INFO, logger="samrs")
+    shown = progress.progress(
+        slowly(3), desc="label", unit="tile", total=total, note=lambda: "9.0 masks/s"
+    )
+    assert list(shown) == [0, 1, 2]
+    return caplog.messages
+
+
+def test_a_line_says_how_far_how_fast_and_how_long_still(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = re.fullmatch(
+        r"label: 1/1001 tiles, (\d+\.\d\d) tiles/s, ETA (\d\d):(\d\d), 9\.0 masks/s",
+        lines(caplog, monkeypatch, 1001)[0],
+    )
+    assert found is not None
+    rate, minutes, seconds = (float(part) for part in found.groups())
+    assert 1 < rate <= 50
+    assert 60 * minutes + seconds == pytest.approx(1000 / rate, rel=0.02, abs=1)
+
+
+def test_of_an_unknown_number_nobody_knows_how_long(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = lines(caplog, monkeypatch, None)
+    assert said[0].startswith("label: 1/? tiles, ")
+    assert "ETA" not in said[0]
+    assert said[-1].startswith("label: 3 tiles done, ")
