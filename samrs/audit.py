@@ -246,6 +246,11 @@ def _check(given: argparse.Namespace) -> None:
             raise ParameterError(
                 f"--{option}: out of range, got {count}; 1 or more is allowed; correct it"
             )
+    if given.out.exists() and not given.out.is_dir():
+        raise ParameterError(
+            f"--out: no folder, got the file {given.out}; a folder, new or not, is allowed; name "
+            "one"
+        )
     if AUTO in given.recipes.split(","):
         raise ParameterError(
             f"--recipes: {AUTO} is no recipe but a choice among recipes, got {given.recipes!r}; "

@@ -191,7 +191,7 @@ def test_nwpu_vhr10_is_measured_and_its_labels_are_the_masks_scored(
     assert page.count('alt="mask by hbox"') == min(12, summary["instances"])
     assert not re.search("https?:", page)
     assert page.count('alt="Best, median and worst masks"') == 2
-    assert all(f"<th scope=\"row\">{name}</th>" in page for name in set(frame["category"]))
+    assert all(f'<th scope="row">{name}</th>' in page for name in set(frame["category"]))
     assert "| hbox |" in (tmp_path / "tables.md").read_text(encoding="utf-8")
     timing = json.loads((tmp_path / "timing.json").read_text())
     assert all(value >= 0 for value in timing["steps"].values())

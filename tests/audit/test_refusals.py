@@ -61,6 +61,14 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(
     assert not out.exists()
 
 
+def test_a_file_is_no_folder_to_write_to(folder: Path) -> None:
+    out = folder / "annotations.json"
+    before = out.read_bytes()
+    with pytest.raises(SystemExit, match=r"^error: --out: no folder, got the file .*annotations"):
+        main(["coco", str(folder), "--out", str(out)])
+    assert out.read_bytes() == before
+
+
 def test_a_dataset_without_masks_is_told_from_one_with_masks(folder: Path, tmp_path: Path) -> None:
     given = {"truth": None, "recipes": ["hbox"], "model": "nano", "precision": "float32"}
     cut = {"tile": None, "overlap": 0, "limit": None, "runtime": RUNTIME}
