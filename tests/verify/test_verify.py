@@ -112,7 +112,6 @@ def test_the_summary_counts_rows(released):
         ("instances", set_in(1, hbb_annotated=[0, 0, 1, None]), "value", "no hbb_annotated"),
         ("tiles", set_in(1, split=None), "value", "'b__0_0': no split"),
         ("tiles", set_in(1, image=None), "value", "'b__0_0': no image"),
-        ("tiles", set_in(1, image={"bytes": None, "path": "x.png"}), "value", "no image"),
         ("tiles", set_in(2, tile_id="b__0_0"), "duplicate", "tile 'b__0_0' stands 2 times"),
         ("tiles", set_in(1, height=0), "tile", r"'b__0_0': \[0, 64\] px"),
         ("tiles", set_in(1, tile_id=None), "tile", "tile None: no id"),
