@@ -139,7 +139,7 @@ def number(text: str, where: str) -> float:
         AnnotationError: the text is none.
     """
     try:
-        value = float(text)
+        value = math.nan if "_" in text else float(text)  # Python reads 1_0 as 10
     except ValueError:
         value = math.nan
     if not abs(value) <= LARGEST:

@@ -38,7 +38,7 @@ def test_unknown_class_is_refused_with_those_there_are() -> None:
         category_of("boat", ("ship",), "a:1")
 
 
-@pytest.mark.parametrize("text", ["ten", "", "nan", "inf", "-inf", "1e300"])
+@pytest.mark.parametrize("text", ["ten", "", "nan", "inf", "-inf", "1e300", "1_0"])
 def test_no_number_is_refused(text: str) -> None:
     with pytest.raises(AnnotationError, match=f"a:1: not a number, got '{text}'"):
         number(text, "a:1")
