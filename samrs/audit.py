@@ -111,9 +111,9 @@ def audit(
         matching = match_truth(product, masks)
     if not any(product.glob("truth-*.parquet")):
         raise MissingInputError(
-            f"{folder}: no true masks in this {dataset} dataset, got boxes only; an audit compares "
-            "masks with true ones; use a dataset that has them, or name with --truth another that "
-            "has the same images"
+            f"{folder}: no true masks of instances, got a {dataset} dataset without; an audit "
+            "compares masks with true ones; use a dataset that has them, or name with --truth "
+            "another that has the same images"
         )
     clock.lap("normalize")
     frame = ablate_timed(

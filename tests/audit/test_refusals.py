@@ -72,7 +72,9 @@ def test_a_file_is_no_folder_to_write_to(folder: Path) -> None:
 def test_a_dataset_without_masks_is_told_from_one_with_masks(folder: Path, tmp_path: Path) -> None:
     given = {"truth": None, "recipes": ["hbox"], "model": "nano", "precision": "float32"}
     cut = {"tile": None, "overlap": 0, "limit": None, "runtime": RUNTIME}
-    with pytest.raises(MissingInputError, match=r"in: no true masks.*boxes only.*--truth"):
+    with pytest.raises(
+        MissingInputError, match=r"in: no true masks of.*got a coco dataset without.*--truth"
+    ):
         audit("coco", folder, tmp_path / "out", **given, **cut)
 
 
