@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ class SamSegmenter:
         if precision != "float32":
             self.encoder = copy.deepcopy(sam.image_encoder).bfloat16()
         compiled = precision == "bfloat16-compiled"
-        self._embed = torch.compile(encoding.encode) if compiled else encoding.encode
+        self._embed = _Compiled(encoding.encode) if compiled else encoding.encode
         self.frame = int(sam.image_encoder.img_size)
         self.transform = ResizeLongestSide(self.frame)
 
@@ -194,6 +195,33 @@ class SamSegmenter:
 
     def _tensor(self, values: Floats) -> torch.Tensor:
         return torch.as_tensor(values, dtype=torch.float, device=self.sam.device)
+
+
+class _Compiled:
+    """A function by ``torch.compile``, whose first call is made alone: threads that come at once
+    would each compile it, for minutes."""
+
+    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
+        self._function = torch.compile(function)
+        self._first = threading.Lock()
+        self._ready = False
+
+    def __call__(self, *given: Any) -> torch.Tensor:
+        if self._ready:
+            return self._function(*given)
+        from torch._dynamo.exc import BackendCompilerFailed  # a second that nobody else needs
+
+        with self._first:
+            try:
+                out = self._function(*given)
+            except BackendCompilerFailed as error:
+                raise ParameterError(
+                    "precision: bfloat16-compiled does not compile here, got "
+                    f"{str(error).splitlines()[0]}; a C++ compiler is needed; install g++, or use "
+                    "bfloat16"
+                ) from error
+            self._ready = True
+        return out
 
 
 def _one_thread() -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +18,7 @@ from numpy.typing import NDArray
 from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 from segment_anything.utils.amg import calculate_stability_score
+from torch._dynamo.utils import counters
 
 from samrs.core.errors import ParameterError
 from samrs.core.geometry import hbb_to_polygon, polygon_to_hbb, rotated_box_to_polygon
@@ -21,6 +28,7 @@ from samrs.core.soft_masks import to_mask
 from samrs.recipes import parse_recipe
 from samrs.sam import checkpoints
 from samrs.segmenters import sam as segmenter
+from tests.pipeline.closure import ROOT
 from tests.segmenters.official import predicted
 from tests.segmenters.tiny_sam import tiny_sam
 
@@ -105,6 +113,44 @@ def test_one_prompt_gets_the_same_mask_alone_and_among_many() -> None:
     last = ours.decode(state, prompt.take(slice(len(prompt) - 1, None)))
     assert len(together.rles) == segmenter.CHUNK["cpu"] + 8
     assert rle_iou(last.rles, together.rles[-1:])[0, 0] > 0.999
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
+def test_threads_that_come_at_once_compile_once() -> None:
+    torch._dynamo.reset()
+    counters.clear()
+    image, _ = scene((256, 256), 1)
+    ours = segmenter.SamSegmenter(tiny_sam(), "bfloat16-compiled")
+    together = threading.Barrier(3)
+
+    def encoded(_: int) -> torch.Tensor:
+        together.wait(timeout=20)
+        return ours.encode(image).embedding
+
+    with ThreadPoolExecutor(3) as pool:
+        first, *others = pool.map(encoded, range(3))
+    assert counters["stats"]["unique_graphs"] == 1
+    assert all(torch.equal(first, other) for other in others)
+
+
+UNCOMPILED = """
+import numpy
+from samrs.segmenters.sam import SamSegmenter
+from tests.segmenters.tiny_sam import tiny_sam
+SamSegmenter(tiny_sam(), "bfloat16-compiled").encode(numpy.zeros((256, 256, 3), "u1"))
+"""
+
+
+@pytest.mark.slow
+def test_a_compiler_that_is_not_there_is_named(tmp_path: Path) -> None:
+    said = {**os.environ, "PATH": str(tmp_path), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", UNCOMPILED]
+    done = subprocess.run(
+        command, env=said, cwd=ROOT, capture_output=True, text=True, check=False, timeout=200
+    )
+    assert "ParameterError: precision: bfloat16-compiled does not compile here" in done.stderr
+    assert "a C++ compiler is needed; install g++, or use bfloat16" in done.stderr
 
 
 def test_views_of_an_image_give_what_their_copies_give() -> None:
