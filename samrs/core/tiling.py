@@ -43,7 +43,7 @@ def windows(width: int, height: int, *, tile: int | None, overlap: int) -> list[
     if not 0 <= overlap < tile:
         raise ParameterError(
             f"normalize: overlap does not fit the tile, got overlap {overlap} with tile {tile}; "
-            "0 <= overlap < tile is allowed; lower the overlap"
+            "0 <= overlap < tile is allowed; correct either"
         )
     w, h = min(tile, width), min(tile, height)
     return [

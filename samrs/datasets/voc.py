@@ -110,7 +110,8 @@ def _files(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
 
 def _splits(root: Path, quarantine: Quarantine) -> dict[str, str]:
     """Split by image name, where lists of them are there."""
-    found: dict[str, str] = {}
+    whole: dict[str, str] = {}
+    words: dict[str, str] = {}
     for split in _SPLITS:
         path = root / "ImageSets" / "Main" / f"{split}.txt"
         if path.is_file():
@@ -119,9 +120,10 @@ def _splits(root: Path, quarantine: Quarantine) -> dict[str, str]:
             except AnnotationError as error:
                 set_aside(relative_name(path, root), None, error, quarantine)
                 continue
-            # files of one class hold "name 1" or "name -1"
-            found.update((line.split()[0], split) for line in lines if line.strip())
-    return found
+            whole.update((line.strip(), split) for line in lines if line.strip())
+            # lists of one class hold "name 1" or "name -1"
+            words.update((line.split()[0], split) for line in lines if line.strip())
+    return words | whole
 
 
 def _parse(source_file: str, ordinal: int, line: int, element: Any) -> Annotation:

@@ -94,3 +94,13 @@ def test_names_in_other_scripts_stay_apart(tmp_path: Path) -> None:
     scenes, quarantine = read(tmp_path)
     assert [scene.scene_id for scene in scenes] == ["u8239u8236", "u98deu673a"]
     assert quarantine.rows == []
+
+
+def test_listed_names_may_hold_blanks(tmp_path: Path) -> None:
+    by_hand.voc(tmp_path)
+    for path in (tmp_path / "JPEGImages/b.jpg", tmp_path / "Annotations/b.xml"):
+        path.rename(path.with_stem("a b"))
+    write_text(tmp_path / "ImageSets/Main/train.txt", "a\r\n")
+    write_text(tmp_path / "ImageSets/Main/val.txt", "a b\r\n")
+    scenes, _ = read(tmp_path)
+    assert [(s.scene_id, s.split) for s in scenes] == [("a", "train"), ("a_b", "val")]
