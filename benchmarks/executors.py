@@ -1,8 +1,10 @@
-"""How labelling scales with tiles at once: threads of this machine, or actors of a Ray cluster.
+r"""How labelling scales with tiles at once: threads of this machine, or actors of a Ray cluster.
 
     python -m benchmarks.executors --executor ray --workers 1 2
+    python -m benchmarks.executors --executor ray --workers 1 8 --device cuda --model vit_h \
+        --precision bfloat16 --tiles 400
 
-Labels the same product of nano with each number of workers, as the stage does, and prints one JSON
+Labels the same product with each number of workers, as the stage does, and prints one JSON
 line: tiles/s from the first finished tile to the last (starting up is left out), and each rate
 divided by the first. A Ray cluster is the one of RAY_ADDRESS or one started here.
 """
@@ -18,6 +20,7 @@ from pathlib import Path
 from benchmarks.memory import write_product
 from samrs.core.shards import shard_paths
 from samrs.label import label
+from samrs.segmenters.sam import PRECISIONS
 
 
 def rate(log: Path) -> float:
@@ -34,15 +37,19 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--tiles", type=int, default=32)
     parser.add_argument("--boxes", type=int, default=35, help="a tile")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--model", default="nano", choices=["nano", "vit_b", "vit_l", "vit_h"])
+    parser.add_argument("--precision", default="float32", choices=PRECISIONS)
     wanted = parser.parse_args()
-    given = {"prompt": "hbox", "segmenter": "sam", "model": "nano", "precision": "float32"}
+    made_by = {name: getattr(wanted, name) for name in ("model", "precision")}
+    given = {"prompt": "hbox", "segmenter": "sam", **made_by}
     rates: dict[str, float] = {}
     digests = set()
     with tempfile.TemporaryDirectory() as name:
         product = Path(name, "product")
         write_product(product, tiles=wanted.tiles, side=1024, boxes=wanted.boxes)
         for workers in wanted.workers:
-            runtime = {"executor": wanted.executor, "device": "cpu", "threads": workers}
+            runtime = {"executor": wanted.executor, "device": wanted.device, "threads": workers}
             out, work = Path(name, f"out{workers}"), Path(name, f"work{workers}")
             label(product, out, **given, runtime=runtime, work=work)
             rates[str(workers)] = round(rate(work / "log.jsonl"), 3)
@@ -51,6 +58,8 @@ def main() -> None:
     first = next(iter(rates.values()))
     figures = {
         "executor": wanted.executor,
+        "device": wanted.device,
+        **made_by,
         "tiles": wanted.tiles,
         "boxes": wanted.boxes,
         "tiles_per_s": rates,

@@ -10,7 +10,9 @@ and H have random weights here: that changes no speed. Tiles are procedural scen
 tiles hold more).
 
 Prints one JSON line: tiles/s and masks/s of both, their ratio, where a tile's time goes, how well
-the masks agree, peak memory; with --peak-tflops also the share of them that the encoder uses.
+the masks agree, peak memory of the process (`peak_gib`, both sides) and of the engine on the GPU
+(`peak_gib_gpu`, with both sides' weights); with --peak-tflops also the share of them that the
+encoder uses.
 """
 
 from __future__ import annotations
@@ -146,6 +148,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="of both over all tiles, in turn")
     parser.add_argument("--peak-tflops", type=float, help="of the device at this precision")
     wanted = parser.parse_args()
+    if wanted.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device: torch finds no GPU here, got cuda; check nvidia-smi, or use cpu")
 
     threads = torch.get_num_threads()
     sam, clock = model(wanted.model, wanted.device), Clock(wanted.device)
@@ -163,10 +167,13 @@ def main() -> None:
         # a rehearsal: allocators, code paths and clocks warm up
         official(*tiles[0])
         engine(tiles[:at_once])
+        ours(*tiles[0])
         for _ in range(wanted.rounds):
             torch.set_num_threads(threads)
             with clock.phase("official"):
                 theirs = [official(*one) for one in tiles]
+            if wanted.device == "cuda":
+                torch.cuda.reset_peak_memory_stats()
             with clock.phase("ours"):
                 answers = engine(tiles)
     pairs = [(a, b) for one, other in zip(theirs, answers, strict=True)
