@@ -88,7 +88,7 @@ def pair_files(
     labels: Mapping[str, Path],
     root: Path,
     quarantine: Quarantine,
-    more_labels: Mapping[str, Path] | None = None,
+    *more_labels: Mapping[str, Path],
 ) -> list[str]:
     """Keys that have both an image and an annotation file, sorted; the others are quarantined.
 
@@ -105,7 +105,7 @@ def pair_files(
             "add it or remove the image",
         )
     alone = [path for key, path in labels.items() if key not in images]
-    alone += [path for key, path in (more_labels or {}).items() if key not in images]
+    alone += [path for more in more_labels for key, path in more.items() if key not in images]
     for path in sorted(set(alone)):
         where = relative_name(path, root)
         quarantine.add(

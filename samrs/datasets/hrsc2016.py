@@ -73,7 +73,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     Raises:
         MissingInputError: there is no HRSC2016 below ``root``.
     """
-    found: list[tuple[str, str, Path, Path, Path]] = []
+    found: list[tuple[str, str, Path, Path, Path | None]] = []
     folders = [root / s for s in ("Train", "Test") if (root / s / "AllImages").is_dir()]
     if not folders:
         raise missing_dataset(root, "hrsc2016", _LAYOUT)
@@ -81,9 +81,11 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         images = files_by_stem(folder / "AllImages", IMAGE_SUFFIXES)
         labelled = folder / "Annotations"
         labels = files_by_stem(labelled, (".xml",)) if labelled.is_dir() else {}
-        for stem in pair_files(images, labels, root, quarantine):
-            masks = folder / "Segmentations" / f"{stem}.png"
-            found.append((clean_id(stem), folder.name.lower(), images[stem], labels[stem], masks))
+        painted = folder / "Segmentations"
+        segmented = files_by_stem(painted, (".png",)) if painted.is_dir() else {}
+        for stem in pair_files(images, labels, root, quarantine, segmented):
+            files = (images[stem], labels[stem], segmented.get(stem))
+            found.append((clean_id(stem), folder.name.lower(), *files))
     for scene_id, split, image, label, masks in sorted(found, key=lambda scene: scene[:2]):
         try:
             xml = read_xml(label, relative_name(label, root), "HRSC_Image")
@@ -95,7 +97,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
 
 
 def _read_objects(
-    xml: Any, label: Path, masks: Path, root: Path, quarantine: Quarantine
+    xml: Any, label: Path, masks: Path | None, root: Path, quarantine: Quarantine
 ) -> tuple[tuple[Annotation, ...], float | None]:
     where = relative_name(label, root)
     objects = xml.findall("HRSC_Objects/HRSC_Object")
@@ -136,12 +138,12 @@ def _parse_colour(text: str, where: str) -> Colour | None:
 
 def _with_truth(
     parsed: list[tuple[Annotation, Colour | None]],
-    path: Path,
+    path: Path | None,
     root: Path,
     quarantine: Quarantine,
 ) -> tuple[Annotation, ...]:
     """The annotations with their true masks, where the image has a segmentation."""
-    if not path.is_file() or all(colour is None for _, colour in parsed):
+    if path is None or all(colour is None for _, colour in parsed):
         return tuple(annotation for annotation, _ in parsed)
     where = relative_name(path, root)
     try:

@@ -135,7 +135,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         ids = _masks(base, "Instance_masks/images", _ID)
         classes = _masks(base, "Semantic_masks/images", _CLASS)
         both = {stem: path for stem, path in ids.items() if stem in classes}
-        for stem in pair_files(images, both, root, quarantine):
+        for stem in pair_files(images, both, root, quarantine, ids, classes):
             found.append((clean_id(stem), split, images[stem], ids[stem], classes[stem]))
     for scene_id, split, image, ids_path, classes_path in sorted(found, key=lambda s: s[:2]):
         try:

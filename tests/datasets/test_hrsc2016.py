@@ -100,3 +100,10 @@ def test_real_file_gives_boxes_that_agree(real: Path, tmp_path: Path) -> None:
     bow = np.array([143, 776])
     assert np.linalg.norm(ship.obb - bow, axis=1).min() < 100
     assert quarantine.rows == []
+
+
+def test_a_segmentation_without_an_image_is_quarantined(tmp_path: Path) -> None:
+    write(tmp_path, hrsc_xml(hrsc_object()))
+    write_image(tmp_path / "Test/Segmentations/9.png", painted({}))
+    _, quarantine = read(tmp_path)
+    assert [row["source_file"] for row in quarantine.rows] == ["Test/Segmentations/9.png"]

@@ -157,3 +157,11 @@ def test_real_masks_have_the_known_number_of_instances(real: Path) -> None:
         labels = scene.semantic()
         painted_px = sum(rle_area(a.truth) for a in scene.annotations if a.truth is not None)
         assert painted_px == np.count_nonzero(labels)
+
+
+def test_each_mask_without_an_image_is_quarantined(tmp_path: Path) -> None:
+    by_hand.isaid(tmp_path)
+    (tmp_path / "val/images/P0002.png").unlink()
+    quarantine = Quarantine()
+    assert len(list(isaid.read_scenes(tmp_path, quarantine))) == 1
+    assert quarantine.counts() == {"annotation without image": 2}
