@@ -230,6 +230,7 @@ class _Run:
             self.totals.failed(job.tile["tile_id"], error)
             return None
         except Exception as error:
+            error.add_note(f"while {where(self.normalized, job.tile)} was labelled")
             self.error = self.error or error
             self.totals.failed(job.tile["tile_id"], error)
             return None

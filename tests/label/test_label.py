@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from samrs.core.errors import ImageError, MissingInputError, ProductError, UnknownNameError
+from samrs.core.images import encode_rgb
 from samrs.core.records import INSTANCES, MASKS, TILES
 from samrs.core.shards import read_manifest, read_table, verify_product, write_table
 from samrs.label import label
@@ -85,6 +87,16 @@ def test_an_undecodable_tile_is_named(tmp_path: Path) -> None:
     write_table(product, "tiles", TILES, rows)
     with pytest.raises(ImageError, match="tile c__0_0: image does not decode"):
         labelled(product, tmp_path / "out")
+
+
+def test_an_error_on_the_way_says_which_tile_it_was(tmp_path: Path) -> None:
+    product = write_product(tmp_path / "hand")
+    rows = read_table(product, "tiles").to_pylist()
+    rows[2]["image"]["bytes"] = encode_rgb(np.zeros((1, 5000, 3), np.uint8))  # SAM cannot shrink it
+    write_table(product, "tiles", TILES, rows)
+    with pytest.raises(ValueError, match="height and width must be > 0") as found:
+        labelled(product, tmp_path / "out", segmenter="sam")
+    assert found.value.__notes__ == [f"while {product}: tile c__0_0 was labelled"]
 
 
 def test_instances_out_of_the_tiles_order_are_refused(tmp_path: Path) -> None:
