@@ -1,13 +1,15 @@
 """What recipes cost: each against `hbox`, and ten that share an encoder pass against one.
 
-    python -m benchmarks.prompts data/normalize/hrsc2016 --model vit_b --tiles 4
+    python -m benchmarks.prompts data/normalize/hrsc2016 --tiles 4
+    python -m benchmarks.prompts data/normalize/hrsc2016 --model vit_b --tiles 4 --only-shared
 
 Tile by tile, in one process with one thread, every recipe labels from the decoded image on: what it
 encodes, decodes and scores. ViT-B, L and H have random weights here: that changes no speed.
 
 Prints one JSON line: CPU seconds a tile by `hbox`; `ratio`, each recipe's time to that of `hbox`;
 `passes`, its encoder passes a tile; `shared_ratio`, the time of all recipes that need no crop, on
-one encoder pass, to that of `hbox` alone; masks a tile.
+one encoder pass, to that of `hbox` alone; masks a tile. With --only-shared no other recipe than
+these is timed.
 """
 
 from __future__ import annotations
@@ -46,13 +48,19 @@ def label(recipe: Recipe, view: View, boxes: Boxes) -> float:
     return time.process_time() - begin
 
 
-def measure(engine: SamSegmenter, images: list[tuple[Image, Boxes]]) -> dict[str, object]:
-    """The figures, summed over tiles."""
+def measure(
+    engine: SamSegmenter, images: list[tuple[Image, Boxes]], alone: tuple[str, ...]
+) -> dict[str, object]:
+    """The figures, summed over tiles.
+
+    Args:
+        alone: recipes that are timed each with a pass of its own, `hbox` among them.
+    """
     seconds: defaultdict[str, float] = defaultdict(float)
     passes: defaultdict[str, int] = defaultdict(int)
     shared = 0.0
     for image, boxes in images:
-        for name in (*TEN, *CROPS):
+        for name in alone:
             view = View(engine, image)
             seconds[name] += label(parse_recipe(name), view, boxes)
             passes[name] += view.spent.encoder_passes
@@ -77,6 +85,7 @@ def main() -> None:
     parser.add_argument("--model", default="nano")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--tiles", type=int, default=4)
+    parser.add_argument("--only-shared", action="store_true", help="time `hbox` and the ten")
     given = parser.parse_args()
     torch.set_num_threads(1)
     images: list[tuple[Image, Boxes]] = []
@@ -86,7 +95,8 @@ def main() -> None:
             images.append((image, instance_boxes(instances, (tile["height"], tile["width"]))))
     engine = SamSegmenter(model(given.model, "cpu"), given.precision)
     about = {"model": given.model, "precision": given.precision, "tiles": len(images)}
-    print(json.dumps({"benchmark": "prompts", **about, **measure(engine, images)}))
+    alone = (HBOX,) if given.only_shared else (*TEN, *CROPS)
+    print(json.dumps({"benchmark": "prompts", **about, **measure(engine, images, alone)}))
 
 
 if __name__ == "__main__":

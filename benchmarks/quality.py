@@ -22,6 +22,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from samrs.ablation import ablate
 from samrs.audit import NORMALIZE, keep_scenes, match_truth
@@ -37,6 +38,8 @@ RUNTIME = {"executor": "local", "device": "cpu", "threads": None}
 DOTA_TILE: dict[str, Any] = {"tile": 1024, "overlap": 200}
 WHOLE: dict[str, Any] = {"tile": None, "overlap": 0}
 COMPARED = ("spearman", "ece", "worst_holds")
+THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8)
+"""Of ``release.min_quality``."""
 
 
 def products(wanted: argparse.Namespace, work: Path) -> Iterator[tuple[str, Path]]:
@@ -59,12 +62,28 @@ def products(wanted: argparse.Namespace, work: Path) -> Iterator[tuple[str, Path
 
 
 def measured(quality: Quality, name: str, frame: pd.DataFrame) -> dict[str, Any]:
-    """One line: figures of the estimate, and the same of the predicted IoU where it differs."""
+    """One line: figures of the estimate, and the same of the predicted IoU where it differs.
+
+    ``kept`` has for each threshold of the estimate the share of masks kept and their mean IoU.
+    """
     iou = frame["iou"].to_numpy()
     alone = figures(np.nan_to_num(frame["predicted_iou"].to_numpy()).clip(0, 1), iou)
-    found = figures(quality.estimate(columns_of(frame)), iou)
+    estimate = quality.estimate(columns_of(frame))
     beside = {f"predicted_iou_{key}": alone[key] for key in COMPARED}
-    return {"dataset": name, "recipe": frame["recipe"].iloc[0], **found, **beside}
+    about = {"dataset": name, "recipe": frame["recipe"].iloc[0]}
+    return {**about, **figures(estimate, iou), **beside, "kept": kept(estimate, iou)}
+
+
+def kept(estimate: NDArray[np.float64], iou: NDArray[np.float64]) -> dict[str, list[float | None]]:
+    """What each of THRESHOLDS keeps: share of the masks, and their mean IoU (None without any)."""
+    passed = {str(least): estimate >= least for least in THRESHOLDS}
+    return {
+        least: [
+            round(float(some.mean()), 3),
+            round(float(iou[some].mean()), 3) if some.any() else None,
+        ]
+        for least, some in passed.items()
+    }
 
 
 def plot(lines: dict[str, tuple[Any, Any]], path: Path) -> None:
