@@ -24,13 +24,15 @@ lint: .venv/ready
 
 env: .venv/ready
 
-# uv, because pip may mix a CPU torch with a CUDA torchvision, which then does not import.
+# uv, because pip may mix a CPU torch with a CUDA torchvision, which then does not import; compat, or
+# a folder named samrs beside a user's script, such as a clone, hides the package.
 .venv/ready: requirements.lock Makefile
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11+ is needed: make PYTHON=...")'
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet uv
 	.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python -r requirements.lock
-	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation \
+		--config-settings editable_mode=compat --editable .
 	touch $@
 
 clean-work:

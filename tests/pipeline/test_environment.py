@@ -1,0 +1,28 @@
+"""The package that `make env` installs is found from anywhere."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+
+
+def test_a_folder_of_the_same_name_beside_a_script_does_not_hide_the_package(
+    tmp_path: Path,
+) -> None:
+    try:
+        distribution("samrs")
+    except PackageNotFoundError:
+        pytest.skip("samrs is not installed: make env")
+    (tmp_path / "samrs").mkdir()
+    script = tmp_path / "script.py"
+    script.write_text("import samrs.core.records as found; print(found.__file__)")
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    found = Path(done.stdout.strip())
+    assert found.parts[-3:] == ("samrs", "core", "records.py")
+    assert tmp_path not in found.parents
