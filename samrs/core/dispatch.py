@@ -10,8 +10,9 @@ Job = TypeVar("Job")
 Answer = TypeVar("Answer")
 Wait = Callable[[], Answer]
 """Gives a job's answer when it is there, or raises the error the job ended with."""
-GPU_THREADS = 4
-"""Jobs that share a GPU: it computes one while threads decode images and encode masks beside it."""
+GPU_THREADS = 12
+"""Jobs that share a GPU: some are encoded or decoded together, while threads read images and write
+masks of others."""
 
 
 class Executor(Protocol):

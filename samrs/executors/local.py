@@ -42,8 +42,8 @@ def load(make: Callable[[], Callable[..., Any]], runtime: Mapping[str, Any]) -> 
     """The executor.
 
     Args:
-        runtime: ``threads`` (None: all cores, at most 4 beside a GPU) and ``device``, which no
-            longer is auto.
+        runtime: ``threads`` (None: all cores, 12 beside a GPU, for which most of them wait) and
+            ``device``, which no longer is auto.
     """
-    most = GPU_THREADS if runtime["device"] == "cuda" else cores()
-    return LocalExecutor(make, int(runtime["threads"] or min(cores(), most)))
+    usual = GPU_THREADS if runtime["device"] == "cuda" else cores()
+    return LocalExecutor(make, int(runtime["threads"] or usual))

@@ -7,8 +7,8 @@ tokens to keys, values and queries, five times a prompt. Two rearrangements avoi
   softmax over the image ignores, and ``sum p (W v + b)`` is ``W (sum p v) + b``: so the projections
   are applied to the prompt's tokens, never to the image's (as DeepSeek-V2 absorbs them,
   arXiv:2405.04434, 2.1.2). The other direction, image to tokens, is treated alike.
-- Without a mask prompt the first layer sees the same image tokens for every prompt, so they are
-  shared: (1, N, C) instead of (B, N, C).
+- Without a mask prompt the first layer sees the same image tokens for every prompt of an image, so
+  they are shared: (S, N, C) for S images instead of (B, N, C).
 
 The upscaling's transposed convolutions of stride 2 overlap nowhere: they are matrix products on
 rows of channels, and its LayerNorm2d is a plain layer norm there.
@@ -22,6 +22,10 @@ from segment_anything.modeling.transformer import Attention, TwoWayTransformer
 from torch import Tensor
 from torch.nn import functional
 
+UPSCALED = {"cpu": 1, "cuda": 16}
+"""Prompts whose masks are brought to full size at once: one fits a core's cache; a GPU would wait
+for the launches of many."""
+
 
 def decode(
     decoder: MaskDecoder, image: Tensor, places: Tensor, sparse: Tensor, which: slice
@@ -30,8 +34,8 @@ def decode(
 
     Args:
         decoder: of any size.
-        image: (1 or B, C, h, w) image embedding plus dense prompt embedding; 1 where all prompts
-            share it.
+        image: (S, C, h, w) image embedding plus dense prompt embedding. B / S prompts share each,
+            the first ones the first: S is 1 for prompts of one image, B where each has its own.
         places: (1, C, h, w) ``PromptEncoder.get_dense_pe()``.
         sparse: (B, T, C) tokens of boxes and points.
         which: of the mask tokens; ``slice(0, 1)`` is ``multimask_output=False``, ``slice(1, 4)``
@@ -49,11 +53,14 @@ def decode(
         [head(said[:, 1 + i]) for i, head in zip(_positions(decoder, which), heads, strict=True)], 1
     )
     ious = decoder.iou_prediction_head(said[:, 0])[:, which]
+    at_once = UPSCALED[image.device.type]
     logits = [
         _upscaled(decoder, rows, vector, image.shape[-2:])
-        for rows, vector in zip(seen, vectors, strict=True)
+        for rows, vector in zip(
+            torch.split(seen, at_once), torch.split(vectors, at_once), strict=True
+        )
     ]
-    return torch.stack(logits), ious
+    return torch.cat(logits), ious
 
 
 def _positions(decoder: MaskDecoder, which: slice) -> range:
@@ -99,7 +106,7 @@ def _by_head(attention: Attention, weight: Tensor) -> Tensor:
 
 
 def _to_image(attention: Attention, tokens: Tensor, image: Tensor, places: Tensor) -> Tensor:
-    """(B, T, C) of what `tokens` (B, T, C) find in the image (1 or B, N, C)."""
+    """(B, T, C) of what `tokens` (B, T, C) find in the images (S, N, C)."""
     queries = _split(attention, attention.q_proj(tokens))
     queries = queries @ _by_head(attention, attention.k_proj.weight) * queries.shape[-1] ** -0.5
     chances = _scores(queries.flatten(1, 2), image, places).softmax(-1)
@@ -113,7 +120,7 @@ def _to_image(attention: Attention, tokens: Tensor, image: Tensor, places: Tenso
 def _from_image(
     attention: Attention, image: Tensor, places: Tensor, tokens: Tensor, values: Tensor
 ) -> Tensor:
-    """(B, N, C) of `image` (1 or B, N, C) plus what it finds in `tokens` (B, T, C)."""
+    """(B, N, C) of images (S, N, C) plus what they find in `tokens` (B, T, C)."""
     keys = _split(attention, attention.k_proj(tokens))
     scale = keys.shape[-1] ** -0.5
     bias = keys @ _by_head(attention, attention.q_proj.bias)[..., None] * scale
@@ -126,40 +133,46 @@ def _from_image(
     )
     # each head's chances sum to 1, so a share of the bias in each of its rows adds up to all of it
     out = (out + attention.out_proj.bias / attention.num_heads).flatten(1, 2)
-    return torch.bmm(chances.mT, out).add_(image)
+    found = torch.bmm(chances.mT, out)
+    _parted(found, 0, len(image)).add_(image[:, None])
+    return found
 
 
 def _scores(tokens: Tensor, image: Tensor, places: Tensor) -> Tensor:
-    """(B, R, N) products of (B, R, C) with the image's tokens plus their places, without a copy of
-    the image per prompt to add them to."""
-    if len(image) == 1:
+    """(B, R, N) products of (B, R, C) with the images' tokens plus their places, without a copy of
+    an image per prompt to add them to."""
+    if len(image) == 1 or len(image) < len(tokens):
         return _product(tokens, (image + places).mT)
     return _product(tokens, image.mT).add_(_product(tokens, places.mT))
 
 
 def _product(one: Tensor, other: Tensor) -> Tensor:
-    """(B, R, K) x (1 or B, K, N): one product where the image is shared."""
+    """(B, R, K) x (S, K, N): one product for all that share an image."""
     if len(other) == 1:
         return _parted(one.flatten(0, 1) @ other[0], 0, len(one))
-    return torch.bmm(one, other)
+    together = _parted(one, 0, len(other))
+    found = torch.bmm(together.flatten(1, 2), other)
+    return _parted(found, 1, together.shape[1]).flatten(0, 1)
 
 
 def _upscaled(decoder: MaskDecoder, rows: Tensor, vectors: Tensor, size_hw: torch.Size) -> Tensor:
-    """(M, 4 h, 4 w) logits of one prompt: `MaskDecoder.output_upscaling` of the image's tokens
-    (N, C), times the (M, C / 8) of the hypernetworks."""
+    """(B, M, 4 h, 4 w) logits: `MaskDecoder.output_upscaling` of the images' tokens (B, N, C),
+    times the (B, M, C / 8) of the hypernetworks."""
     first, norm, rise, second, again = decoder.output_upscaling
     cells: Tensor = rise(functional.layer_norm(
         _transposed(first, rows), norm.weight.shape, norm.weight, norm.bias, norm.eps
     ))  # fmt: skip
-    cells = torch.matmul(again(_transposed(second, cells.flatten(0, 1))), vectors.T)
+    cells = again(_transposed(second, cells.flatten(1, 2))).flatten(1, 2)
+    cells = torch.bmm(cells, vectors.mT)
     height, width = size_hw
     # token row, token column, then row and column within the first and within the second 2 x 2
-    grid = cells.view(height, width, 2, 2, 2, 2, -1).permute(6, 0, 2, 4, 1, 3, 5)
-    return grid.reshape(-1, 4 * height, 4 * width)
+    grid = cells.view(len(rows), height, width, 2, 2, 2, 2, -1).permute(0, 7, 1, 3, 5, 2, 4, 6)
+    return grid.reshape(len(rows), -1, 4 * height, 4 * width)
 
 
 def _transposed(convolution: torch.nn.ConvTranspose2d, rows: Tensor) -> Tensor:
-    """(N, 4, out) of a 2 x 2 transposed convolution of stride 2 on rows (N, in)."""
+    """(B, N, 4, out) of a 2 x 2 transposed convolution of stride 2 on rows (B, N, in)."""
     assert convolution.bias is not None
     weight = convolution.weight.permute(0, 2, 3, 1).flatten(1)
-    return _parted(torch.addmm(convolution.bias.repeat(4), rows, weight), 1, 4)
+    found = torch.addmm(convolution.bias.repeat(4), rows.flatten(0, 1), weight)
+    return found.view(*rows.shape[:2], 4, -1)

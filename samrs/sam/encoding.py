@@ -6,10 +6,10 @@ tokens, to its scores before the softmax: in float32 that is 805 MB for a global
 1024 px. But the bias is a product: position (y, x) of a key adds ``rel_h[y] + rel_w[x]``, two
 numbers that depend on the query only. Two ways to use it, each the faster one where it is taken:
 
-- In bfloat16 each query is made longer by its h + w numbers, each key by the one-hot row and column
-  where it stands, and plain scaled-dot-product attention gives the same scores.
-- In float32, where longer products cost more than sums, the bias is added in pieces that fit a
-  core's cache.
+- In bfloat16, and on a GPU, each query is made longer by its h + w numbers, each key by the one-hot
+  row and column where it stands, and plain scaled-dot-product attention gives the same scores.
+- In float32 on a CPU, where longer products cost more than sums, the bias is added in pieces that
+  fit a core's cache.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _attention(attention: Attention, seen: Tensor) -> Tensor:
     head = queries.shape[-1]
     if not attention.use_rel_pos:
         out = functional.scaled_dot_product_attention(queries, keys, values)
-    elif queries.dtype == torch.float32:
+    elif not _folds(queries):
         by_row, by_column = _positions(attention, queries, (height, width))
         out = _in_pieces(queries, keys, values, by_row, by_column)
     else:
@@ -82,6 +82,11 @@ def _attention(attention: Attention, seen: Tensor) -> Tensor:
     out = out[..., :head].transpose(1, 2).reshape(batch, height, width, channels)
     projected: Tensor = attention.proj(out)
     return projected
+
+
+def _folds(queries: Tensor) -> bool:
+    """Whether longer queries are the faster way: a GPU would wait for the launches of pieces."""
+    return queries.dtype != torch.float32 or queries.is_cuda
 
 
 def _positions(

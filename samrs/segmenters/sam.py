@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +27,19 @@ from samrs.core.prompting import FLOOR, Answer, Floats, Prediction, Prompt
 from samrs.core.rle import polygons_to_rle, rle_to_mask
 from samrs.core.shards import sha256
 from samrs.core.soft_masks import to_prediction
-from samrs.sam import checkpoints, decoding, encoding, frame, published
+from samrs.sam import checkpoints, encoding, frame, published
+from samrs.sam.batches import Alone, Networks, Prompts, Several, out_of_memory
 
 log = logging.getLogger("samrs")
 PRECISIONS = ("float32", "bfloat16", "bfloat16-compiled")
 """The last is compiled by ``torch.compile``, for GPUs: it rounds otherwise, so it has a name."""
 
-CHUNK = {"cpu": 4, "cuda": 64}
-"""Prompts decoded together: bounds memory, and fits the caches of a CPU. Not a setting: sums round
-with the batch's shape."""
-
-
-NO_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
-"""What torch's CPU allocator, CUDA, and cuBLAS or cuDNN say."""
+NETWORKS: dict[str, Callable[..., Networks]] = {
+    "cpu": partial(Alone, chunk=4),
+    "cuda": partial(Several, tiles=4, slots=8, prompts=8),
+}
+"""What is computed at once: bounds memory, and fits the caches of a CPU. Not a setting: sums round
+with a batch's shape."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,12 @@ class SamSegmenter:
     Args:
         sam: the model, in evaluation mode, on its device.
         precision: of the image encoder; the decoder is always float32.
+        networks: of ``NETWORKS``; None: the device's.
     """
 
-    def __init__(self, sam: Sam, precision: str) -> None:
+    def __init__(
+        self, sam: Sam, precision: str, networks: Callable[..., Networks] | None = None
+    ) -> None:
         if precision not in PRECISIONS:
             raise ParameterError(
                 f"precision: unknown, got {precision!r}; allowed are {', '.join(PRECISIONS)}; "
@@ -68,7 +72,10 @@ class SamSegmenter:
         if precision != "float32":
             self.encoder = copy.deepcopy(sam.image_encoder).bfloat16()
         compiled = precision == "bfloat16-compiled"
-        self._embed = _Compiled(encoding.encode) if compiled else encoding.encode
+        embed = _Compiled(encoding.encode) if compiled else encoding.encode
+        self.networks = (networks or NETWORKS[sam.device.type])(
+            partial(embed, self.encoder), sam.mask_decoder
+        )
         self.frame = int(sam.image_encoder.img_size)
         self.transform = ResizeLongestSide(self.frame)
 
@@ -82,8 +89,7 @@ class SamSegmenter:
         seen = torch.from_numpy(np.require(image, requirements=["C", "W"])).to(self.sam.device)
         pixels = self.sam.preprocess(seen.permute(2, 0, 1).contiguous()[None])
         pixels = pixels.to(next(self.encoder.parameters()).dtype)
-        embedding = self._embed(self.encoder, pixels)
-        return Encoded(embedding.float(), size_hw)
+        return Encoded(self.networks.encode(pixels).float(), size_hw)
 
     def decode(self, state: Encoded, prompt: Prompt) -> Prediction:
         """One mask per prompt; boxes, points and masks may come together.
@@ -109,7 +115,7 @@ class SamSegmenter:
 
     def _answered(self, state: Encoded, prompt: Prompt, which: slice) -> Iterator[list[Answer]]:
         _one_thread()
-        chunk = CHUNK[self.sam.device.type]
+        chunk = self.networks.chunk
         for start in range(0, len(prompt), chunk):
             part = prompt.take(slice(start, start + chunk))
             for logits, ious in self._low_res_of(state, part, which):
@@ -127,7 +133,7 @@ class SamSegmenter:
         try:
             low_res, ious = self._low_res(state, prompt, which)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error) or len(prompt) == 1:
+            if not out_of_memory(error) or len(prompt) == 1:
                 raise
             half = len(prompt) // 2
         else:
@@ -155,10 +161,8 @@ class SamSegmenter:
             embedding = self.sam.prompt_encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
             shared = torch.where(none.reshape(-1, 1, 1, 1), embedding, dense)
         places = self.sam.prompt_encoder.get_dense_pe()
-        low_res, ious = decoding.decode(
-            self.sam.mask_decoder, state.embedding + shared, places, sparse, which
-        )
-        return low_res.cpu().numpy(), ious.cpu().numpy()
+        asked = Prompts(state.embedding, shared, sparse, places, (which.start, which.stop))
+        return self.networks.decode(asked)
 
     def _points(
         self, prompt: Prompt, size_hw: tuple[int, int]
@@ -229,12 +233,6 @@ def _one_thread() -> None:
     several tiles at once use several cores better."""
     if torch.get_num_threads() != 1:
         torch.set_num_threads(1)
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    """torch has a class of its own for its GPU allocator only."""
-    named = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return named or any(phrase in str(error) for phrase in NO_MEMORY)
 
 
 def _checkpoint(model: str) -> Path:

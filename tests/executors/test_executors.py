@@ -57,7 +57,7 @@ def test_local_jobs_run_at_once() -> None:
 def test_local_takes_the_cores_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     assert local.load(squares, {"device": "cpu", "threads": None}).slots == 7 + 1
-    assert local.load(squares, {"device": "cuda", "threads": None}).slots == 4 + 1
+    assert local.load(squares, {"device": "cuda", "threads": None}).slots == 12 + 1
     monkeypatch.delenv("OMP_NUM_THREADS")
     slots = local.load(squares, {"device": "cpu", "threads": None}).slots
     assert 2 <= slots <= (os.cpu_count() or 1) + 1
@@ -142,7 +142,7 @@ def test_a_ray_actor_with_a_gpu_has_several_jobs_in_work_and_stands_in_the_runs_
         monkeypatch.chdir(tmp_path)
         given = {"device": "cuda", "threads": None}
         with axis.load(AXIS, "ray").load(in_pairs, given) as chosen:
-            assert chosen.slots == 4 + 1
+            assert chosen.slots == 12 + 1
             waits = [chosen.submit(n) for n in range(2)]
             assert [wait() for wait in waits] == [str(tmp_path.resolve())] * 2
     finally:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,12 @@ from samrs.core.errors import ProductError
 from samrs.core.records import INSTANCES, TILES
 from samrs.core.shards import read_manifest, read_table, write_manifest, write_table
 from samrs.journal import Journal
+from samrs.sam import checkpoints
+from samrs.sam.batches import Several
+from samrs.segmenters import sam
 from tests.label.hand_made import many_tiles, write_product
 from tests.label.test_label import RUNTIME
+from tests.segmenters.tiny_sam import tiny_sam
 
 SCHEMA = pa.schema([("n", pa.int64())])
 GIVEN = {"prompt": "hbox", "segmenter": "box", "model": "nano", "precision": "float32"}
@@ -241,3 +246,44 @@ def test_killed_anywhere_it_goes_on_and_ends_with_the_same_bytes(tmp_path: Path)
     assert files(tmp_path / "out") == files(tmp_path / "whole")
     # every kill costs at most the tile at hand
     assert encoded <= 8 + 5
+
+
+@pytest.mark.parametrize("prompt", ["hbox", "zoom", "refine"])
+def test_tiles_computed_together_give_the_same_bytes_for_any_threads_and_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prompt: str
+) -> None:
+    """As on a GPU, where what a run that goes on has left to do comes in other batches."""
+    monkeypatch.setitem(sam.NETWORKS, "cpu", partial(Several, tiles=3, slots=2, prompts=2))
+    monkeypatch.setattr(checkpoints, "build_sam", lambda *_, **__: tiny_sam())
+    hand = write_product(tmp_path / "hand")
+    grown = many_tiles(tmp_path / "grown", hand, 7)
+    tiles, instances = (read_table(grown, name).to_pylist() for name in ("tiles", "instances"))
+    others, boxes = (read_table(hand, name).to_pylist() for name in ("tiles", "instances"))
+    other = [row for row in boxes if row["tile_id"] == others[2]["tile_id"]]
+    for number in (1, 4, 5):  # not all alike, or masks could change places unseen
+        name = tiles[number]["tile_id"]
+        tiles[number] = {**others[2], "tile_id": name}
+        instances = [row for row in instances if row["tile_id"] != name]
+        instances += [{**row, "tile_id": name} for row in other]
+    write_table(grown, "tiles", TILES, tiles)
+    instances.sort(key=lambda row: str(row["tile_id"]))
+    write_table(grown, "instances", INSTANCES, instances)
+    some = tmp_path / "some"
+    kept = {tiles[number]["tile_id"] for number in (0, 2, 4)}
+    write_table(some, "tiles", TILES, [row for row in tiles if row["tile_id"] in kept])
+    write_table(some, "instances", INSTANCES, [r for r in instances if r["tile_id"] in kept])
+    for product in (grown, some):
+        write_manifest(product, {k: v for k, v in read_manifest(hand).items() if k != "files"})
+
+    def labelled(product: Path, name: str, threads: int, work: str) -> dict[str, bytes]:
+        label.label(
+            product, tmp_path / name, prompt=prompt, segmenter="sam", model="nano",
+            precision="float32", runtime={**RUNTIME, "threads": threads}, work=tmp_path / work,
+        )  # fmt: skip
+        return files(tmp_path / name)
+
+    alone = labelled(grown, "alone", 1, "work 1")
+    assert sum(row["area"] > 0 for row in read_table(tmp_path / "alone", "masks").to_pylist()) > 9
+    assert labelled(grown, "together", 5, "work 2") == alone
+    labelled(some, "begun", 2, "work 3")
+    assert labelled(grown, "gone on", 4, "work 3") == alone

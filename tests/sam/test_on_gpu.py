@@ -57,24 +57,25 @@ def test_an_image_is_encoded_without_waiting_for_the_cpu(dtype: torch.dtype) -> 
         with pretended() as elsewhere:
             encoder = nano_on_gpu().image_encoder
             elsewhere.names.clear()
-            embedding = encode(encoder, torch.zeros(1, 3, FRAME, FRAME, device=GPU))
+            embedding = encode(encoder, torch.zeros(2, 3, FRAME, FRAME, device=GPU))
             assert elsewhere.names == []
     finally:
         torch.set_default_dtype(before)
     assert (embedding.device, embedding.dtype) == (GPU, dtype)
-    assert embedding.shape == (1, PROMPT_WIDTH, GRID, GRID)
+    assert embedding.shape == (2, PROMPT_WIDTH, GRID, GRID)
 
 
+@pytest.mark.parametrize("tiles", [1, 8])
 @pytest.mark.parametrize("masked", [False, True], ids=["boxes", "boxes and masks"])
-def test_prompts_are_decoded_without_waiting_for_the_cpu(masked: bool) -> None:
+def test_prompts_are_decoded_without_waiting_for_the_cpu(masked: bool, tiles: int) -> None:
     with pretended() as elsewhere:
         sam = nano_on_gpu()
         elsewhere.names.clear()
-        embedding = torch.zeros(1, PROMPT_WIDTH, GRID, GRID, device=GPU)
+        embedding = torch.zeros(tiles, PROMPT_WIDTH, GRID, GRID, device=GPU)
         masks = torch.zeros(64, 1, 4 * GRID, 4 * GRID, device=GPU) if masked else None
         boxes = torch.zeros(64, 4, device=GPU)
         sparse, dense = sam.prompt_encoder(points=None, boxes=boxes, masks=masks)
-        image = embedding + (dense if masked else dense[:1])
+        image = embedding.repeat_interleave(64 // tiles, 0) + dense if masked else embedding
         places = sam.prompt_encoder.get_dense_pe()
         logits, ious = decode(sam.mask_decoder, image, places, sparse, slice(1, 4))
         assert elsewhere.names == []

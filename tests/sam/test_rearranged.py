@@ -69,6 +69,15 @@ def test_pieces_of_any_size_give_the_same_attention(
 
 
 @torch.inference_mode()
+def test_longer_queries_give_the_same_attention(sam: Sam, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What GPUs do in float32."""
+    side = sam.image_encoder.img_size
+    pixels = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
+    monkeypatch.setattr(encoding, "_folds", lambda _: True)
+    assert relative(encode(sam.image_encoder, pixels), sam.image_encoder(pixels)) < 1e-4
+
+
+@torch.inference_mode()
 def test_a_block_of_vit_b_gives_the_official_one() -> None:
     """14 px windows pad the grid of 64, and there are absolute positions: not so in nano."""
     encoder = shaken(sam_model_registry["vit_b"]()).eval().image_encoder
