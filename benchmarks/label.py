@@ -9,6 +9,10 @@ and H have random weights here: that changes no speed. Tiles are procedural scen
 35 boxes each, SAMRS's order of magnitude (1.67 million masks on 105,090 tiles are 16 a tile, DOTA's
 tiles hold more).
 
+`--networks together` has the engine compute tiles of several threads in one pass, as it does on a
+GPU, and `alone` each by itself, as on a CPU; `both` measures the one against the other too
+(`together_over_alone`).
+
 Prints one JSON line: tiles/s and masks/s of both, their ratio, where a tile's time goes, how well
 the masks agree, peak memory of the process (`peak_gib`, both sides) and of the engine on the GPU
 (`peak_gib_gpu`, with both sides' weights); with --peak-tflops also the share of them that the
@@ -22,8 +26,9 @@ import json
 import os
 import resource
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,15 +42,21 @@ from samrs.core.images import decode_rgb, encode_rgb
 from samrs.core.prompting import Boxes
 from samrs.core.rle import Rle, mask_to_rle, rle_area, rle_iou
 from samrs.executors import local
+from samrs.executors.local import LocalExecutor
 from samrs.recipes import parse_recipe
+from samrs.sam.batches import Alone, Networks
 from samrs.sam.checkpoints import build_sam
 from samrs.scenes.render import render_scene
 from samrs.scores import mask_scores
-from samrs.segmenters.sam import PRECISIONS, SamSegmenter
+from samrs.segmenters.sam import NETWORKS, PRECISIONS, SamSegmenter
 
 SIDE = 1024
 BOXES_A_CALL = 20
+CHUNK = {"cpu": 4, "cuda": 64}
+"""Prompts of a tile at once where tiles are alone."""
 FIRST_SEED = 30_000_000
+
+TOLD = ("model", "device", "precision", "networks", "tiles", "boxes", "rounds")
 
 Tile = tuple[bytes, Boxes]
 
@@ -94,8 +105,13 @@ class Official:
 class Ours:
     """The engine."""
 
-    def __init__(self, sam: Sam, precision: str) -> None:
-        self.engine = SamSegmenter(sam, precision)
+    def __init__(self, sam: Sam, precision: str, networks: str) -> None:
+        made: dict[str, Callable[..., Networks] | None] = {
+            "alone": partial(Alone, chunk=CHUNK[sam.device.type]),
+            "together": NETWORKS["cuda"],
+            "usual": None,
+        }
+        self.engine = SamSegmenter(sam, precision, made[networks])
         self.recipe = parse_recipe("hbox")
 
     def __call__(self, image: bytes, boxes: Boxes) -> list[Rle]:
@@ -146,6 +162,10 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=4)
     parser.add_argument("--boxes", type=int, default=35, help="a tile")
     parser.add_argument("--rounds", type=int, default=2, help="of both over all tiles, in turn")
+    parser.add_argument(
+        "--networks", default="usual", choices=["usual", "alone", "together", "both"]
+    )
+    parser.add_argument("--threads", type=int, help="tiles in work at once; default: the device's")
     parser.add_argument("--peak-tflops", type=float, help="of the device at this precision")
     wanted = parser.parse_args()
     if wanted.device == "cuda" and not torch.cuda.is_available():
@@ -153,21 +173,29 @@ def main() -> None:
 
     threads = torch.get_num_threads()
     sam, clock = model(wanted.model, wanted.device), Clock(wanted.device)
-    official, ours = Official(sam), Ours(sam, wanted.precision)
-    runtime = {"device": wanted.device, "threads": None}
+    official = Official(sam)
+    # what is named first is the engine that the official loop is compared with
+    names = ["together", "alone"] if wanted.networks == "both" else [wanted.networks]
+    engines = [Ours(sam, wanted.precision, name) for name in names]
+    runtime = {"device": wanted.device, "threads": wanted.threads}
     tiles = [tile(number, wanted.boxes) for number in range(wanted.tiles)]
-    with local.load(lambda: ours, runtime) as executor:
-        at_once = executor.slots - 1
 
-        def engine(some: list[Tile]) -> list[list[Rle]]:
-            """The engine's masks of every tile, as the stage makes them."""
+    def of(ours: Ours) -> LocalExecutor:
+        return local.load(lambda: ours, runtime)
+
+    with ExitStack() as stack:
+        executors = [stack.enter_context(of(ours)) for ours in engines]
+        at_once = executors[0].slots - 1
+
+        def labelled(executor: LocalExecutor, some: list[Tile]) -> list[list[Rle]]:
+            """An engine's masks of every tile, as the stage makes them."""
             jobs = in_order(some, lambda job: executor.submit(*job), executor.slots)
             return [wait() for _, wait in jobs]
 
         # a rehearsal: allocators, code paths and clocks warm up
         official(*tiles[0])
-        engine(tiles[:at_once])
-        ours(*tiles[0])
+        for executor in executors:
+            labelled(executor, tiles[:at_once])
         for _ in range(wanted.rounds):
             torch.set_num_threads(threads)
             with clock.phase("official"):
@@ -175,14 +203,20 @@ def main() -> None:
             if wanted.device == "cuda":
                 torch.cuda.reset_peak_memory_stats()
             with clock.phase("ours"):
-                answers = engine(tiles)
+                answers = labelled(executors[0], tiles)
+            for executor in executors[1:]:
+                with clock.phase("apart"):
+                    labelled(executor, tiles)
     pairs = [(a, b) for one, other in zip(theirs, answers, strict=True)
              for a, b in zip(one, other, strict=True)]  # fmt: skip
-    clock.wrap(ours.engine, "encode", "encode")
-    clock.wrap(ours.engine, "_low_res", "decode")
+    gpu_bytes = torch.cuda.max_memory_allocated() if wanted.device == "cuda" else None
+    single = Ours(sam, wanted.precision, "alone")
+    single(*tiles[0])
+    clock.wrap(single.engine, "encode", "encode")
+    clock.wrap(single.engine, "_low_res", "decode")
     with clock.phase("alone"):
-        ours(*tiles[0])
-    print(json.dumps(result(wanted, clock.seconds, pairs, sam, at_once)))
+        single(*tiles[0])
+    print(json.dumps(result(wanted, clock.seconds, pairs, sam, at_once, gpu_bytes)))
 
 
 def result(
@@ -191,6 +225,7 @@ def result(
     pairs: list[tuple[Rle, Rle]],
     sam: Sam,
     at_once: int,
+    gpu_bytes: int | None,
 ) -> dict[str, Any]:
     """What is printed."""
     tiles = wanted.tiles * wanted.rounds
@@ -200,9 +235,7 @@ def result(
         1.0 if rle_area(a) == rle_area(b) == 0 else float(rle_iou([a], [b])[0, 0]) for a, b in pairs
     ]
     out = {
-        **{name: getattr(wanted, name) for name in ("model", "device", "precision", "tiles")},
-        "boxes": wanted.boxes,
-        "rounds": wanted.rounds,
+        **{name: getattr(wanted, name) for name in TOLD},
         "cores": len(os.sched_getaffinity(0)),
         "tiles_at_once": at_once,
         "ratio": round(seconds["official"] / seconds["ours"], 2),
@@ -214,8 +247,10 @@ def result(
     for name in ("official", "ours"):
         out[f"{name}_tiles_per_s"] = round(tiles / seconds[name], 3)
         out[f"{name}_masks_per_s"] = round(tiles * wanted.boxes / seconds[name], 2)
-    if wanted.device == "cuda":
-        out["peak_gib_gpu"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+    if "apart" in seconds:
+        out["together_over_alone"] = round(seconds["apart"] / seconds["ours"], 2)
+    if gpu_bytes is not None:
+        out["peak_gib_gpu"] = round(gpu_bytes / 2**30, 2)
     if wanted.peak_tflops:
         used = encoder_flops(sam) * tiles / seconds["ours"]
         out["flop_utilisation"] = round(used / (wanted.peak_tflops * 1e12), 3)
