@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +29,8 @@ except ImportError as error:
 log = logging.getLogger("samrs")
 WAITING = 1
 """Jobs an actor has beside those in work, so that it never waits for the network."""
+ANSWERS = 10.0
+"""Seconds in which the cluster's first machine takes a connection."""
 PATIENCE = 600.0
 """Seconds until an actor has found room and loaded its weights, or is done without."""
 
@@ -180,14 +183,22 @@ class RayExecutor:
 
 def _connect() -> None:
     try:
+        _reach(os.environ.get("RAY_ADDRESS", ""))
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
-    except (ConnectionError, AuthenticationError, ValueError) as error:
+    except (OSError, AuthenticationError, ValueError) as error:
         raise ParameterError(
             f"runtime.executor: no Ray cluster answers, got RAY_ADDRESS={_said('RAY_ADDRESS')}, "
             f"RAY_AUTH_MODE={_said('RAY_AUTH_MODE')} and: {_first_line(error)}; a cluster of "
             "`ray start` is needed, which takes RAY_AUTH_MODE=token where a token was made; "
             "correct them or unset RAY_ADDRESS (docs/scale.md)"
         ) from error
+
+
+def _reach(address: str) -> None:
+    """Raises OSError where nobody listens at ``host:port``; Ray would try for two minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERS).close()
 
 
 def _said(name: str) -> str:
