@@ -31,13 +31,16 @@ from threadpoolctl import threadpool_limits
 from samrs.ablation import ablate
 from samrs.core import axis
 from samrs.core.errors import ParameterError, SamrsError
+from samrs.core.parallel import limited_to, map_stream
 from samrs.label import SEGMENTERS
 from samrs.quality import COLUMNS, FEATURES, FORMAT, Floats, features
 from samrs.quality_figures import figures
 from samrs.quality_scenes import write_scenes
 
 FIRST_SEED = 30_000_000
-SCENES = 96
+SCENES = 168
+PART = 12
+"""Scenes that a process labels at once."""
 SEGMENTER, MODEL, PRECISION = "sam", "nano", "float32"
 RECIPES = (
     ("hbox", "point", "rbox"),
@@ -56,7 +59,7 @@ TREES = {
     "loss": "squared_error",
     "learning_rate": 0.08,
     "max_iter": 80,
-    "max_depth": 4,
+    "max_depth": 6,
     "min_samples_leaf": 40,
     "l2_regularization": 5.0,
     "random_state": 0,
@@ -71,6 +74,10 @@ def label_scenes(
         write_scenes(work, seeds), recipes=recipes, floors=(), segmenter=SEGMENTER, model=MODEL,
         precision=PRECISION, runtime=runtime,
     )  # fmt: skip
+
+
+def _label_part(part: tuple[Path, Sequence[int], Sequence[str], Mapping[str, Any]]) -> pd.DataFrame:
+    return label_scenes(*part)
 
 
 def columns_of(frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
@@ -153,12 +160,14 @@ def fit_scenes(scenes: int, work: Path, runtime: Mapping[str, Any]) -> dict[str,
             f"or more are allowed; take some dozens, {SCENES} are usual"
         )
     seeds = range(FIRST_SEED, FIRST_SEED + scenes)
-    groups = [(recipes, seeds[i :: len(RECIPES)]) for i, recipes in enumerate(RECIPES)]
-    frames = [
-        label_scenes(work / str(i), some, recipes, runtime)
-        for i, (recipes, some) in enumerate(groups)
-        if len(some)
+    one = {**runtime, "threads": 1}
+    parts = [
+        (work / f"{i}-{k}", seeds[i :: len(RECIPES)][k : k + PART], recipes, one)
+        for i, recipes in enumerate(RECIPES)
+        for k in range(0, len(seeds[i :: len(RECIPES)]), PART)
     ]
+    with limited_to(runtime["threads"]):
+        frames = list(map_stream(_label_part, parts, processes=len(parts) > len(RECIPES)))
     frame = pd.concat(frames, ignore_index=True)
     found = fit(frame)
     fitted_on = {

@@ -1,5 +1,9 @@
 """What nano is trained on: 512 px items with instance ids, cut and distorted into crops.
 
+What stands on an instance and belongs to it, boats in a harbor, cars on a bridge, the pitch of a
+track field, has an id of its own and is a part of its parent's mask: a pixel has two ids, that of
+what is seen there and that of what it stands on.
+
 Item `i` is a procedural scene of seed 10,000,000 + i, or, every sixth, random shapes on random
 ground; items from 3,000 on are airports. Items are drawn once and kept raw under the bank's
 folder: drawing one takes longer than a training step on it. Everything is a function of the seed
@@ -20,6 +24,7 @@ ITEM = 512
 FIRST_SEED = 10_000_000
 FIRST_AIRPORT = 3000
 """Items from here on: in the scenes before, one instance of 360 is a plane."""
+LAYERS = 2
 SCALES = (0.75, 2.3)
 PLAIN = 0.5
 """Share of the crops whose colours are left as they are, save for a little light."""
@@ -34,7 +39,7 @@ class Crop:
 
     Args:
         image: (n, n, 3) uint8 RGB.
-        ids: (n, n) int32, the instances of every pixel, 0 for none.
+        ids: (n, n) int32, the instance seen at every pixel, 0 for none.
         masks: (K, n, n) bool.
         filled_hw: what of the crop is image; the rest is padding, as SAM pads to 1024 px.
     """
@@ -46,10 +51,10 @@ class Crop:
 
 
 def load_item(folder: Path, index: int) -> tuple[Image, Ids]:
-    """The image (512, 512, 3) and instance ids (512, 512), 0 for none, of one item; drawn and
+    """The image (512, 512, 3) and ids (512, 512, 2), as of `draw_item`, of one item; drawn and
     written to `folder` on first use."""
     path = folder / f"{index:06d}.npy"
-    if not path.exists():
+    if not path.exists() or np.load(path, mmap_mode="r").shape[-1] != 3 + LAYERS:
         image, ids = draw_item(index)
         folder.mkdir(parents=True, exist_ok=True)
         # numpy appends .npy to a name that lacks it
@@ -57,16 +62,21 @@ def load_item(folder: Path, index: int) -> tuple[Image, Ids]:
         np.save(partial, np.dstack([image.astype(np.int16), ids]))
         partial.replace(path)
     packed = np.load(path, mmap_mode="r")
-    return packed[..., :3], packed[..., 3]
+    return packed[..., :3], packed[..., 3:]
 
 
 def draw_item(index: int) -> tuple[Image, Ids]:
-    """Draws item `index`: shapes on random ground, or a scene, every fourth with a few shapes."""
+    """Draws item `index`: shapes on random ground, or a scene, every fourth with a few shapes.
+
+    Returns:
+        The image (512, 512, 3) and ids (512, 512, 2), 0 for none: of what is seen, and of what
+        that stands on.
+    """
     rng = np.random.default_rng((FIRST_SEED, index))
     airport = index >= FIRST_AIRPORT
     if index % 6 == 0 and not airport:
-        image, ids = draw_ground(rng, ITEM), np.zeros((ITEM, ITEM), np.int16)
-        paste_shapes(rng, image, ids, int(rng.integers(8, 26)))
+        image, ids = draw_ground(rng, ITEM), np.zeros((ITEM, ITEM, LAYERS), np.int16)
+        paste_shapes(rng, image, ids[..., 0], int(rng.integers(8, 26)))
         return image, ids
     from samrs.scenes.render import render_scene  # imported late
 
@@ -75,12 +85,16 @@ def draw_item(index: int) -> tuple[Image, Ids]:
         FIRST_SEED + index, size_hw=(ITEM, ITEM), gsd=gsd, density=float(rng.uniform(0.6, 2.0)),
         theme="airport" if airport else None,
     )  # fmt: skip
-    image, ids = scene.image.copy(), np.zeros((ITEM, ITEM), np.int16)
+    image, ids = scene.image.copy(), np.zeros((ITEM, ITEM, LAYERS), np.int16)
     for number, thing in enumerate(scene.objects, start=1):
         x0, y0, x1, y1 = thing.box
-        ids[y0:y1, x0:x1][thing.mask] = number
+        here = ids[y0:y1, x0:x1]
+        here[thing.mask, 1] = here[thing.mask, 0]
+        here[thing.mask, 0] = number
     if index % 4 == 1:
-        paste_shapes(rng, image, ids, int(rng.integers(1, 6)))
+        before = ids[..., 0].copy()
+        paste_shapes(rng, image, ids[..., 0], int(rng.integers(1, 6)))
+        ids[ids[..., 0] != before, 1] = 0  # a shape belongs to nothing
     return image, ids
 
 
@@ -94,7 +108,7 @@ def draw_crop(rng: Rng, folder: Path, *, items: int, size: int, most: int) -> Cr
     cells = int(rng.choice(CELLS[size]))
     side = size // cells
     image = np.empty((size, size, 3), np.uint8)
-    ids = np.zeros((size, size), np.int32)
+    ids = np.zeros((size, size, LAYERS), np.int32)
     for row in range(cells):
         for column in range(cells):
             place = np.s_[row * side : (row + 1) * side, column * side : (column + 1) * side]
@@ -107,7 +121,7 @@ def draw_crop(rng: Rng, folder: Path, *, items: int, size: int, most: int) -> Cr
         short = int(size * rng.uniform(0.5, 1))
         filled = (short, size) if rng.random() < 0.6 else (size, short)
         ids[filled[0] :], ids[:, filled[1] :] = 0, 0
-    return Crop(image, ids, _choose(rng, ids, most), filled)
+    return Crop(image, ids[..., 0], _choose(rng, ids, most), filled)
 
 
 def _cut(rng: Rng, image: Image, ids: Ids, side: int) -> tuple[Image, Ids]:
@@ -160,7 +174,8 @@ def distort_colours(rng: Rng, image: Image) -> Image:
 
 
 def _choose(rng: Rng, ids: NDArray[np.int32], most: int) -> NDArray[np.bool_]:
-    """(K, n, n) masks of at most `most` instances, rare sizes (powers of two of the area) first."""
+    """(K, n, n) masks of at most `most` instances of ids (n, n, 2), rare sizes (powers of two of
+    the area) first."""
     areas = np.bincount(ids.ravel())
     areas[0] = 0
     numbers = np.flatnonzero(areas >= FEWEST_PX)
@@ -171,4 +186,6 @@ def _choose(rng: Rng, ids: NDArray[np.int32], most: int) -> NDArray[np.bool_]:
     weight = 1 / np.sqrt(np.bincount(bins)[bins])
     count = min(most, len(numbers))
     chosen = rng.choice(len(numbers), count, replace=False, p=weight / weight.sum())
-    return np.asarray(ids[None] == numbers[chosen, None, None])
+    seen, below = ids[..., 0], ids[..., 1]
+    wanted = numbers[chosen, None, None]
+    return np.asarray((seen == wanted) | (below == wanted))

@@ -16,6 +16,9 @@ from samrs.sam.bank import draw_crop, draw_item, load_item
 from samrs.sam.nano import FRAME, TOKEN, build_nano
 from samrs.sam.questions import KINDS, Questions, ask
 from samrs.sam.train_nano import Course, Trainee, answer_loss, cycle_at, cycles_of, for_crops, train
+from samrs.scenes import render
+from samrs.scenes.render import render_scene as drawn
+from samrs.scenes.scene import Scene
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +60,60 @@ def test_a_crop_holds_whole_numbers_of_its_instances(items: Path, size: int) -> 
     assert 1 <= len(crops[0].masks) <= 6
     assert (crops[0].masks.sum((1, 2)) >= bank.FEWEST_PX).all()
     assert (crops[0].masks.sum(0) <= 1).all()
+
+
+def test_a_mask_holds_what_stands_on_the_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Boats of a harbor, cars on a bridge, the pitch of a track field are theirs as well."""
+    scenes: list[Scene] = []
+    monkeypatch.setattr(
+        render,
+        "render_scene",
+        lambda *given, **named: scenes.append(drawn(*given, **named)) or scenes[-1],
+    )
+    shared = 0
+    for index in (4, 7):
+        _, ids = draw_item(index)
+        for number, thing in enumerate(scenes[-1].objects, start=1):
+            whole = np.zeros(ids.shape[:2], bool)
+            x0, y0, x1, y1 = thing.box
+            whole[y0:y1, x0:x1] = thing.mask
+            assert np.array_equal((ids == number).any(-1), whole)
+            shared += (ids[..., 1] == number).any()
+    assert shared >= 3
+
+
+def test_a_shape_pasted_on_a_parent_belongs_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def paste(_: object, __: object, ids: bank.Ids, ___: int) -> None:
+        ids[100:300, 100:300] = 999
+
+    monkeypatch.setattr(bank, "paste_shapes", paste)
+    _, ids = draw_item(5)  # a track field
+    assert (ids[100:300, 100:300] == [999, 0]).all()
+    assert (ids[..., 1] == 1).any()
+
+
+def test_a_crop_asks_for_parents_with_their_parts(tmp_path: Path) -> None:
+    path = tmp_path / "000000.npy"
+    packed = np.zeros((bank.ITEM, bank.ITEM, 5), np.int16)
+    packed[..., 3] = 1
+    packed[100:400, 100:400, 3:] = (2, 1)
+    np.save(path, packed)
+    found = set()
+    for seed in range(20):
+        crop = draw_crop(np.random.default_rng(seed), tmp_path, items=1, size=256, most=6)
+        for mask in crop.masks:
+            parent = (mask & (crop.ids == 1)).any()
+            found.add(bool(parent))
+            own = crop.ids > 0 if parent else crop.ids == 2
+            assert np.array_equal(mask, own)
+    assert found == {True, False}
+
+
+def test_items_of_an_older_bank_are_drawn_again(tmp_path: Path) -> None:
+    np.save(tmp_path / "000000.npy", np.zeros((bank.ITEM, bank.ITEM, 4), np.int16))
+    image, ids = load_item(tmp_path, 0)
+    assert np.array_equal(image, draw_item(0)[0])
+    assert ids.shape == (bank.ITEM, bank.ITEM, 2)
 
 
 def test_a_question_is_in_frame_pixels_and_its_target_in_its_window() -> None:
