@@ -15,7 +15,8 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,20 +36,23 @@ from samrs.core.parallel import limited_to, map_stream
 from samrs.label import SEGMENTERS
 from samrs.quality import COLUMNS, FEATURES, FORMAT, Floats, features
 from samrs.quality_figures import figures
-from samrs.quality_scenes import write_scenes
+from samrs.quality_scenes import RARE, USUAL, Style, write_scenes
 
 FIRST_SEED = 30_000_000
-SCENES = 168
-PART = 12
-"""Scenes that a process labels at once."""
+RARE_SEED = 31_000_000
+SCENES = 264
+"""Two thirds are usual, from ``FIRST_SEED`` on, the others rare, from ``RARE_SEED`` on."""
+PART = 15
+"""Scenes that a process labels at once; fewer than ``write_scenes`` would draw in processes."""
 SEGMENTER, MODEL, PRECISION = "sam", "nano", "float32"
 RECIPES = (
     ("hbox", "point", "rbox"),
     ("hbox", "rhbox", "rotated", "soft_rbox"),
     ("hbox", "hbox+point", "consensus"),
     ("hbox", "hbox_mask", "zoom", "soft_rbox+zoom"),
+    *[("hbox",)] * 8,
 )
-"""Asked of the first, second, third and fourth scene of every four."""
+"""Asked of the first, second and so on of every twelve scenes: more scenes beat more recipes."""
 FOLDS = 5
 KNOTS = 16
 SCORELESS = 0.05
@@ -67,17 +71,37 @@ TREES = {
 
 
 def label_scenes(
-    work: Path, seeds: Sequence[int], recipes: Sequence[str], runtime: Mapping[str, Any]
+    work: Path,
+    seeds: Sequence[int],
+    recipes: Sequence[str],
+    runtime: Mapping[str, Any],
+    style: Style = USUAL,
 ) -> pd.DataFrame:
     """What ``ablate`` gives for scenes, a scene a seed, written below ``work``."""
     return ablate(
-        write_scenes(work, seeds), recipes=recipes, floors=(), segmenter=SEGMENTER, model=MODEL,
-        precision=PRECISION, runtime=runtime,
+        write_scenes(work, seeds, style), recipes=recipes, floors=(), segmenter=SEGMENTER,
+        model=MODEL, precision=PRECISION, runtime=runtime,
     )  # fmt: skip
 
 
-def _label_part(part: tuple[Path, Sequence[int], Sequence[str], Mapping[str, Any]]) -> pd.DataFrame:
-    return label_scenes(*part)
+def _parts(scenes: int) -> Iterator[tuple[Sequence[int], Sequence[str], Style]]:
+    """Seeds, recipes and style of at most ``PART`` scenes each."""
+    rare = scenes // 3
+    usual = range(FIRST_SEED, FIRST_SEED + scenes - rare)
+    for seeds, style in ((usual, USUAL), (range(RARE_SEED, RARE_SEED + rare), RARE)):
+        for i, recipes in enumerate(RECIPES):
+            own = seeds[i :: len(RECIPES)]
+            for start in range(0, len(own), PART):
+                yield own[start : start + PART], recipes, style
+
+
+def _label_part(
+    work: Path,
+    runtime: Mapping[str, Any],
+    part: tuple[Sequence[int], Sequence[str], Style],
+) -> pd.DataFrame:
+    seeds, recipes, style = part
+    return label_scenes(work / str(seeds[0]), seeds, recipes, runtime, style)
 
 
 def columns_of(frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
@@ -159,15 +183,10 @@ def fit_scenes(scenes: int, work: Path, runtime: Mapping[str, Any]) -> dict[str,
             f"--scenes: too few to judge each by trees that did not see it, got {scenes}; {FOLDS} "
             f"or more are allowed; take some dozens, {SCENES} are usual"
         )
-    seeds = range(FIRST_SEED, FIRST_SEED + scenes)
-    one = {**runtime, "threads": 1}
-    parts = [
-        (work / f"{i}-{k}", seeds[i :: len(RECIPES)][k : k + PART], recipes, one)
-        for i, recipes in enumerate(RECIPES)
-        for k in range(0, len(seeds[i :: len(RECIPES)]), PART)
-    ]
+    label = partial(_label_part, work, {**runtime, "threads": 1})
     with limited_to(runtime["threads"]):
-        frames = list(map_stream(_label_part, parts, processes=len(parts) > len(RECIPES)))
+        many = scenes > len(RECIPES) * PART
+        frames = list(map_stream(label, _parts(scenes), processes=many))
     frame = pd.concat(frames, ignore_index=True)
     found = fit(frame)
     fitted_on = {

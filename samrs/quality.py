@@ -2,7 +2,7 @@
 
 Boosted regression trees on the scores of MASKS (``core/records.py``), then a monotone calibration
 curve. Both are fitted by ``python -m samrs.fit_quality`` on procedural scenes and stand as text in
-``models/quality.json``; applying them takes numpy only (0.1 s of one core for 30,000
+``models/quality.json``; applying them takes numpy only (0.2 s of one core for 30,000
 masks). Card: ``docs/models/quality.md``.
 """
 

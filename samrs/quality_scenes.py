@@ -3,12 +3,15 @@
 What the estimate of a mask's quality is fitted on (``samrs/fit_quality.py``) and first measured on
 (``benchmarks/quality.py``). Images are magnified, recoloured, blurred and compressed as nano's
 training crops are, half of them; boxes are tight, loose, careless, or hulls of rotated boxes; four
-scenes of ten have no rotated boxes. All follows from the scenes' seeds.
+scenes of ten have no rotated boxes. Rare scenes show more of what is large, hollow or seldom, and
+of each kind about as much. All follows from the scenes' seeds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +36,41 @@ PROCESSES = 16
 MOST = 20
 """Instances a scene."""
 LEAST_AREA = 12
-ZOOM = 2.3
-GSD = (0.12, 1.0)
 DENSITY = (0.6, 2.0)
 
 Row = dict[str, Any]
 Rng = np.random.Generator
 
 
-def write_scenes(out: Path, seeds: Iterable[int]) -> Path:
+@dataclass(frozen=True)
+class Style:
+    """How scenes are drawn.
+
+    Args:
+        gsd: metres per px, least and most, of half the scenes.
+        zoom: half the scenes are magnified by up to this.
+        themes: of ``samrs.scenes.render``, for ``themed`` of the scenes; the others' are left open.
+        evenly: whether of each kind about as many instances are taken.
+    """
+
+    gsd: tuple[float, float] = (0.12, 1.0)
+    zoom: float = 2.3
+    themes: tuple[str, ...] = ()
+    themed: float = 0.0
+    evenly: bool = False
+
+
+USUAL = Style()
+RARE = Style(
+    gsd=(0.15, 1.2),
+    zoom=3.0,
+    themes=("airport", "airport", "sports", "sports", "marina", "river", "collage"),
+    themed=0.6,
+    evenly=True,
+)
+
+
+def write_scenes(out: Path, seeds: Iterable[int], style: Style = USUAL) -> Path:
     """Write the tables tiles, instances and truth of one scene a seed; returns ``out``."""
     fresh_product(out)
     with (
@@ -50,7 +79,7 @@ def write_scenes(out: Path, seeds: Iterable[int]) -> Path:
         ShardWriter(out, "truth", TRUTH) as truth,
     ):
         many = list(seeds)
-        drawn = map_stream(draw, many, processes=len(many) >= PROCESSES)
+        drawn = map_stream(partial(draw, style=style), many, processes=len(many) >= PROCESSES)
         for tile, rows, masks in drawn:
             tiles.write(tile)
             for row, mask in zip(rows, masks, strict=True):
@@ -62,15 +91,17 @@ def write_scenes(out: Path, seeds: Iterable[int]) -> Path:
     return out
 
 
-def draw(seed: int) -> tuple[Row, list[Row], list[NDArray[np.bool_]]]:
+def draw(seed: int, style: Style = USUAL) -> tuple[Row, list[Row], list[NDArray[np.bool_]]]:
     """One scene: its tile, at most ``MOST`` instances, and their true masks (H, W)."""
     rng = np.random.default_rng((seed, 1))
     side = int(rng.choice(SIDES))
-    zoom = float(np.exp(rng.uniform(0, np.log(ZOOM)))) if rng.random() < 0.5 else 1.0
+    zoom = float(np.exp(rng.uniform(0, np.log(style.zoom)))) if rng.random() < 0.5 else 1.0
     drawn = int(np.ceil(side / zoom))
-    gsd = float(np.exp(rng.uniform(*np.log(GSD)))) if rng.random() < 0.5 else None
+    gsd = float(np.exp(rng.uniform(*np.log(style.gsd)))) if rng.random() < 0.5 else None
     density = float(rng.uniform(*DENSITY))
-    scene = render_scene(seed, size_hw=(drawn, drawn), gsd=gsd, density=density)
+    themed = style.themes and rng.random() < style.themed
+    theme = str(rng.choice(style.themes)) if themed else None
+    scene = render_scene(seed, size_hw=(drawn, drawn), gsd=gsd, density=density, theme=theme)
     image = np.asarray(cv2.resize(scene.image, (side, side)), np.uint8)
     name = f"scene_{seed}"
     tile = {
@@ -78,13 +109,13 @@ def draw(seed: int) -> tuple[Row, list[Row], list[NDArray[np.bool_]]]:
         "width": side, "height": side, "gsd": scene.gsd * drawn / side,
         "image": {"bytes": encode_rgb(distort_colours(rng, image)), "path": f"{name}.png"},
     }  # fmt: skip
-    things = list(_chosen(rng, scene.objects, drawn, side))
-    style = rng.choice(list(STYLES), p=[0.4, 0.25, 0.15, 0.2])
+    things = list(_chosen(rng, scene.objects, drawn, side, style.evenly))
+    boxes = BOXES[rng.choice(list(BOXES), p=[0.4, 0.25, 0.15, 0.2])]
     with_obb = rng.random() < 0.6
     rows = []
     for number, (thing, mask) in enumerate(things):
         obb = thing.obb * (side / drawn)
-        box = STYLES[style](rng, _tight(mask), obb)
+        box = boxes(rng, _tight(mask), obb)
         clipped = clip_hbb(box, (side, side))
         rows.append(
             {
@@ -105,14 +136,21 @@ def draw(seed: int) -> tuple[Row, list[Row], list[NDArray[np.bool_]]]:
 
 
 def _chosen(
-    rng: Rng, objects: Iterable[SceneObject], drawn: int, side: int
+    rng: Rng, objects: Iterable[SceneObject], drawn: int, side: int, evenly: bool
 ) -> Iterator[tuple[SceneObject, NDArray[np.bool_]]]:
-    """Some of the objects with their masks (side, side), rare sizes (powers of two) first."""
+    """Some of the objects with their masks (side, side), rare sizes (powers of two) first.
+
+    Args:
+        evenly: whether rare kinds come first, too.
+    """
     seen = [thing for thing in objects if thing.mask.sum() >= LEAST_AREA]
     if not seen:
         return
     bins = np.log2([thing.mask.sum() for thing in seen]).astype(int)
     weight = 1 / np.sqrt(np.bincount(bins)[bins])
+    if evenly:
+        kinds = np.array([KINDS.index(thing.kind) for thing in seen])
+        weight = weight / np.bincount(kinds)[kinds]
     count = min(MOST, len(seen))
     picked = rng.choice(len(seen), count, replace=False, p=weight / weight.sum())
     for index in np.sort(picked):
@@ -156,4 +194,4 @@ def _sizes(box: Array) -> Array:
     return np.tile(box[2:] - box[:2], 2)
 
 
-STYLES = {"exact": _exact, "loose": _loose, "careless": _careless, "hull": _hull}
+BOXES = {"exact": _exact, "loose": _loose, "careless": _careless, "hull": _hull}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from samrs.fit_quality import FIRST_SEED, columns_of, fit, fit_scenes, main, write_quality
+from samrs.fit_quality import FIRST_SEED, PART, columns_of, fit, fit_scenes, main, write_quality
 from samrs.quality import FEATURES, FORMAT, Quality, Trees, features, read_quality
 from samrs.quality_figures import figures
 from tests.quality.by_hand import scored_masks
@@ -113,10 +113,14 @@ def test_too_few_scenes_are_refused_in_one_sentence(
 
 
 @pytest.mark.slow
-def test_the_command_gives_the_same_bytes_twice_with_nano(tmp_path: Path) -> None:
-    runtime = {"executor": "local", "device": "cpu", "threads": None}
-    for name in ("a", "b"):
-        model = fit_scenes(9, tmp_path / "work", runtime)
+def test_the_command_gives_the_same_bytes_in_processes_and_alone_with_nano(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = {"executor": "local", "device": "cpu", "threads": 2}
+    for name, part in (("alone", PART), ("in_processes", 1)):
+        monkeypatch.setattr("samrs.fit_quality.PART", part)
+        model = fit_scenes(9, tmp_path / name, runtime)
         write_quality(tmp_path / f"{name}.json", model)
-    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
-    assert read_quality(tmp_path / "a.json").about["first_seed"] == FIRST_SEED
+    texts = [(tmp_path / f"{name}.json").read_bytes() for name in ("alone", "in_processes")]
+    assert texts[0] == texts[1]
+    assert read_quality(tmp_path / "alone.json").about["first_seed"] == FIRST_SEED

@@ -9,8 +9,9 @@ import pytest
 
 from samrs.core.rle import rle_area
 from samrs.core.shards import iter_rows, read_table
-from samrs.fit_quality import FIRST_SEED, SCENES
-from samrs.quality_scenes import STYLES, draw, write_scenes
+from samrs.fit_quality import FIRST_SEED, RARE_SEED, SCENES
+from samrs.quality_scenes import BOXES, MOST, _chosen, draw, write_scenes
+from samrs.scenes.scene import SceneObject
 
 SEEDS = range(50_000_000, 50_000_002)
 
@@ -42,13 +43,28 @@ def test_boxes_lie_in_the_tile_and_meet_their_masks() -> None:
             assert inside > 0.5 * mask.sum()
 
 
+def test_kinds_are_taken_evenly_only_where_that_is_asked_for() -> None:
+    def thing(kind: str) -> SceneObject:
+        return SceneObject(kind, np.zeros((4, 2)), (0, 0, 8, 8), np.ones((8, 8), bool), 8.0, 8.0)
+
+    things = [thing("plane")] * MOST + [thing("tree")] * 100 * MOST
+    planes = [
+        sum(
+            one.kind == "plane"
+            for one, _ in _chosen(np.random.default_rng(0), things, 64, 64, evenly)
+        )
+        for evenly in (True, False)
+    ]
+    assert planes[0] > MOST / 4 > planes[1]
+
+
 @pytest.mark.parametrize("style", ["exact", "loose", "hull"])
 def test_boxes_that_are_not_careless_hold_the_whole_mask(style: str) -> None:
     tight = np.array([10.0, 20, 40, 30])
     obb = np.array([[8.0, 20], [40, 18], [42, 30], [10, 32]])
     rng = np.random.default_rng(0)
     for _ in range(20):
-        x0, y0, x1, y1 = STYLES[style](rng, tight, obb)
+        x0, y0, x1, y1 = BOXES[style](rng, tight, obb)
         assert x0 <= 10
         assert y0 <= 20
         assert x1 >= 40
@@ -60,7 +76,7 @@ def test_boxes_that_are_not_careless_hold_the_whole_mask(style: str) -> None:
 def test_careless_boxes_are_never_turned_over() -> None:
     rng = np.random.default_rng(0)
     tight = np.array([10.0, 20, 13, 22])
-    boxes = np.array([STYLES["careless"](rng, tight, tight) for _ in range(300)])
+    boxes = np.array([BOXES["careless"](rng, tight, tight) for _ in range(300)])
     assert (boxes[:, 2:] - boxes[:, :2] >= 2 - 1e-9).all()
 
 
@@ -69,4 +85,5 @@ def test_seeds_of_the_fit_are_nobody_elses() -> None:
     from samrs.sam.bank import FIRST_SEED as TRAINED
 
     assert TRAINED + 10_000_000 < 20_000_001 < FIRST_SEED
-    assert FIRST_SEED + SCENES < MEASURED
+    assert FIRST_SEED + SCENES < RARE_SEED
+    assert RARE_SEED + SCENES < MEASURED
