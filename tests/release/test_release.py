@@ -39,7 +39,13 @@ THINGS = [
 ]
 
 
-BAD_SCORES = {"predicted_iou": 0.2, "stability_score": 0.3, "box_iou": 0.2, "components": 9}
+BAD_SCORES = {
+    "predicted_iou": 0.2,
+    "stability_score": 0.3,
+    "box_iou": 0.2,
+    "obb_iou": 0.2,
+    "components": 9,
+}
 
 
 def run(root: Path, things: list[Thing] = THINGS, **changes: Any) -> tuple[dict[str, Any], Path]:
