@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from samrs.core.together import Together
 from samrs.sam import decoding
+from samrs.sam.marks import Marks
 
 log = logging.getLogger("samrs")
 T = TypeVar("T")
@@ -36,16 +37,16 @@ class Prompts:
     """B prompts of one tile.
 
     Args:
-        embedding: (1, C, h, w) the tile's.
-        dense: (1 or B, C, h, w) of masks; 1 where there are none.
+        image: (1, C, h, w) the tile's embedding, as without mask prompts.
         sparse: (B, T, C) tokens of boxes and points.
+        marks: of mask prompts, if any.
         places: (1, C, h, w) of the image's tokens.
         which: of the decoder's mask tokens, from and to.
     """
 
-    embedding: torch.Tensor
-    dense: torch.Tensor
+    image: torch.Tensor
     sparse: torch.Tensor
+    marks: Marks | None
     places: torch.Tensor
     which: tuple[int, int | None]
 
@@ -84,8 +85,7 @@ class Alone:
     @torch.inference_mode()
     def decode(self, prompts: Prompts) -> Decoded:
         """The masks of prompts."""
-        image = prompts.embedding + prompts.dense
-        return _decoded(self._decoder, image, prompts.places, prompts.sparse, prompts.which)
+        return _decoded(self._decoder, prompts.image, prompts)
 
 
 class Several:
@@ -113,7 +113,7 @@ class Several:
     def decode(self, prompts: Prompts) -> Decoded:
         """The masks of prompts."""
         parts = self._parts(prompts)
-        kind = (prompts.sparse.shape[1], len(prompts.dense) == 1, prompts.which)
+        kind = (prompts.sparse.shape[1], prompts.marks is None, prompts.which)
         low_res, ious = zip(*self._decoder_pass.ask(parts, kind), strict=True)
         count = len(prompts.sparse)
         return np.concatenate(low_res)[:count], np.concatenate(ious)[:count]
@@ -123,9 +123,10 @@ class Several:
         parts = []
         for start in range(0, len(prompts.sparse), self._prompts):
             own = slice(start, start + self._prompts)
-            dense = prompts.dense if len(prompts.dense) == 1 else self._filled(prompts.dense[own])
-            sparse = self._filled(prompts.sparse[own])
-            parts.append(Prompts(prompts.embedding, dense, sparse, prompts.places, prompts.which))
+            marks = prompts.marks and replace(
+                prompts.marks, maps=self._filled(prompts.marks.maps[own])
+            )
+            parts.append(replace(prompts, sparse=self._filled(prompts.sparse[own]), marks=marks))
         return parts
 
     def _filled(self, rows: torch.Tensor) -> torch.Tensor:
@@ -148,28 +149,27 @@ class Several:
         first = parts[0]
 
         def work(some: Sequence[Prompts]) -> list[Decoded]:
-            image = torch.cat([part.embedding for part in some])
-            if len(first.dense) == 1:
-                image = image + first.dense
-            else:
-                dense = torch.stack([part.dense for part in some])
-                image = (image[:, None] + dense).flatten(0, 1)
-            sparse = torch.cat([part.sparse for part in some])
-            low_res, ious = _decoded(self._decoder, image, first.places, sparse, first.which)
+            together = replace(first, sparse=torch.cat([part.sparse for part in some]))
+            if first.marks:
+                maps = torch.cat([part.marks.maps for part in some if part.marks])
+                together = replace(together, marks=replace(first.marks, maps=maps))
+            image = torch.cat([part.image for part in some])
+            low_res, ious = _decoded(self._decoder, image, together)
             return list(zip(np.split(low_res, len(some)), np.split(ious, len(some)), strict=True))
 
-        none = Prompts(
-            torch.zeros_like(first.embedding), torch.zeros_like(first.dense),
-            torch.zeros_like(first.sparse), first.places, first.which,
-        )  # fmt: skip
+        none = replace(
+            first, image=torch.zeros_like(first.image), sparse=torch.zeros_like(first.sparse)
+        )
+        if first.marks:
+            maps = torch.zeros_like(first.marks.maps)
+            none = replace(none, marks=replace(first.marks, maps=maps))
         return _in_halves(work, parts, none, self._decoder_pass.room, "parts of tiles")
 
 
-def _decoded(
-    decoder: MaskDecoder, image: torch.Tensor, places: torch.Tensor, sparse: torch.Tensor,
-    which: tuple[int, int | None],
-) -> Decoded:  # fmt: skip
-    low_res, ious = decoding.decode(decoder, image, places, sparse, slice(*which))
+def _decoded(decoder: MaskDecoder, image: torch.Tensor, prompts: Prompts) -> Decoded:
+    low_res, ious = decoding.decode(
+        decoder, image, prompts.places, prompts.sparse, slice(*prompts.which), prompts.marks
+    )
     return low_res.cpu().numpy(), ious.cpu().numpy()
 
 

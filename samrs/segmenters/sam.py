@@ -29,6 +29,7 @@ from samrs.core.shards import sha256
 from samrs.core.soft_masks import to_prediction
 from samrs.sam import checkpoints, encoding, frame, published
 from samrs.sam.batches import Alone, Networks, Prompts, Several, out_of_memory
+from samrs.sam.marks import Marks, marks
 
 log = logging.getLogger("samrs")
 PRECISIONS = ("float32", "bfloat16", "bfloat16-compiled")
@@ -148,20 +149,19 @@ class SamSegmenter:
         self, state: Encoded, prompt: Prompt, which: slice
     ) -> tuple[frame.Logits, NDArray[np.float32]]:
         """Logits (B, M, h, w) of the whole frame and predicted IoUs (B, M) of one chunk."""
-        sparse, dense = self.sam.prompt_encoder(
+        prompts = self.sam.prompt_encoder
+        sparse, dense = prompts(
             points=self._points(prompt, state.size_hw),
             boxes=self._boxes(prompt, state.size_hw),
-            masks=self._masks(prompt, state.size_hw),
+            masks=None,
         )
-        # without mask prompts the dense embedding is one and the same, repeated
-        has_mask = prompt.mask_polygons is not None or prompt.mask_logits is not None
-        shared = dense if has_mask else dense[:1]
-        if prompt.mask_slopes is not None and np.isnan(prompt.mask_slopes).any():
-            none = torch.from_numpy(np.isnan(prompt.mask_slopes)).to(self.sam.device)
-            embedding = self.sam.prompt_encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
-            shared = torch.where(none.reshape(-1, 1, 1, 1), embedding, dense)
-        places = self.sam.prompt_encoder.get_dense_pe()
-        asked = Prompts(state.embedding, shared, sparse, places, (which.start, which.stop))
+        # without a mask prompt the dense embedding is one and the same, repeated; without others
+        # the sparse one is of one prompt
+        image = state.embedding + dense[:1]
+        asked = Prompts(
+            image, sparse.expand(len(prompt), -1, -1), self._marks(prompt, state.size_hw),
+            prompts.get_dense_pe(), (which.start, which.stop),
+        )  # fmt: skip
         return self.networks.decode(asked)
 
     def _points(
@@ -177,6 +177,15 @@ class SamSegmenter:
         if prompt.boxes_xyxy is None:
             return None
         return self._tensor(self.transform.apply_boxes(prompt.boxes_xyxy, size_hw))
+
+    def _marks(self, prompt: Prompt, size_hw: tuple[int, int]) -> Marks | None:
+        masks = self._masks(prompt, size_hw)
+        if masks is None:
+            return None
+        given = np.full(len(prompt), True)
+        if prompt.mask_slopes is not None:
+            given = ~np.isnan(prompt.mask_slopes)
+        return marks(self.sam.prompt_encoder, masks, torch.from_numpy(given).to(self.sam.device))
 
     def _masks(self, prompt: Prompt, size_hw: tuple[int, int]) -> torch.Tensor | None:
         if prompt.mask_logits is not None:
