@@ -24,11 +24,11 @@ class Spent:
     """What was asked so far.
 
     Args:
-        encoder_passes: images encoded.
+        encoder_passes: images encoded, one that shows little by the share that it shows.
         decoder_prompts: prompts answered.
     """
 
-    encoder_passes: int = 0
+    encoder_passes: float = 0.0
     decoder_prompts: int = 0
 
 
@@ -38,11 +38,19 @@ class View:
     Args:
         image: (H, W, 3) uint8 RGB.
         spent: counts what is asked here.
+        shown_hw: beyond so many rows and columns the image shows nothing; None: it may.
     """
 
-    def __init__(self, segmenter: Segmenter, image: Image, spent: Spent | None = None) -> None:
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        image: Image,
+        spent: Spent | None = None,
+        shown_hw: tuple[int, int] | None = None,
+    ) -> None:
         self.segmenter, self.image = segmenter, image
         self.spent = Spent() if spent is None else spent
+        self._shown_hw = shown_hw
         self._states: list[Any] = []
         self._counted = False
 
@@ -51,9 +59,9 @@ class View:
         """The image's height and width in px."""
         return self.image.shape[0], self.image.shape[1]
 
-    def of(self, image: Image) -> View:
+    def of(self, image: Image, shown_hw: tuple[int, int]) -> View:
         """A view of another image, on the same account."""
-        return View(self.segmenter, image, self.spent)
+        return View(self.segmenter, image, self.spent, shown_hw)
 
     def again(self) -> View:
         """The same image, encoded once for both, on an account that says what it costs alone."""
@@ -88,11 +96,17 @@ class View:
 
     def _state(self) -> Any:
         if not self._states:
-            self._states.append(self.segmenter.encode(self.image))
+            self._states.append(self._encoded())
         if not self._counted:
             self._counted = True
-            self.spent.encoder_passes += 1
+            height, width = self._shown_hw or self.size_hw
+            self.spent.encoder_passes += height * width / (self.size_hw[0] * self.size_hw[1])
         return self._states[0]
+
+    def _encoded(self) -> Any:
+        if self._shown_hw is None or self._shown_hw == self.size_hw:
+            return self.segmenter.encode(self.image)
+        return self._soft("encode_corner")(self.image, self._shown_hw)
 
     def _soft(self, name: str) -> Any:
         method = getattr(self.segmenter, name, None)

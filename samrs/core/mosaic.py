@@ -1,9 +1,9 @@
 """Pieces of an image, magnified or turned, put together to pictures for a segmenter.
 
-An encoder pass costs the same whatever is in the picture, so pieces share them: as in the mosaics
-of SAHI's sliced inference (Akyon et al., arXiv:2202.06934), but only around instances, and many to
-a picture. Masks come back as logits, resampled, and are cut at 0 in the image's own px: nothing is
-drawn twice.
+An encoder pass costs the same whatever is in a picture, so pieces share them: as in the mosaics of
+SAHI's sliced inference (Akyon et al., arXiv:2202.06934), but only around instances, and many to a
+picture. Of a picture with few, only the half or quarter that holds them is encoded. Masks come back
+as logits, resampled, and are cut at 0 in the image's own px: nothing is drawn twice.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def ask_in_pieces(
             shown[y : y + piece.side, x : x + piece.side] = _cut(view.image, piece)
         own = _joined([_boxes_in(piece, x, y, boxes) for piece, x, y in picture])
         asked = [(i, piece, x, y) for piece, x, y in picture for i in piece.which.tolist()]
-        answers = inner.answers(view.of(shown), own)
+        answers = inner.answers(view.of(shown, _shown(picture)), own)
         for (i, piece, x, y), answer in zip(asked, answers, strict=True):
             yield i, _brought_back(answer, piece, x, y, boxes.size_hw)
 
@@ -88,6 +88,15 @@ def _pictures(pieces: Sequence[Piece]) -> Iterator[list[tuple[Piece, int, int]]]
         used += size
     if placed:
         yield placed
+
+
+def _shown(picture: Sequence[tuple[Piece, int, int]]) -> tuple[int, int]:
+    """Rows and columns that hold pieces, each the half of a picture or the whole: few sizes, since
+    a GPU has its passes ready by size."""
+    half = SIDE // 2
+    bottom = max(y + piece.side for piece, _, y in picture)
+    right = max(x + piece.side for piece, x, _ in picture)
+    return half if bottom <= half else SIDE, half if right <= half else SIDE
 
 
 def _along(place: int) -> tuple[int, int]:

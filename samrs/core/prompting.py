@@ -145,6 +145,9 @@ class Segmenter(Protocol):
 class SoftSegmenter(Segmenter, Protocol):
     """A segmenter that knows how sure it is of every px, which some recipes need."""
 
+    def encode_corner(self, image: NDArray[np.uint8], shown_hw: tuple[int, int]) -> Any:
+        """``encode`` of a square image that shows nothing beyond its first rows and columns."""
+
     def answers(self, state: Any, prompt: Prompt) -> Iterator[Answer]:
         """The soft mask of each prompt."""
 

@@ -107,7 +107,7 @@ class Several:
 
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """The embedding (1, C, h, w) of preprocessed pixels (1, 3, H, W)."""
-        (embedding,) = self._encoder_pass.ask([pixels])
+        (embedding,) = self._encoder_pass.ask([pixels], pixels.shape)
         return embedding
 
     def decode(self, prompts: Prompts) -> Decoded:

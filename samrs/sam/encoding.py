@@ -33,10 +33,11 @@ PIECE = 2**20
 
 
 def encode(encoder: ImageEncoderViT, pixels: Tensor) -> Tensor:
-    """(B, C, h, w) embedding of (B, 3, H, W) preprocessed pixels."""
+    """(B, C, h, w) embedding of (B, 3, H, W) preprocessed pixels: the frame, or its first rows and
+    columns as if there were nothing beyond."""
     seen = encoder.patch_embed(pixels)
     if encoder.pos_embed is not None:
-        seen = seen + encoder.pos_embed
+        seen = seen + encoder.pos_embed[:, : seen.shape[1], : seen.shape[2]]
     # the convolution left it channel by channel, and every sum below would keep it so
     seen = seen.contiguous()
     for block in encoder.blocks:
@@ -105,11 +106,12 @@ def _positions(
 
 def _offsets(table: Tensor, size: int) -> Tensor:
     """(size, size, d): the table's row for each offset of query and key, as ``get_rel_pos``, but
-    looked up where the table is: it makes its index on the CPU, and a GPU would wait for each."""
-    if len(table) != 2 * size - 1:
+    looked up where the table is: it makes its index on the CPU, and a GPU would wait for each. Of a
+    part of the frame, the offsets that occur there."""
+    if len(table) < 2 * size - 1:
         return torch.as_tensor(get_rel_pos(size, size, table))
     places = torch.arange(size, device=table.device)
-    return table[places[:, None] - places + size - 1]
+    return table[places[:, None] - places + len(table) // 2]
 
 
 def _folded(

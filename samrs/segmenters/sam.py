@@ -79,18 +79,47 @@ class SamSegmenter:
         )
         self.frame = int(sam.image_encoder.img_size)
         self.transform = ResizeLongestSide(self.frame)
+        self._empty: torch.Tensor | None = None
+        self._empty_made = threading.Lock()
 
     @torch.inference_mode()
     def encode(self, image: NDArray[np.uint8]) -> Encoded:
         """Embed an image (H, W, 3) uint8 RGB."""
+        embedding = self.networks.encode(self._pixels(image)).float()
+        return Encoded(embedding, (image.shape[0], image.shape[1]))
+
+    @torch.inference_mode()
+    def encode_corner(self, image: NDArray[np.uint8], shown_hw: tuple[int, int]) -> Encoded:
+        """Embed a square image (S, S, 3) that shows nothing beyond its first rows and columns, at
+        the cost of these; the rest is what an image of nothing has there.
+
+        Args:
+            shown_hw: rows and columns; in SAM's frame, whole tokens.
+        """
+        pixels = self._pixels(image)
+        height, width = (n * self.frame // len(image) for n in shown_hw)
+        corner = self.networks.encode(pixels[..., :height, :width].contiguous()).float()
+        embedding = self._nothing(pixels).clone()
+        embedding[..., : corner.shape[2], : corner.shape[3]] = corner
+        return Encoded(embedding, (image.shape[0], image.shape[1]))
+
+    def _pixels(self, image: NDArray[np.uint8]) -> torch.Tensor:
+        """What the encoder sees (1, 3, H, W) of an image."""
         _one_thread()
         size_hw = (image.shape[0], image.shape[1])
         if frame.input_size(size_hw, self.frame) != size_hw:
             image = self.transform.apply_image(image)
         seen = torch.from_numpy(np.require(image, requirements=["C", "W"])).to(self.sam.device)
         pixels = self.sam.preprocess(seen.permute(2, 0, 1).contiguous()[None])
-        pixels = pixels.to(next(self.encoder.parameters()).dtype)
-        return Encoded(self.networks.encode(pixels).float(), size_hw)
+        precise: torch.Tensor = pixels.to(next(self.encoder.parameters()).dtype)
+        return precise
+
+    def _nothing(self, like: torch.Tensor) -> torch.Tensor:
+        """The embedding of the mean colour, which SAM fills its frame up with; made once."""
+        with self._empty_made:
+            if self._empty is None:
+                self._empty = self.networks.encode(torch.zeros_like(like)).float()
+            return self._empty
 
     def decode(self, state: Encoded, prompt: Prompt) -> Prediction:
         """One mask per prompt; boxes, points and masks may come together.
@@ -211,29 +240,30 @@ class SamSegmenter:
 
 
 class _Compiled:
-    """A function by ``torch.compile``, whose first call is made alone: threads that come at once
-    would each compile it, for minutes."""
+    """An encoder pass by ``torch.compile``, for each size of pixels by itself: the sums of one that
+    serves all round otherwise, and whether there is one depends on what came first. A size's first
+    call is made alone: threads that come at once would each compile it, for minutes."""
 
     def __init__(self, function: Callable[..., torch.Tensor]) -> None:
-        self._function = torch.compile(function)
+        self._function = torch.compile(function, dynamic=False)
         self._first = threading.Lock()
-        self._ready = False
+        self._ready: set[torch.Size] = set()
 
-    def __call__(self, *given: Any) -> torch.Tensor:
-        if self._ready:
-            return self._function(*given)
+    def __call__(self, encoder: Any, pixels: torch.Tensor) -> torch.Tensor:
+        if pixels.shape in self._ready:
+            return self._function(encoder, pixels)
         from torch._dynamo.exc import BackendCompilerFailed  # a second that nobody else needs
 
         with self._first:
             try:
-                out = self._function(*given)
+                out = self._function(encoder, pixels)
             except BackendCompilerFailed as error:
                 raise ParameterError(
                     "precision: bfloat16-compiled does not compile here, got "
                     f"{str(error).splitlines()[0]}; a C++ compiler is needed; install g++, or use "
                     "bfloat16"
                 ) from error
-            self._ready = True
+            self._ready.add(pixels.shape)
         return out
 
 

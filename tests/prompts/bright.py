@@ -7,19 +7,32 @@ from typing import Any
 
 import numpy as np
 
+from samrs.core.mosaic import EMPTY
 from samrs.core.prompting import Answer, Prediction, Prompt
 from samrs.core.soft_masks import to_prediction
 
 
 class BrightSegmenter:
-    """Logits rise with brightness; everything asked is noted in ``asked``."""
+    """Logits rise with brightness; everything asked is noted in ``asked``, images in ``encoded``
+    and the shares of them that show something in ``shown``."""
 
     def __init__(self) -> None:
         self.encoded: list[Any] = []
+        self.shown: list[float] = []
         self.asked: list[Prompt] = []
 
     def encode(self, image: Any) -> Any:
         self.encoded.append(image)
+        self.shown.append(1.0)
+        return image
+
+    def encode_corner(self, image: Any, shown_hw: tuple[int, int]) -> Any:
+        height, width = shown_hw
+        assert image.shape[0] == image.shape[1]
+        assert (image[height:] == EMPTY).all()
+        assert (image[:, width:] == EMPTY).all()
+        self.encoded.append(image)
+        self.shown.append(height * width / image.shape[0] ** 2)
         return image
 
     def decode(self, state: Any, prompt: Prompt) -> Prediction:

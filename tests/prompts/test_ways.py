@@ -106,7 +106,7 @@ def test_a_way_says_what_it_costs(name: str) -> None:
     recipe = parse_recipe(name)
     recipe.ask(view, boxes)
     assert view.spent.decoder_prompts == recipe.asks * 12
-    assert view.spent.encoder_passes == len(segmenter.encoded)
+    assert view.spent.encoder_passes == sum(segmenter.shown)
     assert recipe.extra_passes == any(i.shape != image.shape for i in segmenter.encoded)
 
 
@@ -124,6 +124,24 @@ def test_zoom_magnifies_small_boxes_and_leaves_large_ones() -> None:
     assert len(magnified) >= 5
     assert magnified.max() <= zoom.TARGET + 1e-6
     assert len(segmenter.encoded) <= 4
+
+
+@pytest.mark.parametrize(
+    ("count", "shares"), [(1, [0.25]), (4, [0.25]), (5, [0.5]), (9, [1.0]), (18, [1.0, 0.25])]
+)
+def test_of_a_picture_only_the_part_with_pieces_is_encoded(count: int, shares: list[float]) -> None:
+    corners = 200.0 * np.array([(i % 5, i // 5) for i in range(count)])
+    hbb = np.hstack([corners + 20, corners + 40])
+    boxes = Boxes(hbb, np.full((count, 4, 2), np.nan), (1024, 1024))
+    image = np.full((1024, 1024, 3), 60, np.uint8)
+    for x0, y0, x1, y1 in hbb.astype(int):
+        image[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2] = 220
+    segmenter = BrightSegmenter()
+    view = View(segmenter, image)
+    answer = parse_recipe("zoom").ask(view, boxes)
+    assert min(rle_area(rle) for rle in answer.rles) > 200
+    assert segmenter.shown == shares
+    assert view.spent.encoder_passes == sum(shares)
 
 
 def test_groups_of_zoom_take_every_box_once_and_fit() -> None:

@@ -50,11 +50,38 @@ def test_in_bfloat16_the_embedding_is_the_official_one_but_for_rounding(sam: Sam
     assert relative(encode(half, pixels.bfloat16()).float(), sam.image_encoder(pixels)) < 0.03
 
 
-@pytest.mark.parametrize("size", [1, 5, 14, 64])
-@pytest.mark.parametrize("rows", [27, 127])
+@pytest.mark.parametrize(("size", "rows"), [(14, 27), (64, 27), (64, 127), (70, 127)])
 def test_offsets_are_the_official_ones_to_the_bit(size: int, rows: int) -> None:
     table = torch.randn(rows, 8, generator=torch.Generator().manual_seed(size))
     assert torch.equal(encoding._offsets(table, size), get_rel_pos(size, size, table))
+
+
+@pytest.mark.parametrize("size", [1, 5, 32])
+def test_offsets_in_a_part_of_the_frame_are_those_in_the_frame(size: int) -> None:
+    table = torch.randn(127, 8, generator=torch.Generator().manual_seed(size))
+    whole = get_rel_pos(64, 64, table)
+    assert torch.equal(encoding._offsets(table, size), whole[:size, :size])
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("size_hw", [(128, 128), (128, 256), (32, 96)])
+def test_a_part_of_the_frame_is_embedded_as_by_an_encoder_of_its_size(
+    size_hw: tuple[int, int],
+) -> None:
+    """segment_anything's own: positions of the part, of tokens and of their offsets."""
+    encoder = shaken(tiny_sam()).image_encoder
+    assert encoder.pos_embed is not None
+    pixels = torch.randn(1, 3, *size_hw, generator=torch.Generator().manual_seed(1))
+    small = copy.deepcopy(encoder)
+    height, width = (side // 16 for side in size_hw)
+    small.pos_embed = torch.nn.Parameter(encoder.pos_embed[:, :height, :width])
+    for block in small.blocks:
+        if block.window_size == 0:
+            for name, size in (("rel_pos_h", height), ("rel_pos_w", width)):
+                table = getattr(block.attn, name)
+                middle = table[len(table) // 2 + 1 - size : len(table) // 2 + size]
+                setattr(block.attn, name, torch.nn.Parameter(middle))
+    assert relative(encode(encoder, pixels), small(pixels)) < 1e-4
 
 
 @torch.inference_mode()

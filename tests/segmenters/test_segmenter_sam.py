@@ -22,6 +22,7 @@ from torch._dynamo.utils import counters
 
 from samrs.core.errors import ParameterError
 from samrs.core.geometry import hbb_to_polygon, polygon_to_hbb, rotated_box_to_polygon
+from samrs.core.mosaic import EMPTY
 from samrs.core.prompting import FLOOR, Answer, Boxes, Prediction, Prompt
 from samrs.core.rle import polygons_to_rle, rle_iou, rle_to_mask
 from samrs.core.soft_masks import to_mask
@@ -126,13 +127,19 @@ def test_threads_that_come_at_once_compile_once() -> None:
     together = threading.Barrier(3)
 
     def encoded(_: int) -> torch.Tensor:
-        together.wait(timeout=20)
         return ours.encode(image).embedding
 
+    def at_once(number: int) -> torch.Tensor:
+        together.wait(timeout=20)
+        return encoded(number)
+
     with ThreadPoolExecutor(3) as pool:
-        first, *others = pool.map(encoded, range(3))
+        first, *others = pool.map(at_once, range(3))
     assert counters["stats"]["unique_graphs"] == 1
     assert all(torch.equal(first, other) for other in others)
+    ours.encode_corner(np.zeros((256, 256, 3), np.uint8), (128, 256))
+    assert counters["stats"]["unique_graphs"] == 2
+    assert torch.equal(encoded(0), first)
 
 
 UNCOMPILED = """
@@ -163,6 +170,39 @@ def test_views_of_an_image_give_what_their_copies_give() -> None:
     wanted = ours.encode(view.copy()).embedding
     assert torch.equal(ours.encode(view).embedding, wanted)
     assert torch.equal(ours.encode(frozen).embedding, wanted)
+
+
+def test_masks_in_a_corner_are_those_of_the_whole_picture() -> None:
+    ours = segmenter.load(model="nano", precision="float32", device="cpu")
+    picture = np.full((1024, 1024, 3), EMPTY, np.uint8)
+    image, some = scene((512, 512), 8)
+    picture[:512, :512] = image
+    prompt = parse_recipe("hbox").build(Boxes(some.hbb, some.obb, (1024, 1024)))
+    whole, corner = (
+        ours.decode(state, prompt).rles
+        for state in (ours.encode(picture), ours.encode_corner(picture, (512, 512)))
+    )
+    assert rle_iou(whole, corner).diagonal().mean() > 0.95
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@torch.inference_mode()
+def test_a_corner_is_embedded_by_itself_and_the_rest_as_nothing(precision: str) -> None:
+    ours = segmenter.SamSegmenter(tiny_sam(), precision)
+    picture = np.full((1024, 1024, 3), EMPTY, np.uint8)
+    nothing = ours.encode(picture).embedding
+    picture[:512, :512] = scene((512, 512), 3)[0]
+    whole = ours.encode(picture)
+    corner = ours.encode_corner(picture, (512, 512))
+    assert corner.size_hw == whole.size_hw
+    side = whole.embedding.shape[-1] // 2
+    rest = torch.ones_like(nothing, dtype=torch.bool)
+    rest[..., :side, :side] = False
+    spread = float(nothing.std())
+    assert float((corner.embedding - nothing)[rest].abs().mean()) < 0.1 * spread
+    alone = ours.networks.encode(ours._pixels(picture)[..., : 16 * side, : 16 * side]).float()
+    assert torch.allclose(corner.embedding[..., :side, :side], alone, atol=1e-4 * spread)
+    assert torch.equal(ours.encode_corner(picture, (512, 512)).embedding, corner.embedding)
 
 
 def test_bfloat16_is_close_to_float32_and_answers_in_float32() -> None:
