@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from samrs.sam.decoding import decode
 from samrs.sam.encoding import encode
+from samrs.sam.marks import marks
 from samrs.sam.nano import FRAME, PROMPT_WIDTH, build_nano
 
 GPU = torch.device("cuda", 0)
@@ -49,20 +50,21 @@ def nano_on_gpu() -> Sam:
         return build_nano()
 
 
+@pytest.mark.parametrize("width", [FRAME, FRAME // 2])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_an_image_is_encoded_without_waiting_for_the_cpu(dtype: torch.dtype) -> None:
+def test_an_image_is_encoded_without_waiting_for_the_cpu(dtype: torch.dtype, width: int) -> None:
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
         with pretended() as elsewhere:
             encoder = nano_on_gpu().image_encoder
             elsewhere.names.clear()
-            embedding = encode(encoder, torch.zeros(2, 3, FRAME, FRAME, device=GPU))
+            embedding = encode(encoder, torch.zeros(2, 3, FRAME, width, device=GPU))
             assert elsewhere.names == []
     finally:
         torch.set_default_dtype(before)
     assert (embedding.device, embedding.dtype) == (GPU, dtype)
-    assert embedding.shape == (2, PROMPT_WIDTH, GRID, GRID)
+    assert embedding.shape == (2, PROMPT_WIDTH, GRID, width // 16)
 
 
 @pytest.mark.parametrize("tiles", [1, 8])
@@ -72,12 +74,13 @@ def test_prompts_are_decoded_without_waiting_for_the_cpu(masked: bool, tiles: in
         sam = nano_on_gpu()
         elsewhere.names.clear()
         embedding = torch.zeros(tiles, PROMPT_WIDTH, GRID, GRID, device=GPU)
-        masks = torch.zeros(64, 1, 4 * GRID, 4 * GRID, device=GPU) if masked else None
         boxes = torch.zeros(64, 4, device=GPU)
-        sparse, dense = sam.prompt_encoder(points=None, boxes=boxes, masks=masks)
-        image = embedding.repeat_interleave(64 // tiles, 0) + dense if masked else embedding
-        places = sam.prompt_encoder.get_dense_pe()
-        logits, ious = decode(sam.mask_decoder, image, places, sparse, slice(1, 4))
+        sparse, dense = sam.prompt_encoder(points=None, boxes=boxes, masks=None)
+        masks = torch.zeros(64, 1, 4 * GRID, 4 * GRID, device=GPU)
+        given = torch.zeros(64, dtype=torch.bool, device=GPU)
+        own = marks(sam.prompt_encoder, masks, given) if masked else None
+        image, places = embedding + dense[:1], sam.prompt_encoder.get_dense_pe()
+        logits, ious = decode(sam.mask_decoder, image, places, sparse, slice(1, 4), own)
         assert elsewhere.names == []
     assert logits.device == ious.device == GPU
     assert (logits.shape, ious.shape) == ((64, 3, 4 * GRID, 4 * GRID), (64, 3))
