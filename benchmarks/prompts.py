@@ -57,7 +57,7 @@ def measure(
         alone: recipes that are timed each with a pass of its own, `hbox` among them.
     """
     seconds: defaultdict[str, float] = defaultdict(float)
-    passes: defaultdict[str, int] = defaultdict(int)
+    passes: defaultdict[str, float] = defaultdict(float)
     shared = 0.0
     for image, boxes in images:
         for name in alone:
