@@ -1,4 +1,4 @@
-"""The package that `make env` installs is found from anywhere."""
+"""What `make env` installs: the package, found from anywhere, and what DVC is slow without."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
+import ruamel.yaml
 
 
 def test_a_folder_of_the_same_name_beside_a_script_does_not_hide_the_package(
@@ -26,3 +27,7 @@ def test_a_folder_of_the_same_name_beside_a_script_does_not_hide_the_package(
     found = Path(done.stdout.strip())
     assert found.parts[-3:] == ("samrs", "core", "records.py")
     assert tmp_path not in found.parents
+
+
+def test_dvc_reads_its_lock_with_libyaml() -> None:
+    assert ruamel.yaml.__with_libyaml__, "pip install ruamel.yaml.clib"
