@@ -8,8 +8,8 @@ numbers that depend on the query only. Two ways to use it, each the faster one w
 
 - In bfloat16, and on a GPU, each query is made longer by its h + w numbers, each key by the one-hot
   row and column where it stands, and plain scaled-dot-product attention gives the same scores.
-- In float32 on a CPU, where longer products cost more than sums, the bias is added in pieces that
-  fit a core's cache.
+- In float32 on a CPU, where longer products cost more than sums, the scores are made in pieces that
+  fit a core's cache: the sum of the two numbers, to which the product of queries and keys is added.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from segment_anything.modeling.image_encoder import (
 from torch import Tensor
 from torch.nn import functional
 
-PIECE = 2**20
-"""Numbers of the bias at a time: 4 MB."""
+PIECE = 2**18
+"""Scores at a time: 1 MB, half the second-level cache of a core of the machine it was chosen on.
+Those of one row of queries in a global block of a frame."""
 
 
 def encode(encoder: ImageEncoderViT, pixels: Tensor) -> Tensor:
@@ -56,13 +57,14 @@ def _block(block: Block, seen: Tensor) -> Tensor:
         seen = window_unpartition(seen, block.window_size, padded, (height, width))
     else:
         seen = _attention(block.attn, seen)
-    seen = kept + seen
+    # after the windows are undone: what filled them up needs no projection
+    seen = kept + block.attn.proj(seen)
     out: Tensor = seen + block.mlp(block.norm2(seen))
     return out
 
 
 def _attention(attention: Attention, seen: Tensor) -> Tensor:
-    """`Attention.forward` of (B, h, w, C)."""
+    """`Attention.forward` of (B, h, w, C) before its last projection."""
     batch, height, width, channels = seen.shape
     heads = attention.num_heads
     parts = attention.qkv(seen).view(batch, height * width, 3, heads, -1).permute(2, 0, 3, 1, 4)
@@ -80,9 +82,7 @@ def _attention(attention: Attention, seen: Tensor) -> Tensor:
         # the fused kernels want one length for all three
         values = functional.pad(values, (0, queries.shape[-1] - head))
         out = functional.scaled_dot_product_attention(queries, keys, values, scale=head**-0.5)
-    out = out[..., :head].transpose(1, 2).reshape(batch, height, width, channels)
-    projected: Tensor = attention.proj(out)
-    return projected
+    return out[..., :head].transpose(1, 2).reshape(batch, height, width, channels)
 
 
 def _folds(queries: Tensor) -> bool:
@@ -132,17 +132,22 @@ def _in_pieces(
 ) -> Tensor:
     """Attention of (B, heads, N, d) with the relative positions added, some heads and queries of an
     image or window at a time."""
-    batch, heads, count, _ = queries.shape
+    batch, heads, count, head = queries.shape
     together = min(heads, max(PIECE // count**2, 1))
     step = min(count, max(PIECE // (together * count), 1))
-    out = torch.empty_like(queries)
-    for image, head, first in itertools.product(
+    # so stored, the products of a few queries are half as fast again
+    keys, values = keys.transpose(2, 3).contiguous(), values.contiguous()
+    out = torch.empty_like(values)
+    room = queries.new_empty(together, step, by_row.shape[-1], by_column.shape[-1])
+    for image, from_head, first in itertools.product(
         range(batch), range(0, heads, together), range(0, count, step)
     ):
-        which = slice(image, image + 1), slice(head, head + together)
+        which = image, slice(from_head, from_head + together)
         some = (*which, slice(first, first + step))
-        bias = (by_row[some][..., :, None] + by_column[some][..., None, :]).flatten(-2)
-        out[some] = functional.scaled_dot_product_attention(
-            queries[some], keys[which], values[which], attn_mask=bias
-        )
+        rows, columns = by_row[some][..., :, None], by_column[some][..., None, :]
+        scores = room[: rows.shape[0], : rows.shape[1]]
+        torch.add(rows, columns, out=scores)
+        scores = scores.flatten(2).baddbmm_(queries[some], keys[which], alpha=head**-0.5)
+        torch.softmax(scores, -1, out=scores)
+        torch.bmm(scores, values[which], out=out[some])
     return out
