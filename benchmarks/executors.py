@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.memory import write_product
 from samrs.core.shards import shard_paths
-from samrs.label import label
+from samrs.label.label import label
 from samrs.segmenters.sam import PRECISIONS
 
 

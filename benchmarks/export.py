@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.memory import memory
 from samrs.core.shards import read_manifest, read_table, write_manifest
-from samrs.export import export
+from samrs.export.export import export
 
 TILES, INSTANCES = 105_090, 1_668_241
 CHUNK = 50_000

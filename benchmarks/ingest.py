@@ -41,14 +41,14 @@ from rasterio.windows import Window as RasterWindow
 from benchmarks.round_trips import ROUND_TRIPS, dior_folder, dota_folder
 from samrs.core.images import encode_rgb
 from samrs.core.parallel import limited_to, map_ahead, num_workers
-from samrs.core.reading import sound_annotations
 from samrs.core.records import INSTANCES, Quarantine
-from samrs.core.scene_image import open_scene
 from samrs.core.shards import write_table
 from samrs.core.tiling import Window, windows
 from samrs.datasets import dior
-from samrs.normalize import normalize
-from samrs.scene_rows import TILES_AHEAD, Cut, instance_rows
+from samrs.normalize.normalize import normalize
+from samrs.normalize.scene_rows import TILES_AHEAD, Cut, instance_rows
+from samrs.reading.annotations import sound_annotations
+from samrs.reading.scene_image import open_scene
 from samrs.scenes.render import render_scene
 
 ROOT = Path(__file__).parents[1]

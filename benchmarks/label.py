@@ -37,17 +37,17 @@ from segment_anything import SamPredictor, sam_model_registry
 from segment_anything.modeling import Sam
 from torch.utils.flop_counter import FlopCounterMode
 
-from samrs.core.dispatch import in_order
 from samrs.core.images import decode_rgb, encode_rgb
-from samrs.core.prompting import Boxes
+from samrs.core.jobs import in_order
 from samrs.core.rle import Rle, mask_to_rle, rle_area, rle_iou
 from samrs.executors import local
 from samrs.executors.local import LocalExecutor
-from samrs.recipes import parse_recipe
+from samrs.label.scores import mask_scores
+from samrs.prompting.recipes import parse_recipe
+from samrs.prompting.types import Boxes
 from samrs.sam.batches import Alone, Networks
 from samrs.sam.checkpoints import build_sam
 from samrs.scenes.render import render_scene
-from samrs.scores import mask_scores
 from samrs.segmenters.sam import NETWORKS, PRECISIONS, SamSegmenter
 
 SIDE = 1024

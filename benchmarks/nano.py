@@ -22,12 +22,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from pycocotools import mask as coco
 
-from samrs.core.dispatch import in_order
 from samrs.core.images import decode_rgb, encode_rgb
-from samrs.core.prompting import Boxes
+from samrs.core.jobs import in_order
 from samrs.core.rle import rle_to_mask
 from samrs.executors import local
-from samrs.recipes import parse_recipe
+from samrs.prompting.recipes import parse_recipe
+from samrs.prompting.types import Boxes
 from samrs.sam import checkpoints
 from samrs.scenes.render import render_scene
 from samrs.segmenters import sam

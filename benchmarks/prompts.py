@@ -23,12 +23,12 @@ from pathlib import Path
 import torch
 
 from benchmarks.label import model
-from samrs.core.asking import Image, View
 from samrs.core.images import decode_rgb
-from samrs.core.prompting import Boxes
-from samrs.label import instance_boxes, tiles, where
-from samrs.recipes import Recipe, parse_recipe
-from samrs.scores import mask_scores
+from samrs.label.label import instance_boxes, tiles, where
+from samrs.label.scores import mask_scores
+from samrs.prompting.recipes import Recipe, parse_recipe
+from samrs.prompting.types import Boxes
+from samrs.prompting.view import Image, View
 from samrs.segmenters.sam import SamSegmenter
 
 HBOX = "hbox"

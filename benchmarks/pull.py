@@ -29,9 +29,9 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from samrs.core.shards import verify_product
-from samrs.publishing.artifacts import MANIFEST, products
-from samrs.publishing.repository import Repository
-from samrs.publishing.stranger import environment
+from samrs.publish.artifacts import MANIFEST, products
+from samrs.publish.repository import Repository
+from samrs.publish.stranger import environment
 
 BUCKET = "release"
 NAME = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@samrs.example")

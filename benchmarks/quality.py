@@ -4,7 +4,7 @@
     python -m benchmarks.quality --nwpu ../shared/real/nwpu_vhr10 --isaid ../shared/real/dota_isaid
 
 Scenes are of seeds that neither the fit, nor nano's training, nor the demo uses, drawn as those of
-the fit (``samrs/quality_scenes.py``). Real images serve evaluation only. Prints one JSON line a
+the fit (``samrs/fit_quality/scenes.py``). Real images serve evaluation only. Prints one JSON line a
 dataset and recipe (``samrs.quality_figures.figures``), beside it what nano's predicted IoU alone
 would do; ``--plot`` draws the reliability diagram.
 """
@@ -24,14 +24,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from samrs.ablation import ablate
-from samrs.audit import NORMALIZE, keep_scenes, match_truth
-from samrs.fit_quality import columns_of
-from samrs.normalize import normalize
-from samrs.plots import STYLE
-from samrs.quality import Quality, read_quality
-from samrs.quality_figures import figures, reliability
-from samrs.quality_scenes import write_scenes
+from samrs.ablation.ablation import ablate
+from samrs.audit.audit import NORMALIZE, keep_scenes, match_truth
+from samrs.drawing.plots import STYLE
+from samrs.fit_quality.figures import figures, reliability
+from samrs.fit_quality.fit_quality import columns_of
+from samrs.fit_quality.scenes import write_scenes
+from samrs.normalize.normalize import normalize
+from samrs.release.quality import Quality, read_quality
 
 FIRST_SEED = 40_000_000
 RUNTIME = {"executor": "local", "device": "cpu", "threads": None}

@@ -19,7 +19,7 @@ from benchmarks.written_back import Box, Key, dior_boxes, dota_boxes, scene_boxe
 from samrs.core.records import Quarantine
 from samrs.core.tiling import Window
 from samrs.datasets import dior, dota
-from samrs.scene_rows import Cut, instance_rows
+from samrs.normalize.scene_rows import Cut, instance_rows
 
 WIDE = Window(-2000, -2000, 40_000, 40_000)
 CUT = Cut(None, 0, 0.7, True, False, True, 2.0, ())

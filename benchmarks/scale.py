@@ -33,7 +33,7 @@ from typing import Any
 import yaml
 
 from benchmarks.samrs_sized import SUBSETS, write_trio
-from samrs.release import release
+from samrs.release.release import release
 
 ROOT = Path(__file__).resolve().parents[1]
 KIB = 1024

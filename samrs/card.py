@@ -27,10 +27,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from samrs.core import axis
 from samrs.core.errors import ProductError, SamrsError
-from samrs.core.exporting import SCORES, plain_text
+from samrs.core.names import plain_text
+from samrs.core.records import SCORES
 from samrs.core.shards import read_manifest, read_table, sha256, shard_paths
-from samrs.report import TEMPLATES, model_note
-from samrs.report_tables import NONE, number
+from samrs.drawing.page import TEMPLATES, model_note
+from samrs.drawing.tables import NONE, number
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SMALL_PX, FEW, UNSTABLE = 100, 10, 0.7

@@ -22,10 +22,10 @@ from lightning.pytorch import Callback
 
 from samrs.core.errors import ParameterError, ProductError
 from samrs.core.shards import fresh_product, read_manifest, sha256, write_json, write_manifest
-from samrs.evaluation import confusion, scores
-from samrs.networks import MultiHeadNetwork, load_encoder_decoder
-from samrs.semantic_data import SemanticTiles
-from samrs.training import Recipe, device_of, fingerprint, fit, history_rows
+from samrs.training.evaluation import confusion, scores
+from samrs.training.loop import Recipe, device_of, fingerprint, fit, history_rows
+from samrs.training.networks import MultiHeadNetwork, load_encoder_decoder
+from samrs.training.tiles import SemanticTiles
 
 INITS = ("scratch", "imagenet", "pretrain")
 
@@ -60,12 +60,12 @@ def finetune(
         work: folder for unfinished training; finished runs found there are not repeated.
         inits: of ``INITS``; ``imagenet`` downloads the encoder's weights.
         shares: of the training tiles, in (0, 1]; at least one tile is taken.
-        crop: see ``samrs/training.py``, as are the remaining parameters.
+        crop: see ``samrs/training/loop.py``, as are the remaining parameters.
         runtime: speed only.
 
     Returns:
         ``tested`` tiles; ``runs``, each with init, share, tiles, miou, oa, mf1 and iou by category
-        (``samrs/evaluation.py`` says what is in the means); ``miou`` by init and share;
+        (``samrs/training/evaluation.py`` says what is in the means); ``miou`` by init and share;
         ``gain``: by share the mIoU of ``pretrain`` less that of ``scratch``, where both ran.
 
     Raises:

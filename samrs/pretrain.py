@@ -19,11 +19,11 @@ from lightning.pytorch import Callback
 
 from samrs.core.errors import ParameterError
 from samrs.core.shards import fresh_product, sha256, write_manifest
-from samrs.evaluation import confusion, scores
-from samrs.networks import MultiHeadNetwork, save_network
-from samrs.sampling import epoch_steps, split_batch
-from samrs.semantic_data import SemanticTiles
-from samrs.training import Recipe, device_of, fingerprint, fit, history_rows
+from samrs.training.evaluation import confusion, scores
+from samrs.training.loop import Recipe, device_of, fingerprint, fit, history_rows
+from samrs.training.networks import MultiHeadNetwork, save_network
+from samrs.training.sampling import epoch_steps, split_batch
+from samrs.training.tiles import SemanticTiles
 
 HOLD_OUT_EVERY = 10
 """Of a subset without a test or val split every so-manieth tile is held out."""
@@ -53,8 +53,8 @@ def pretrain(
         releases: product ``release/<subset>`` by subset.
         out: folder of the product; what stood there before is removed.
         work: folder for unfinished training; a killed run goes on from there.
-        encoder: see ``samrs/networks.py``, as are ``encoder_weights`` and ``decoder``.
-        crop: see ``samrs/training.py``, as are the remaining parameters.
+        encoder: see ``samrs/training/networks.py``, as are ``encoder_weights`` and ``decoder``.
+        crop: see ``samrs/training/loop.py``, as are the remaining parameters.
         runtime: speed only.
 
     Returns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samrs.download import download
+from samrs.download.download import download
 from stages.stage import arguments, declared, running, runtime, section, write_metrics
 
 

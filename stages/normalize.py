@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samrs.normalize import normalize
+from samrs.normalize.normalize import normalize
 from stages.stage import arguments, declared, running, runtime, section, write_metrics
 
 

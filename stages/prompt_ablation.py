@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samrs.ablation import ablate
-from samrs.ablation_plots import write_ablation_plots
-from samrs.ablation_tables import write_tables
+from samrs.ablation.ablation import ablate
+from samrs.comparison.plots import write_ablation_plots
+from samrs.comparison.tables import write_tables
 from stages.stage import arguments, declared, running, runtime, section
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samrs.release import release
+from samrs.release.release import release
 from stages.stage import arguments, declared, running, section, write_metrics
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samrs.report import report
+from samrs.report.report import report
 from stages.stage import arguments, declared, running, section, subsets
 
 

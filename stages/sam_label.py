@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samrs.auto_prompt import resolve
-from samrs.label import label
+from samrs.label.auto import resolve
+from samrs.label.label import label
 from stages.stage import (
     arguments,
     declared,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samrs.plots import write_plots
-from samrs.stats import stats
+from samrs.drawing.plots import write_plots
+from samrs.stats.stats import stats
 from stages.stage import arguments, declared, running, subsets, write_metrics
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from samrs.release import release
+from samrs.release.release import release
 from tests.pipeline.closure import ROOT
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
-from samrs.core.dispatch import in_order
+from samrs.core.jobs import in_order
 
 T = TypeVar("T")
 R = TypeVar("R")

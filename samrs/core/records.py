@@ -177,6 +177,10 @@ class SceneRecord:
     semantic: Callable[[], NDArray[np.uint8]] | None = None
 
 
+SCORES = ("predicted_iou", "stability_score", "quality", "box_iou", "obb_iou", "outside")
+"""Scores of an instance that leave a release with it, where it has them."""
+
+
 @dataclass
 class Quarantine:
     """Bad input that was set aside: listed with a reason, counted, never silent."""

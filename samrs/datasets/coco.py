@@ -35,18 +35,18 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from samrs.core.errors import AnnotationError, UnknownNameError
-from samrs.core.reading import (
+from samrs.core.names import clean_id
+from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.core.rle import Rle, polygons_to_rle, rle_area, run_lengths
+from samrs.fetch.source import Source
+from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
-    clean_id,
     missing_dataset,
     number,
     read_items,
     read_text,
     relative_name,
 )
-from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.core.rle import Rle, polygons_to_rle, rle_area, run_lengths
-from samrs.core.sources import Source
 
 CATEGORIES: tuple[str, ...] = ()
 """Empty: see ``categories``."""

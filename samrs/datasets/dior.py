@@ -40,12 +40,13 @@ from numpy.typing import NDArray
 
 from samrs.core.errors import AnnotationError
 from samrs.core.geometry import clockwise, hbb_to_polygon
-from samrs.core.pairing import pair_annotations
+from samrs.core.names import clean_id
 from samrs.core.parallel import map_many
-from samrs.core.reading import (
+from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.fetch.source import Source
+from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     category_of,
-    clean_id,
     files_by_stem,
     first_folder,
     missing_dataset,
@@ -57,9 +58,8 @@ from samrs.core.reading import (
     set_aside,
     set_image_aside,
 )
-from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.core.sources import Source
-from samrs.core.xml_files import child_text, child_texts, read_xml
+from samrs.reading.pairing import pair_annotations
+from samrs.reading.xml import child_text, child_texts, read_xml
 
 CATEGORIES: tuple[str, ...] = (
     "airplane",

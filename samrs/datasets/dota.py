@@ -36,11 +36,12 @@ import numpy as np
 
 from samrs.core.errors import AnnotationError
 from samrs.core.geometry import clockwise, polygon_to_hbb
-from samrs.core.pairing import pair_annotations
-from samrs.core.reading import (
+from samrs.core.names import clean_id
+from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.fetch.source import Source
+from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     category_of,
-    clean_id,
     files_by_stem,
     first_folder,
     missing_dataset,
@@ -52,8 +53,7 @@ from samrs.core.reading import (
     set_aside,
     set_image_aside,
 )
-from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.core.sources import Source
+from samrs.reading.pairing import pair_annotations
 
 CATEGORIES: tuple[str, ...] = (
     "large-vehicle",

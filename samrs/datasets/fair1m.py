@@ -34,10 +34,12 @@ import numpy as np
 
 from samrs.core.errors import AnnotationError
 from samrs.core.geometry import clockwise, polygon_to_hbb
-from samrs.core.reading import (
+from samrs.core.names import clean_id
+from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.fetch.source import Source
+from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     category_of,
-    clean_id,
     files_by_stem,
     first_folder,
     missing_dataset,
@@ -47,9 +49,7 @@ from samrs.core.reading import (
     relative_name,
     set_image_aside,
 )
-from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.core.sources import Source
-from samrs.core.xml_files import child_text, read_xml
+from samrs.reading.xml import child_text, read_xml
 
 CATEGORIES: tuple[str, ...] = (
     "A220",

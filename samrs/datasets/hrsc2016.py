@@ -34,12 +34,14 @@ from typing import Any
 
 import numpy as np
 
-from samrs.core.colours import code_masks, colour_codes
 from samrs.core.errors import AnnotationError, ImageError
 from samrs.core.geometry import rotated_box_to_polygon
-from samrs.core.reading import (
+from samrs.core.names import clean_id
+from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.core.rle import crop_to_rle
+from samrs.fetch.source import Source
+from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
-    clean_id,
     files_by_stem,
     missing_dataset,
     number,
@@ -48,11 +50,9 @@ from samrs.core.reading import (
     relative_name,
     set_image_aside,
 )
-from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.core.rle import crop_to_rle
-from samrs.core.scene_image import open_scene
-from samrs.core.sources import Source
-from samrs.core.xml_files import child_text, read_xml
+from samrs.reading.colour_codes import code_masks, colour_codes
+from samrs.reading.scene_image import open_scene
+from samrs.reading.xml import child_text, read_xml
 
 CATEGORIES: tuple[str, ...] = ("ship",)
 SUBSET: str | None = None

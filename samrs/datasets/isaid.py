@@ -33,24 +33,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from samrs.core.colours import code_masks, colour_codes
 from samrs.core.errors import ImageError
 from samrs.core.images import decode_labels
 from samrs.core.label_png import encode_labels
-from samrs.core.reading import (
+from samrs.core.names import clean_id
+from samrs.core.records import IGNORE, Annotation, Quarantine, SceneRecord
+from samrs.core.rle import Rle, crop_to_rle, rle_union
+from samrs.core.tiling import strips
+from samrs.fetch.source import Source
+from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
-    clean_id,
     files_by_stem,
     first_folder,
     missing_dataset,
     pair_files,
     relative_name,
 )
-from samrs.core.records import IGNORE, Annotation, Quarantine, SceneRecord
-from samrs.core.rle import Rle, crop_to_rle, rle_union
-from samrs.core.scene_image import open_scene
-from samrs.core.sources import Source
-from samrs.core.tiling import strips
+from samrs.reading.colour_codes import code_masks, colour_codes
+from samrs.reading.scene_image import open_scene
 
 CATEGORIES: tuple[str, ...] = (
     "background",

@@ -29,11 +29,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from samrs.core.reading import clean_id, first_folder, missing_dataset, pair_files, relative_name
+from samrs.core.names import clean_id
 from samrs.core.records import IGNORE, Quarantine, SceneRecord
-from samrs.core.scene_image import open_scene
-from samrs.core.sources import Source
 from samrs.core.tiling import Window
+from samrs.fetch.source import Source
+from samrs.reading.annotations import first_folder, missing_dataset, pair_files, relative_name
+from samrs.reading.scene_image import open_scene
 
 CATEGORIES: tuple[str, ...] = ("impervious", "building", "low-vegetation", "tree", "car")
 SUBSET: str | None = None

@@ -29,9 +29,11 @@ from typing import Any
 import numpy as np
 
 from samrs.core.errors import AnnotationError
-from samrs.core.reading import (
+from samrs.core.names import clean_id
+from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.fetch.source import Source
+from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
-    clean_id,
     files_by_stem,
     first_folder,
     missing_dataset,
@@ -43,9 +45,7 @@ from samrs.core.reading import (
     set_aside,
     set_image_aside,
 )
-from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.core.sources import Source
-from samrs.core.xml_files import child_text, read_xml
+from samrs.reading.xml import child_text, read_xml
 
 CATEGORIES: tuple[str, ...] = ()
 """Empty: see ``categories``."""

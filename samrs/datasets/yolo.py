@@ -34,9 +34,11 @@ import yaml
 
 from samrs.core.errors import AnnotationError, ImageError, UnknownNameError
 from samrs.core.geometry import clockwise, polygon_to_hbb
-from samrs.core.reading import (
+from samrs.core.names import clean_id
+from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.fetch.source import Source
+from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
-    clean_id,
     missing_dataset,
     number,
     read_items,
@@ -44,9 +46,7 @@ from samrs.core.reading import (
     relative_name,
     set_image_aside,
 )
-from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.core.scene_image import open_scene
-from samrs.core.sources import Source
+from samrs.reading.scene_image import open_scene
 
 CATEGORIES: tuple[str, ...] = ()
 """Empty: see ``categories``."""

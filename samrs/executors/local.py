@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
-from samrs.core.dispatch import GPU_THREADS, Wait
+from samrs.core.jobs import GPU_THREADS, Wait
 from samrs.core.parallel import cores
 
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from samrs.core.dispatch import GPU_THREADS, Wait
 from samrs.core.errors import ParameterError, SamrsError
+from samrs.core.jobs import GPU_THREADS, Wait
 
 try:
     import ray

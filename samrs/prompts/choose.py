@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from samrs.core.asking import Asking, View
 from samrs.core.geometry import hbb_iou
-from samrs.core.prompting import Answer, Boxes, Floats
 from samrs.core.rle import polygons_to_rle, rle_iou, rle_to_hbb
-from samrs.core.soft_masks import to_mask
+from samrs.prompting.soft_masks import to_mask
+from samrs.prompting.types import Answer, Boxes, Floats
+from samrs.prompting.view import Asking, View
 
 NEEDS_OBB = True
 RANK = 0

@@ -12,10 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from samrs.core.asking import Asking, View
 from samrs.core.geometry import clip_hbb, hbb_area
-from samrs.core.prompting import Answer, Boxes, Floats
-from samrs.core.soft_masks import union_of
+from samrs.prompting.soft_masks import union_of
+from samrs.prompting.types import Answer, Boxes, Floats
+from samrs.prompting.view import Asking, View
 
 NEEDS_OBB = False
 RANK = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from samrs.core.prompting import Boxes, Prompt
+from samrs.prompting.types import Boxes, Prompt
 
 NEEDS_OBB = False
 

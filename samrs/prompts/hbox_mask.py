@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from samrs.core.hulls import hbb_outlines
-from samrs.core.prompting import Boxes, Prompt
+from samrs.prompting.hulls import hbb_outlines
+from samrs.prompting.types import Boxes, Prompt
 
 NEEDS_OBB = False
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from samrs.core.geometry import hbb_to_polygon, polygon_to_hbb
-from samrs.core.prompting import NO_POINT, POINT_INSIDE, POINT_OUTSIDE, Boxes, Floats, Prompt
+from samrs.prompting.types import NO_POINT, POINT_INSIDE, POINT_OUTSIDE, Boxes, Floats, Prompt
 
 NEEDS_OBB = True
 NEEDS_BOX = True

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from samrs.core.prompting import NO_POINT, POINT_OUTSIDE, Boxes, Floats, Prompt
+from samrs.prompting.types import NO_POINT, POINT_OUTSIDE, Boxes, Floats, Prompt
 
 NEEDS_OBB = False
 NEEDS_BOX = True

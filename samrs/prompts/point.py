@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from samrs.core.prompting import Boxes, Prompt
+from samrs.prompting.types import Boxes, Prompt
 
 NEEDS_OBB = False
 

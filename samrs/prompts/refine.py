@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from samrs.core.asking import Asking, View
-from samrs.core.prompting import Answer, Boxes
+from samrs.prompting.types import Answer, Boxes
+from samrs.prompting.view import Asking, View
 
 NEEDS_OBB = False
 RANK = 1

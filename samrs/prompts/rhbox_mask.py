@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from samrs.core.hulls import hbb_outlines, obb_hulls
-from samrs.core.prompting import Boxes, Prompt
+from samrs.prompting.hulls import hbb_outlines, obb_hulls
+from samrs.prompting.types import Boxes, Prompt
 
 NEEDS_OBB = True
 

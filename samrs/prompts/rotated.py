@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from samrs.core.asking import Asking, View
-from samrs.core.mosaic import CELLS, SIDE, Piece, ask_in_pieces, upright
-from samrs.core.prompting import Answer, Boxes
+from samrs.prompting.mosaic import CELLS, SIDE, Piece, ask_in_pieces, upright
+from samrs.prompting.types import Answer, Boxes
+from samrs.prompting.view import Asking, View
 
 NEEDS_OBB = True
 RANK = 3

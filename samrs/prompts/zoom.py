@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from samrs.core.asking import Asking, View
-from samrs.core.mosaic import SIDE, Piece, ask_in_pieces, magnified
-from samrs.core.prompting import Answer, Boxes, Floats
+from samrs.prompting.mosaic import SIDE, Piece, ask_in_pieces, magnified
+from samrs.prompting.types import Answer, Boxes, Floats
+from samrs.prompting.view import Asking, View
 
 NEEDS_OBB = False
 RANK = 3

@@ -43,14 +43,24 @@ class Section:
 MODEL = ("segmenter", "model", "precision")
 SECTIONS = (
     Section(
-        "download", "samrs.download", "download", ("origin",), ("inbox", "parallel"), each=True
+        "download",
+        "samrs.download.download",
+        "download",
+        ("origin",),
+        ("inbox", "parallel"),
+        each=True,
     ),
-    Section("normalize", "samrs.normalize", "normalize", (), ("workers",), each=True),
-    Section("prompt_ablation", "samrs.ablation", "ablate", MODEL, ("runtime",)),
+    Section("normalize", "samrs.normalize.normalize", "normalize", (), ("workers",), each=True),
+    Section("prompt_ablation", "samrs.ablation.ablation", "ablate", MODEL, ("runtime",)),
     Section(
-        "sam_label", "samrs.label", "label", ("prompt", *MODEL), ("runtime", "work"), own=False
+        "sam_label",
+        "samrs.label.label",
+        "label",
+        ("prompt", *MODEL),
+        ("runtime", "work"),
+        own=False,
     ),
-    Section("release", "samrs.release", "release", ("origin",)),
+    Section("release", "samrs.release.release", "release", ("origin",)),
     Section("pretrain", "samrs.pretrain", "pretrain", (), ("runtime",)),
     Section("finetune", "samrs.finetune", "finetune", (), ("runtime",)),
 )
@@ -88,9 +98,13 @@ def _check_one_of(where: str, got: str, allowed: tuple[str, ...]) -> None:
 
 def _names(params: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str], Iterable[str]]]:
     """Every name in params.yaml: where it stands, the names, what is allowed there."""
-    from samrs import download, finetune, networks, overlap, training
+    from samrs import finetune
+    from samrs.download import download
+    from samrs.release import overlap
     from samrs.sam import checkpoints
     from samrs.segmenters import sam
+    from samrs.training import loop as training
+    from samrs.training import networks
 
     datasets, ablation = params["datasets"], params["prompt_ablation"]
     segmenters = axis.names("samrs.segmenters")
@@ -110,8 +124,8 @@ def _names(params: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str], Iter
 
 
 def _check_names(params: Mapping[str, Any]) -> None:
-    from samrs.auto_prompt import AUTO
-    from samrs.recipes import parse_recipe
+    from samrs.label.auto import AUTO
+    from samrs.prompting.recipes import parse_recipe
 
     for where, names, allowed in _names(params):
         for name in names:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from segment_anything.modeling import MaskDecoder
 from torch.nn import functional
 
-from samrs.core.together import Together
-from samrs.sam import decoding
-from samrs.sam.marks import Marks
+from samrs.sam import decoder as decoding
+from samrs.sam.batching import Together
+from samrs.sam.mask_prompts import Marks
 
 log = logging.getLogger("samrs")
 T = TypeVar("T")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from samrs.core.errors import UnknownNameError
-from samrs.core.fetching import fetch
-from samrs.core.sources import Source, verify
+from samrs.fetch.mirrors import fetch
+from samrs.fetch.source import Source, verify
 
 PAGE = "https://github.com/facebookresearch/segment-anything"
 TERMS = "Apache-2.0"

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.errors import ParameterError
-from samrs.core.prompting import Prediction, Prompt
 from samrs.core.rle import hbb_to_rle
+from samrs.prompting.types import Prediction, Prompt
 
 
 class BoxSegmenter:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.errors import ParameterError
-from samrs.core.prompting import Floats, Prediction, Prompt
 from samrs.core.rle import Rle, crop_to_rle
+from samrs.prompting.types import Floats, Prediction, Prompt
 
 MARGIN = 0.2
 """Background shown around the box, as a share of its longer side; the best of 0.1 to 2."""

@@ -23,13 +23,14 @@ from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 
 from samrs.core.errors import ParameterError
-from samrs.core.prompting import FLOOR, Answer, Floats, Prediction, Prompt
 from samrs.core.rle import polygons_to_rle, rle_to_mask
 from samrs.core.shards import sha256
-from samrs.core.soft_masks import to_prediction
-from samrs.sam import checkpoints, encoding, frame, published
+from samrs.prompting.soft_masks import to_prediction
+from samrs.prompting.types import FLOOR, Answer, Floats, Prediction, Prompt
+from samrs.sam import checkpoints, frame, published
+from samrs.sam import encoder as encoding
 from samrs.sam.batches import Alone, Networks, Prompts, Several, out_of_memory
-from samrs.sam.marks import Marks, marks
+from samrs.sam.mask_prompts import Marks, marks
 
 log = logging.getLogger("samrs")
 PRECISIONS = ("float32", "bfloat16", "bfloat16-compiled")

@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from samrs.ablation import SECONDS, ablate, ablate_timed
-from samrs.ablation_tables import summarise
+from samrs.ablation.ablation import SECONDS, ablate, ablate_timed
+from samrs.comparison.tables import summarise
 from samrs.core.errors import MissingInputError, ProductError
 from samrs.core.records import TRUTH
 from samrs.core.rle import empty_rle
 from samrs.core.shards import write_table
-from samrs.scores import mask_scores
+from samrs.label.scores import mask_scores
 from tests.label.hand_made import SIZE_HW, write_product
 
 RUNTIME = {"executor": "local", "device": "cpu", "threads": 1}

@@ -11,17 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from samrs.ablation import ablate
-from samrs.audit import audit, keep_scenes, main
-from samrs.audit_tables import fill_block
-from samrs.contact_sheet import best_median_worst, class_lines, sheet_lines, write_sheet
+from samrs.ablation.ablation import ablate
+from samrs.audit.audit import audit, keep_scenes, main
+from samrs.audit.contact_sheet import best_median_worst, class_lines, sheet_lines, write_sheet
+from samrs.audit.tables import fill_block
+from samrs.audit.truth_matching import match_truth
 from samrs.core.errors import MissingInputError, ProductError
 from samrs.core.records import INSTANCES, TILES, TRUTH
 from samrs.core.rle import rle_iou
 from samrs.core.shards import iter_rows, read_table, verify_product, write_table
-from samrs.download import download
-from samrs.label import label
-from samrs.truth_matching import match_truth
+from samrs.download.download import download
+from samrs.label.label import label
 from tests.label.hand_made import write_product
 
 RUNTIME = {"executor": "local", "device": "cpu", "threads": 1}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from samrs.ablation import ablate
-from samrs.audit import audit, main
+from samrs.ablation.ablation import ablate
+from samrs.audit.audit import audit, main
 from samrs.core.errors import MissingInputError, ParameterError
 from samrs.core.images import encode_rgb
 from samrs.scenes.render import render_scene

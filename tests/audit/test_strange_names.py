@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from samrs.ablation_tables import class_rows, write_tables
-from samrs.audit_tables import audit_markdown, audit_text, class_table, fill_block
-from samrs.contact_sheet import MOST_CLASSES, most_frequent
+from samrs.audit.contact_sheet import MOST_CLASSES, most_frequent
+from samrs.audit.tables import audit_markdown, audit_text, class_table, fill_block
+from samrs.comparison.tables import class_rows, write_tables
 from tests.ablation.frames import paired
 
 SCENES = [f"s{i}" for i in range(8)]

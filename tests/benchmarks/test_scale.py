@@ -13,7 +13,7 @@ from benchmarks.samrs_sized import SUBSETS, write_trio
 from benchmarks.scale import measured
 from samrs.core.rle import rle_area, rle_to_hbb
 from samrs.core.shards import iter_rows
-from samrs.verify import verify
+from samrs.verify.verify import verify
 from tests.pipeline.closure import ROOT
 from tests.released import write_release
 

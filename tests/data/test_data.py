@@ -17,8 +17,8 @@ from samrs.core.errors import MissingInputError, ParameterError, ProductError, U
 from samrs.core.images import decode_labels, decode_rgb
 from samrs.core.rle import rle_to_mask
 from samrs.core.shards import iter_rows, read_manifest, shard_paths
-from samrs.data import GroupSampler, ReleaseStream, ReleaseTiles, detection_batch
-from samrs.release_reader import ReleaseReader
+from samrs.data.reader import ReleaseReader
+from samrs.data.torch import GroupSampler, ReleaseStream, ReleaseTiles, detection_batch
 from tests.data.conftest import NUM_TILES, tile_name
 
 ALL = [tile_name(i) for i in range(NUM_TILES)]

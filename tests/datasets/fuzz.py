@@ -31,11 +31,11 @@ from defusedxml.common import DefusedXmlException
 
 from samrs.core import axis
 from samrs.core.errors import AnnotationError, ImageError, MissingInputError
-from samrs.core.reading import sound_annotations
 from samrs.core.records import Quarantine
 from samrs.core.tiling import Window
-from samrs.core.xml_files import parse_xml
-from samrs.scene_rows import Cut, instance_rows
+from samrs.normalize.scene_rows import Cut, instance_rows
+from samrs.reading.annotations import sound_annotations
+from samrs.reading.xml import parse_xml
 from tests.datasets.by_hand import HEIGHT, WIDTH, WRITERS
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -10,7 +10,7 @@ import pytest
 from samrs.core import axis
 from samrs.core.errors import MissingInputError
 from samrs.core.records import Quarantine
-from samrs.core.sources import Source
+from samrs.fetch.source import Source
 from tests.datasets.by_hand import WRITERS
 
 NAMES = axis.names("samrs.datasets")

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from samrs.core.colours import colour_codes
 from samrs.core.records import Quarantine, SceneRecord
 from samrs.core.rle import mask_to_rle, rle_area, rle_to_hbb
 from samrs.datasets import isaid
+from samrs.reading.colour_codes import colour_codes
 from tests.datasets import by_hand
 from tests.datasets.by_hand import painted, write_image
 

@@ -21,9 +21,9 @@ from samrs.core.errors import (
     UnknownNameError,
 )
 from samrs.core.parameters import check_section
-from samrs.core.sources import Source
-from samrs.download import download
-from samrs.editions import EDITIONS, Edition, edition_of
+from samrs.download.download import download
+from samrs.download.editions import EDITIONS, Edition, edition_of
+from samrs.fetch.source import Source
 from tests.pipeline.closure import ROOT
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from samrs.core.errors import SourceError, UnknownNameError
-from samrs.core.sources import Source
+from samrs.fetch.source import Source
 from samrs.sam.published import CHECKPOINTS, checkpoint_path
 
 WEIGHTS = b"weights"

@@ -8,8 +8,8 @@ import pytest
 
 from samrs.core import axis
 from samrs.core.errors import SourceError
-from samrs.core.sources import Source, missing, verify
-from samrs.editions import EDITIONS
+from samrs.download.editions import EDITIONS
+from samrs.fetch.source import Source, missing, verify
 from samrs.sam.published import CHECKPOINTS
 
 BODY = b"the publisher's bytes " * 5000

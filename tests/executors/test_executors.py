@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from samrs.core import axis
-from samrs.core.dispatch import Executor, in_order
 from samrs.core.errors import ImageError, ParameterError, SamrsError
+from samrs.core.jobs import Executor, in_order
 from samrs.executors import local
 from tests.executors.work import deadly_from, in_pairs, megabytes, once_deadly, squares, unmade
 from tests.label.hand_made import many_tiles, write_product

@@ -15,11 +15,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from samrs import journal, label
 from samrs.core.errors import ProductError
 from samrs.core.records import INSTANCES, TILES
 from samrs.core.shards import read_manifest, read_table, write_manifest, write_table
-from samrs.journal import Journal
+from samrs.label import journal, label
+from samrs.label.journal import Journal
 from samrs.sam import checkpoints
 from samrs.sam.batches import Several
 from samrs.segmenters import sam

@@ -13,7 +13,7 @@ from samrs.core.errors import ImageError, MissingInputError, ProductError, Unkno
 from samrs.core.images import encode_rgb
 from samrs.core.records import INSTANCES, MASKS, TILES
 from samrs.core.shards import read_manifest, read_table, verify_product, write_table
-from samrs.label import label
+from samrs.label.label import label
 from tests.label.hand_made import write_product
 
 RUNTIME = {"executor": "local", "device": "cpu", "threads": 1}

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from samrs.core.geometry import hbb_to_polygon
 from samrs.core.rle import empty_rle, hbb_to_rle, mask_to_rle
-from samrs.scores import count_components, mask_scores
+from samrs.label.scores import count_components, mask_scores
 
 SIZE = (40, 60)
 
@@ -72,6 +72,8 @@ def test_components_of_masks_of_any_width_are_those_of_the_whole_tile(
 def test_a_small_mask_on_a_large_tile_is_not_unpacked_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("samrs.scores.rle_to_mask", lambda rle: pytest.fail("whole tile decoded"))
+    monkeypatch.setattr(
+        "samrs.label.label.scores.rle_to_mask", lambda rle: pytest.fail("whole tile decoded")
+    )
     box = [3000.0, 2000, 3030, 2040]
     assert mask_scores(hbb_to_rle(box, (4000, 4000)), box, None)["components"] == 1

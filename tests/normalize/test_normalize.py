@@ -30,7 +30,7 @@ from samrs.core.shards import (
     sha256,
     verify_product,
 )
-from samrs.normalize import normalize
+from samrs.normalize.normalize import normalize
 from tests.datasets import by_hand
 from tests.datasets.by_hand import HEIGHT, WIDTH, WRITERS, image, write_image, write_text
 

@@ -10,11 +10,11 @@ import pytest
 from samrs.core.errors import ParameterError
 from samrs.core.images import decode_labels, decode_rgb
 from samrs.core.rle import hbb_to_rle, rle_area, rle_to_mask
-from samrs.scene_rows import PADDING
-from tests.core.test_scene_image import bit_depth
+from samrs.normalize.scene_rows import PADDING
 from tests.datasets import by_hand
 from tests.datasets.by_hand import HEIGHT, WIDTH, image, write_text
 from tests.normalize.test_normalize import box_line, dota_scene, rows, run
+from tests.reading.test_scene_image import bit_depth
 
 
 def test_boxes_are_not_clipped_where_clip_is_false(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from samrs.core.geometry import clip_hbb, hbb_area, polygon_to_hbb, rotated_box_to_polygon
 from samrs.core.records import Annotation, SceneRecord
-from samrs.scene_rows import Cut, Scene, make_scene
+from samrs.normalize.scene_rows import Cut, Scene, make_scene
 from tests.datasets.by_hand import image, write_image
 
 SIZE_WH = (97, 61)

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from samrs.core import boundaries
-from samrs.core.boundaries import Boundaries
 from samrs.core.errors import MissingInputError, ProductError
 from samrs.core.shards import read_manifest, sha256, verify_product
+from samrs.normalize import shard_ends as boundaries
+from samrs.normalize.shard_ends import Boundaries
 from tests.normalize.test_normalize import box_line, dota_scene, rows, run
 
 NUM_SCENES = 60

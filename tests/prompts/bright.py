@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from samrs.core.mosaic import EMPTY
-from samrs.core.prompting import Answer, Prediction, Prompt
-from samrs.core.soft_masks import to_prediction
+from samrs.prompting.mosaic import EMPTY
+from samrs.prompting.soft_masks import to_prediction
+from samrs.prompting.types import Answer, Prediction, Prompt
 
 
 class BrightSegmenter:

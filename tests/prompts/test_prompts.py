@@ -15,8 +15,8 @@ import samrs.prompts.hbox
 from samrs.core import axis
 from samrs.core.errors import ParameterError, UnknownNameError
 from samrs.core.geometry import rotated_box_to_polygon
-from samrs.core.prompting import Boxes
-from samrs.recipes import AXIS, describe, parse_recipe
+from samrs.prompting.recipes import AXIS, describe, parse_recipe
+from samrs.prompting.types import Boxes
 
 PROMPTS = [name for name in axis.names(AXIS) if hasattr(axis.load(AXIS, name), "build")]
 NONE = np.full((4, 2), np.nan)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from samrs.core import axis
-from samrs.core.asking import View
 from samrs.core.errors import ParameterError
 from samrs.core.geometry import polygon_to_hbb, rotated_box_to_polygon
-from samrs.core.prompting import Boxes
 from samrs.core.rle import Rle, polygons_to_rle, rle_area, rle_iou, rle_to_mask
+from samrs.prompting.recipes import AXIS, parse_recipe
+from samrs.prompting.types import Boxes
+from samrs.prompting.view import View
 from samrs.prompts import zoom
-from samrs.recipes import AXIS, parse_recipe
 from samrs.segmenters.box import BoxSegmenter
 from tests.prompts.bright import BrightSegmenter
 

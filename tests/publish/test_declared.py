@@ -8,9 +8,9 @@ from pathlib import Path
 from dvc.config import Config
 from dvc.repo import Repo
 
-from samrs.publishing.artifacts import read_artifacts
-from samrs.publishing.checks import PLACEHOLDER
-from samrs.publishing.tags import release_tags
+from samrs.publish.artifacts import read_artifacts
+from samrs.publish.checks import PLACEHOLDER
+from samrs.publish.tags import release_tags
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = {"url", "verify"}

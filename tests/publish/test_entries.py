@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from samrs.publishing.artifacts import Artifact, Figures
-from samrs.publishing.changelog import unreleased, with_release
-from samrs.publishing.repository import PublishError
-from samrs.publishing.tags import check_version, release_tags
+from samrs.publish.artifacts import Artifact, Figures
+from samrs.publish.changelog import unreleased, with_release
+from samrs.publish.repository import PublishError
+from samrs.publish.tags import check_version, release_tags
 
 SOTA = Artifact("sota", "data/release/sota", "dataset")
 NANO = Artifact("nano", "models/nano.safetensors", "model")

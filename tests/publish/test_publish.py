@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from samrs.publish import main
-from samrs.publishing.checks import check_remotes
-from samrs.publishing.repository import Repository
+from samrs.publish.checks import check_remotes
+from samrs.publish.publish import main
+from samrs.publish.repository import Repository
 from tests.pipeline.closure import ROOT
 from tests.publish import repositories as tiny
 
@@ -99,7 +99,7 @@ def test_a_release_is_pushed_proven_tagged_and_said(project: Project) -> None:
 
 def test_a_dry_run_prints_the_plan_and_does_nothing(project: Project) -> None:
     before = project.state()
-    command = (sys.executable, "-m", "samrs.publish", "1.0.0", "--dry-run", "--root")
+    command = (sys.executable, "-m", "samrs.publish.publish", "1.0.0", "--dry-run", "--root")
     done = tiny.attempt(ROOT, project.env, *command, str(project.root))
     assert done.returncode == 0, done.stderr
     assert all(tag in done.stdout for tag in TAGS)

@@ -19,7 +19,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from samrs.core.shards import verify_product
-from samrs.publishing.storage import push_every_object
+from samrs.publish.storage import push_every_object
 from tests.publish import repositories as tiny
 
 BUCKET = "tiny"

@@ -9,8 +9,8 @@ import pytest
 
 from samrs.core.errors import ProductError
 from samrs.core.shards import read_manifest, write_json
-from samrs.publishing.repository import PublishError
-from samrs.publishing.verification import verify_products
+from samrs.publish.repository import PublishError
+from samrs.publish.verification import verify_products
 from tests.products_by_hand import Thing, write
 
 PRODUCTS = {"data/pretrain", "data/release/sior", "data/release/sota"}

@@ -63,11 +63,11 @@ def test_everything_in_git_that_differs_is_named(repo: Path) -> None:
     (repo / "samrs" / "journal.py").unlink()
     said = lock(repo, 1)
     for line in (
-        "release@dota: samrs/release.py is modified",
+        "release@dota: samrs/release/release.py is modified",
         "release@dota: params.yaml: release is modified",
         "stats: metrics/stats.json is modified",
         "stats: changed command",
-        "sam-label@dota: samrs/journal.py is deleted",
+        "sam-label@dota: samrs/label/journal.py is deleted",
     ):
         assert f"error: {line}" in said, said
     assert "dvc.lock is stale; run dvc repro and commit dvc.lock and metrics/" in said

@@ -5,7 +5,7 @@ import pytest
 
 from samrs.core.errors import ParameterError
 from samrs.core.rle import empty_rle, hbb_to_rle
-from samrs.overlap import paint
+from samrs.release.overlap import paint
 
 SIZE = (20, 30)
 SMALL = hbb_to_rle((4, 4, 8, 8), SIZE)  # 16 px

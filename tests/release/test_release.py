@@ -17,8 +17,8 @@ from samrs.core.shards import (
     write_manifest,
     write_table,
 )
-from samrs.quality import read_quality
-from samrs.release import DROP_REASONS, release
+from samrs.release.quality import read_quality
+from samrs.release.release import DROP_REASONS, release
 from tests.products_by_hand import CATEGORIES, QUALITY, Thing, write
 
 OPEN: dict[str, Any] = {

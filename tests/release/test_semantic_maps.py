@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samrs import semantic_maps
 from samrs.core.errors import ProductError
 from samrs.core.images import decode_labels
 from samrs.core.rle import mask_to_rle
 from samrs.core.runs import text_buffers
-from samrs.overlap import RULES, paint
-from samrs.semantic_maps import Chunk, chunk_bounds, paint_chunk
+from samrs.release import semantic_maps
+from samrs.release.overlap import RULES, paint
+from samrs.release.semantic_maps import Chunk, chunk_bounds, paint_chunk
 
 
 def chunk_of(sizes_hw, masks, tiles, labels, rule) -> Chunk:

@@ -9,9 +9,9 @@ import numpy as np
 
 from samrs.core.images import encode_rgb
 from samrs.core.shards import write_json
-from samrs.plots import write_plots
-from samrs.release import release
-from samrs.stats import stats
+from samrs.drawing.plots import write_plots
+from samrs.release.release import release
+from samrs.stats.stats import stats
 from tests.products_by_hand import QUALITY, Thing, write
 
 

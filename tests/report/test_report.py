@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from samrs.ablation import ablate
+from samrs.ablation.ablation import ablate
 from samrs.core.errors import MissingInputError
 from samrs.core.records import INSTANCES
 from samrs.core.shards import iter_rows, read_manifest, read_table, write_manifest, write_table
-from samrs.report import model_note, report
+from samrs.drawing.page import model_note
+from samrs.report.report import report
 from tests.label.hand_made import write_product
 from tests.products_by_hand import Thing
 from tests.report.releases import write_metrics, write_release

@@ -14,11 +14,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from samrs.core.asking import View
-from samrs.core.prompting import Boxes, Prediction
 from samrs.core.rle import rle_area, rle_iou
-from samrs.recipes import parse_recipe
-from samrs.sam import decoding, encoding
+from samrs.prompting.recipes import parse_recipe
+from samrs.prompting.types import Boxes, Prediction
+from samrs.prompting.view import View
+from samrs.sam import decoder as decoding
+from samrs.sam import encoder as encoding
 from samrs.sam.batches import Several
 from samrs.sam.checkpoints import NANO_WEIGHTS, build_sam
 from samrs.segmenters.sam import NETWORKS, SamSegmenter

@@ -13,9 +13,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from samrs.sam.decoding import decode
-from samrs.sam.encoding import encode
-from samrs.sam.marks import marks
+from samrs.sam.decoder import decode
+from samrs.sam.encoder import encode
+from samrs.sam.mask_prompts import marks
 from samrs.sam.nano import FRAME, PROMPT_WIDTH, build_nano
 
 GPU = torch.device("cuda", 0)

@@ -10,10 +10,10 @@ from segment_anything import sam_model_registry
 from segment_anything.modeling import Sam
 from segment_anything.modeling.image_encoder import get_rel_pos
 
-from samrs.sam import encoding
+from samrs.sam import encoder as encoding
 from samrs.sam.checkpoints import build_sam
-from samrs.sam.decoding import decode
-from samrs.sam.encoding import encode
+from samrs.sam.decoder import decode
+from samrs.sam.encoder import encode
 from tests.segmenters.tiny_sam import tiny_sam
 
 

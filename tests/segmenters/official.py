@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from segment_anything import SamPredictor
 from torch.nn import functional
 
-from samrs.core.prompting import Prompt
 from samrs.core.rle import polygons_to_rle, rle_to_mask
+from samrs.prompting.types import Prompt
 
 
 def mask_prompt(predictor: SamPredictor, polygon: NDArray[np.float64]) -> torch.Tensor:

@@ -17,10 +17,11 @@ from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 
 from samrs.core.geometry import hbb_to_polygon
-from samrs.core.prompting import Boxes, Prompt
 from samrs.core.rle import rle_to_mask
-from samrs.recipes import parse_recipe
-from samrs.sam import checkpoints, decoding
+from samrs.prompting.recipes import parse_recipe
+from samrs.prompting.types import Boxes, Prompt
+from samrs.sam import checkpoints
+from samrs.sam import decoder as decoding
 from samrs.sam.frame import input_size
 from samrs.scenes.render import render_scene
 from samrs.segmenters.sam import Encoded, SamSegmenter

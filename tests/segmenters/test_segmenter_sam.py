@@ -22,11 +22,11 @@ from torch._dynamo.utils import counters
 
 from samrs.core.errors import ParameterError
 from samrs.core.geometry import hbb_to_polygon, polygon_to_hbb, rotated_box_to_polygon
-from samrs.core.mosaic import EMPTY
-from samrs.core.prompting import FLOOR, Answer, Boxes, Prediction, Prompt
 from samrs.core.rle import polygons_to_rle, rle_iou, rle_to_mask
-from samrs.core.soft_masks import to_mask
-from samrs.recipes import parse_recipe
+from samrs.prompting.mosaic import EMPTY
+from samrs.prompting.recipes import parse_recipe
+from samrs.prompting.soft_masks import to_mask
+from samrs.prompting.types import FLOOR, Answer, Boxes, Prediction, Prompt
 from samrs.sam import checkpoints
 from samrs.segmenters import sam as segmenter
 from tests.pipeline.closure import ROOT

@@ -9,9 +9,9 @@ import torch
 from samrs.core import axis
 from samrs.core.errors import ParameterError
 from samrs.core.geometry import hbb_to_polygon, rotated_box_to_polygon
-from samrs.core.prompting import Boxes, Prompt, Segmenter
 from samrs.core.rle import hbb_to_rle, polygons_to_rle, rle_area, rle_iou, rle_to_hbb
-from samrs.recipes import parse_recipe
+from samrs.prompting.recipes import parse_recipe
+from samrs.prompting.types import Boxes, Prompt, Segmenter
 
 AXIS = "samrs.segmenters"
 FLOORS = ("box", "grabcut", "obb")

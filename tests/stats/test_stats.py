@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from samrs.core.errors import MissingInputError
-from samrs.release import release
-from samrs.stats import size_histogram, stats
+from samrs.release.release import release
+from samrs.stats.stats import size_histogram, stats
 from tests.products_by_hand import CATEGORIES, QUALITY, Thing, write
 
 TILES = ["a__0_0", "b__0_0", "c__0_0"]

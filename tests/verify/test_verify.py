@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from samrs.core.label_png import encode_labels
+from samrs.core.mask_boxes import mask_boxes
 from samrs.core.records import INSTANCES, MASKS, RELEASED, SEMANTIC, TILES
 from samrs.core.rle import hbb_to_rle, mask_to_rle, rle_to_hbb
 from samrs.core.runs import decode_runs, text_buffers
 from samrs.core.shards import iter_rows, read_manifest, write_manifest, write_table
-from samrs.mask_boxes import mask_boxes
-from samrs.verify import Verification, verify
+from samrs.verify.verify import Verification, verify
 from tests.pipeline.closure import ROOT
 from tests.products_by_hand import Thing, write
 from tests.released import write_release
@@ -296,7 +296,7 @@ def test_many_findings_are_counted_and_ten_are_named(tmp_path):
 def test_processes_find_what_one_process_finds(released, monkeypatch):
     rewrite(released, "instances", RELEASED, set_in(0, area=401))
     alone = verify(released)
-    monkeypatch.setattr("samrs.verify.MANY_ROWS", 1)
+    monkeypatch.setattr("samrs.verify.verify.MANY_ROWS", 1)
     together = verify(released)
     assert (together.counts, together.named) == (alone.counts, alone.named)
 
@@ -307,7 +307,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_prints_a_line_for_a_sound_product_and_fails_for_another(products):
-    done = run("samrs.verify", str(products["release"]), str(products["normalize"]))
+    done = run("samrs.verify.verify", str(products["release"]), str(products["normalize"]))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0].endswith("sound: 3 shards, 3 instances, 3 semantic, 3 tiles")
     rewrite(products["release"], "instances", RELEASED, set_in(0, area=401))

@@ -1,0 +1,293 @@
+"""Audit: how good are the masks on a dataset that has true ones?
+
+    python -m samrs.audit.audit coco FOLDER --recipes hbox,point --out DIR
+    python -m samrs.audit.audit dota FOLDER --truth isaid --tile 1024 --out DIR
+    python -m samrs.audit.audit hrsc2016 FOLDER --out DIR --fill docs/quality.md
+
+Normalizes the folder with the dataset's reader, asks every recipe and the floors for every
+instance, and writes below ``--out``:
+
+- ``table.csv`` (by size), ``by_class.csv`` (by class and size), ``summary.json``, ``tables.md``
+- ``plot.png``, ``differences.png``, ``precision_recall.png``
+- ``contact_sheet.png`` and ``by_class.jpg``: best, median and worst masks of the best recipe
+- ``audit.html``: all of these and the same instances side by side under every recipe, offline
+- ``timing.json``: seconds; all other files are the same bytes for the same input
+
+With ``--truth`` the folder is also read as another dataset, whose true masks are matched to the
+boxes of the first: as DOTA's boxes and iSAID's masks of the same images. With ``--fill`` the tables
+go into a Markdown file, between ``<!-- audit:NAME -->`` and ``<!-- /audit:NAME -->``, where NAME is
+the dataset, or ``dota+isaid`` with ``--truth isaid``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from samrs.ablation.ablation import ablate_timed
+from samrs.audit.contact_sheet import class_lines, sheet_lines, write_sheet
+from samrs.audit.tables import audit_markdown, audit_text, class_table, fill_block, find_block
+from samrs.audit.truth_matching import match_truth as match_truth
+from samrs.comparison.plots import write_ablation_plots
+from samrs.comparison.section import prompts_section
+from samrs.comparison.tables import write_tables
+from samrs.core import axis
+from samrs.core.errors import MissingInputError, ParameterError, SamrsError
+from samrs.core.records import INSTANCES, TILES, TRUTH
+from samrs.core.shards import (
+    fresh_product,
+    iter_rows,
+    read_manifest,
+    read_table,
+    write_json,
+    write_manifest,
+    write_table,
+)
+from samrs.drawing.gallery import file_uri
+from samrs.drawing.page import render
+from samrs.label.auto import AUTO
+from samrs.label.label import SEGMENTERS
+from samrs.normalize.normalize import normalize
+from samrs.prompting.recipes import parse_recipes
+
+SEGMENTER = "sam"
+RECIPES = "point,hbox,rhbox,rbox,hbox+point,hbox_wide,zoom,soft_rbox,soft_rbox+zoom"
+FLOORS = ("box", "obb", "grabcut")
+NORMALIZE: dict[str, Any] = {
+    "min_visible": 0.7,
+    "clip": True,
+    "pad": False,
+    "keep_difficult": True,
+    "stretch": 2.0,
+    "max_quarantined": 0.01,
+}
+"""How images are cut, but for what the command line says."""
+
+
+def audit(
+    dataset: str,
+    folder: Path,
+    out: Path,
+    *,
+    truth: str | None,
+    recipes: Sequence[str],
+    model: str,
+    precision: str,
+    tile: int | None,
+    overlap: int,
+    limit: int | None,
+    runtime: Mapping[str, Any],
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Measure masks on a dataset and write tables and pictures below ``out``.
+
+    Args:
+        dataset: a file of ``samrs/datasets``.
+        folder: the dataset in its official layout.
+        truth: another dataset read from the same folder for its masks; None: ``dataset`` has them.
+        recipes: what to ask for each box.
+        tile: side in px; None keeps images whole.
+        overlap: px shared by neighbouring tiles.
+        limit: number of images, evenly spaced in the order of their names; None takes all.
+
+    Returns:
+        What ``samrs.ablation.ablate`` gives, and what stands in ``summary.json``.
+    """
+    parse_recipes(recipes)
+    axis.load(SEGMENTERS, SEGMENTER).device(runtime)
+    clock = _Clock()
+    cut = {"tile": tile, "overlap": overlap}
+    product = _normalized(dataset, folder, out / "normalize" / dataset, cut, limit)
+    matching: dict[str, int] = {}
+    if truth is not None:
+        masks = _normalized(truth, folder, out / "normalize" / truth, cut, limit)
+        matching = match_truth(product, masks)
+    if not any(product.glob("truth-*.parquet")):
+        raise MissingInputError(
+            f"{folder}: no true masks of instances, got a {dataset} dataset without; an audit "
+            "compares masks with true ones; use a dataset that has them, or name with --truth "
+            "another that has the same images"
+        )
+    clock.lap("normalize")
+    frame = ablate_timed(
+        product,
+        recipes=recipes,
+        floors=FLOORS,
+        segmenter=SEGMENTER,
+        model=model,
+        precision=precision,
+        runtime=runtime,
+    )
+    clock.lap("ask")
+    about = {
+        "dataset": dataset,
+        "model": model,
+        "precision": precision,
+        **cut,
+        "images": len(set(read_table(product, "tiles", ["scene_id"])["scene_id"].to_pylist())),
+        **({"truth": truth, **matching} if truth else {}),
+        "fallbacks": fallbacks(frame),
+    }
+    summary, rows = write_tables(frame, out, about)
+    (out / "tables.md").write_text(audit_markdown(out), encoding="utf-8")
+    clock.lap("tables")
+    write_ablation_plots(rows, out)
+    _write_pictures(frame, product, summary, out)
+    clock.lap("pictures")
+    write_json(out / "timing.json", {"steps": clock.seconds, **milliseconds(frame)})
+    return frame, summary
+
+
+def fallbacks(frame: pd.DataFrame) -> dict[str, int]:
+    """Masks for which a rotated box was wanted and the upright one had to serve, by recipe."""
+    counts = frame[frame["kind"] == "recipe"].groupby("recipe", sort=False)["fallback"].sum()
+    return {str(name): int(count) for name, count in counts.items() if count}
+
+
+def milliseconds(frame: pd.DataFrame) -> dict[str, Any]:
+    """What an instance took: ``encode``, its share of the encoding of its tile, and the rest."""
+    own = frame.groupby(["kind", "recipe"], sort=False)["seconds"].mean().reset_index()
+    by_kind: dict[str, dict[str, float]] = {"recipes": {}, "floors": {}}
+    for row in own.to_dict("records"):
+        by_kind[f"{row['kind']}s"][row["recipe"]] = round(1000 * float(row["seconds"]), 2)
+    encode = round(1000 * float(frame["encode_seconds"].mean()), 2)
+    return {"milliseconds": {"encode": encode, **by_kind}}
+
+
+class _Clock:
+    """Wall-clock seconds of the steps of an audit."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._began = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = round(now - self._began, 3)
+        self._began = now
+
+
+def _write_pictures(
+    frame: pd.DataFrame, product: Path, summary: Mapping[str, Any], out: Path
+) -> None:
+    """The sheets of the best recipe's masks, and the page."""
+    best = frame[(frame["kind"] == "recipe") & (frame["recipe"] == summary["best"])]
+    write_sheet(sheet_lines(product, best), out / "contact_sheet.png")
+    write_sheet(class_lines(product, best), out / "by_class.jpg")
+    pictures = [
+        (file_uri(out / "by_class.jpg"), f"By {summary['best']}, the classes with most masks."),
+        (file_uri(out / "contact_sheet.png"), "Over all classes."),
+    ]
+    page = render(
+        "audit.html", about=summary, ablation=prompts_section(out, product, frame),
+        classes=class_table(out), pictures=pictures,
+    )  # fmt: skip
+    (out / "audit.html").write_bytes(page)
+
+
+def _normalized(
+    dataset: str, folder: Path, out: Path, cut: Mapping[str, Any], limit: int | None
+) -> Path:
+    normalize(dataset, folder, out, **cut, **NORMALIZE)
+    if limit is None:
+        return out
+    return keep_scenes(out, out.with_name(f"{out.name}-{limit}"), limit)
+
+
+def keep_scenes(product: Path, out: Path, count: int) -> Path:
+    """Write a normalized product with ``count`` of its scenes, evenly spaced by name."""
+    names = read_table(product, "tiles", ["tile_id", "scene_id"]).to_pandas()
+    scenes = sorted(set(names["scene_id"]))
+    places = np.unique(np.linspace(0, len(scenes) - 1, min(count, len(scenes))).round())
+    chosen = {scenes[int(place)] for place in places}
+    tiles = set(names["tile_id"][names["scene_id"].isin(chosen)])
+    fresh_product(out)
+    for table, schema in (("tiles", TILES), ("instances", INSTANCES), ("truth", TRUTH)):
+        if table == "truth" and not any(product.glob("truth-*.parquet")):
+            continue
+        rows = (row for row in iter_rows(product, table) if row["tile_id"] in tiles)
+        write_table(out, table, schema, rows)
+    about = read_manifest(product)
+    write_manifest(out, {**about, "parameters": {**about["parameters"], "scenes": count}})
+    return out
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m samrs.audit.audit",
+        description="Measure masks on a dataset that has true ones.",
+    )
+    parser.add_argument("dataset", help="a file of samrs/datasets, e.g. coco")
+    parser.add_argument("folder", type=Path, help="the dataset in its official layout")
+    parser.add_argument("--truth", help="read the same folder as this dataset for its masks")
+    parser.add_argument("--recipes", default=RECIPES, help=f"comma-separated; {RECIPES}")
+    parser.add_argument("--out", type=Path, required=True, help="folder for tables and pictures")
+    parser.add_argument("--fill", type=Path, help="Markdown file to put the tables into")
+    parser.add_argument("--model", default="nano", help="nano, vit_b, vit_l or vit_h")
+    parser.add_argument("--precision", default="float32", help="of the encoder, see params.yaml")
+    parser.add_argument("--tile", type=int, help="side in px; whole images without it")
+    parser.add_argument("--overlap", type=int, default=200, help="px shared by tiles")
+    parser.add_argument("--limit", type=int, help="this many images, evenly spaced")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--threads", type=int, help="images at once, a core each")
+    return parser.parse_args(arguments)
+
+
+def _check(given: argparse.Namespace) -> None:
+    for option in ("limit", "threads", "tile"):
+        count = getattr(given, option)
+        if count is not None and count < 1:
+            raise ParameterError(
+                f"--{option}: out of range, got {count}; 1 or more is allowed; correct it"
+            )
+    if given.out.exists() and not given.out.is_dir():
+        raise ParameterError(
+            f"--out: no folder, got the file {given.out}; a folder, new or not, is allowed; name "
+            "one"
+        )
+    if AUTO in given.recipes.split(","):
+        raise ParameterError(
+            f"--recipes: {AUTO} is no recipe but a choice among recipes, got {given.recipes!r}; "
+            "names of recipes are allowed; name recipes, such as hbox,zoom"
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; errors meant for the user end it with one sentence."""
+    given = _arguments(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("samrs").setLevel(logging.INFO)
+    name = "+".join(filter(None, (given.dataset, given.truth)))
+    try:
+        _check(given)
+        if given.fill:
+            find_block(given.fill, name)
+        audit(
+            given.dataset,
+            given.folder,
+            given.out,
+            truth=given.truth,
+            recipes=given.recipes.split(","),
+            model=given.model,
+            precision=given.precision,
+            tile=given.tile,
+            overlap=given.overlap if given.tile else 0,
+            limit=given.limit,
+            runtime={"executor": "local", "device": given.device, "threads": given.threads},
+        )
+        if given.fill:
+            fill_block(given.fill, name, audit_markdown(given.out))
+    except SamrsError as error:
+        sys.exit(f"error: {error}")
+    sys.stdout.write(audit_text(given.out))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Names out of any text: of scenes, files and classes, safe where they are written."""
+
+from __future__ import annotations
+
+import re
+
+
+def clean_id(text: str) -> str:
+    """A scene id out of any name, ``[A-Za-z0-9_.-]`` only.
+
+    Letters of other scripts become their code points ("船" is u8239), so that names stay distinct;
+    all else becomes ``_``.
+    """
+    told = re.sub(r"[^\x00-\x7f]", lambda letter: f"u{ord(letter[0]):x}", text)
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", told)
+
+
+def safe_name(text: str) -> str:
+    """A file or folder name out of any text: ``[A-Za-z0-9_.-]``, no dot first, not empty."""
+    return re.sub(r"^\.+", "_", clean_id(text)) or "_"
+
+
+def plain_text(text: str) -> str:
+    """A class name in one line, without control characters."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).strip() or "_"
+
+
+def one_word(text: str) -> str:
+    """A class name where blanks, of any kind, part columns: each run of them becomes ``-``."""
+    return re.sub(r"\s+", "-", text)

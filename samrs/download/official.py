@@ -1,0 +1,137 @@
+"""Official files of a dataset: terms, inbox, fetching, checking, unpacking, and the manifest.
+
+Files gather in ``data/inbox/<dataset>/``: fetched where they have an address, put there by a person
+where their publisher demands registration. Nothing is fetched before the terms are accepted, nor
+while a file is missing that only a person can get.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from samrs.core.errors import MissingInputError, TermsError
+from samrs.core.shards import fresh_product, write_json
+from samrs.download.checksums import Known, know, remember
+from samrs.download.editions import Edition
+from samrs.download.inbox import add_extra, copy_layout, describe_extra, holds_layout, listing
+from samrs.download.unpack import extract, is_archive
+from samrs.fetch.mirrors import fetch_all
+from samrs.fetch.source import Source, missing
+
+log = logging.getLogger("samrs")
+MANIFEST = "manifest.json"
+
+
+def take_official(
+    edition: Edition, name: str | None, out: Path, *, accepted: bool, inbox: Path, parallel: int
+) -> None:
+    """Put a dataset's official files, unpacked, into a folder made anew, with a manifest.
+
+    Args:
+        name: of the edition, for the manifest.
+        accepted: whether the user accepts the terms.
+        inbox: the dataset's folder for files that users bring and fetched ones.
+        parallel: number of files fetched, or read to be checked, at the same time.
+
+    Raises:
+        TermsError: the terms are not accepted.
+        MissingInputError: a file is missing that cannot be fetched, or a user's own dataset.
+        SourceError: a file cannot be fetched or is not the official one.
+        ArchiveError: an archive is broken or hostile.
+    """
+    sources, dataset = edition.sources, edition.dataset
+    if sources and not accepted:
+        raise TermsError(
+            f"download: the terms of {dataset} are not accepted, got terms_accepted false; its "
+            f"terms are: {edition.terms} ({', '.join(sorted({s.page for s in sources}))}); set "
+            f"download.{dataset}.terms_accepted to true in params.yaml if you accept them"
+        )
+    absent = missing(sources, inbox)
+    if len(absent) == len(sources) and holds_layout(inbox, extra=bool(sources)):
+        log.info("%s: taking the unpacked files in %s", dataset, inbox)
+        _take_layout(edition, name, out, inbox)
+        return
+    if not sources:
+        raise MissingInputError(
+            f"{inbox}: no dataset there, got {listing(inbox)}; unpacked files in the layout that "
+            f"{dataset} has in docs/datasets.md are needed; put yours there"
+        )
+    _require_fetchable(absent, inbox, edition.terms)
+    known = know([s for s in sources if s not in absent], inbox, parallel=parallel)
+    fetch_all(absent, inbox, terms=edition.terms, parallel=parallel)
+    known |= know([s for s in absent if s.checksum is None], inbox, parallel=parallel)
+    known |= {s.file: _as_fetched(s, inbox) for s in absent if s.checksum is not None}
+    fresh_product(out)
+    write_json(out / MANIFEST, _manifest(edition, name, known, inbox))
+    for source in sources:
+        _unpack(source, inbox / source.file, out / source.extract_to)
+    add_extra(inbox, out)
+    remember(known, inbox)
+
+
+def _take_layout(edition: Edition, name: str | None, out: Path, inbox: Path) -> None:
+    official = bool(edition.sources)  # else it is a user's own: nothing to record, no extra files
+    fresh_product(out)
+    if official:
+        write_json(out / MANIFEST, _manifest(edition, name, {}, inbox))
+    copy_layout(inbox, out, extra=official)
+    if official:
+        add_extra(inbox, out)
+
+
+def _as_fetched(source: Source, inbox: Path) -> Known:
+    """A file that was checked when it was fetched."""
+    return Known(str(source.checksum), (inbox / source.file).stat().st_size, published=True)
+
+
+def _manifest(
+    edition: Edition, name: str | None, known: Mapping[str, Known], inbox: Path
+) -> dict[str, Any]:
+    """What the folder was made of; ``sources`` is empty where a user brought it unpacked."""
+    return {
+        "dataset": edition.dataset,
+        "edition": name,
+        "origin": "official",
+        "terms": edition.terms,
+        "terms_accepted": True,
+        "extra": describe_extra(inbox),
+        "sources": [
+            {
+                "file": source.file,
+                "page": source.page,
+                "urls": list(source.urls),
+                "revision": source.revision,
+                "checksum": known[source.file].checksum,
+                "checksum_of": "publisher" if known[source.file].published else "first use",
+                "bytes": known[source.file].size,
+                "extract_to": source.extract_to,
+                "leave_out": list(source.leave_out),
+            }
+            for source in edition.sources
+            if source.file in known
+        ],
+    }
+
+
+def _require_fetchable(absent: Iterable[Source], inbox: Path, terms: str) -> None:
+    """Raise one error that lists every file only a person can get."""
+    by_hand = [str(source) for source in absent if not source.urls]
+    if by_hand:
+        raise MissingInputError(
+            f"{inbox}: files are missing that cannot be fetched without registration, got none "
+            f"of: {'; '.join(by_hand)} (the inbox holds {listing(inbox)}); "
+            f"the publisher's files are needed, under these names (terms: {terms}); get them from "
+            f"the page named and put them into {inbox}"
+        )
+
+
+def _unpack(source: Source, path: Path, out: Path) -> None:
+    if is_archive(path):
+        extract(path, out, leave_out=source.leave_out)
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, out / path.name)

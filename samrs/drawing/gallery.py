@@ -1,0 +1,72 @@
+"""What of a release a person should see: telling tiles, and the masks most likely wrong."""
+
+from __future__ import annotations
+
+import base64
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from samrs.core.images import encode_rgb
+from samrs.core.shards import read_table
+from samrs.drawing.overlay import Image
+
+SCORES = ("predicted_iou", "stability_score", "box_iou")
+
+
+def example_tiles(release: Path, at_most: int) -> list[str]:
+    """Tiles that show the most, the most telling first: classes not yet shown, many instances.
+
+    One tile a scene, since tiles of a scene overlap. Ties go to the smaller tile_id; tiles
+    without instances are not examples.
+    """
+    scenes = read_table(release, "tiles", ["tile_id", "scene_id"]).to_pandas()
+    rows = read_table(release, "instances", ["tile_id", "category_id"]).to_pandas()
+    scene_of = dict(zip(scenes["tile_id"], scenes["scene_id"], strict=True))
+    classes = {tile: set(group) for tile, group in rows.groupby("tile_id")["category_id"]}
+    sizes = rows.groupby("tile_id").size().to_dict()
+    chosen: list[str] = []
+    unseen = set(rows["category_id"])
+
+    def shows(tile: str) -> float:
+        return (1 + len(classes[tile] & unseen)) * math.log2(1 + sizes[tile])
+
+    while classes and len(chosen) < at_most:
+        best = min(classes, key=lambda tile: (-shows(tile), tile))
+        chosen.append(best)
+        unseen -= classes[best]
+        classes = {t: c for t, c in classes.items() if scene_of[t] != scene_of[best]}
+    return chosen
+
+
+def worst_instances(release: Path, at_most: int) -> pd.DataFrame:
+    """The released instances with the lowest scores, the worst first.
+
+    Returns:
+        ``instance_id, tile_id``, the SCORES, ``score`` (the lowest of those an instance has) and
+        ``lowest`` (its name). An instance seen in several tiles is listed once; instances without
+        any score are not.
+    """
+    rows = read_table(release, "instances", ["instance_id", "tile_id", *SCORES]).to_pandas()
+    scores = rows[list(SCORES)].astype(float)
+    rows["score"] = scores.min(axis=1)
+    rows = rows[rows["score"].notna()]
+    rows["lowest"] = scores.loc[rows.index].idxmin(axis=1)
+    rows = rows.sort_values(["score", "instance_id", "tile_id"], kind="stable")
+    unique: pd.DataFrame = rows.drop_duplicates("instance_id").head(at_most)
+    return unique
+
+
+def jpeg_uri(image: Image, quality: int) -> str:
+    """An image (H, W, 3) RGB as a data URI: part of the page, not fetched."""
+    return _uri("jpeg", encode_rgb(image, ".jpg", quality))
+
+
+def file_uri(path: Path) -> str:
+    """A PNG or JPEG file (``.png``, ``.jpg``) as a data URI."""
+    return _uri({".png": "png", ".jpg": "jpeg"}[path.suffix], path.read_bytes())
+
+
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -1,0 +1,41 @@
+"""Offline HTML pages from templates: every value is escaped, nothing is fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(template: str, **values: Any) -> bytes:
+    """A page of ``samrs/templates`` with its values, as UTF-8; a missing value is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template(template).render(**values).encode("utf-8")
+
+
+def model_note(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """What made the masks, honestly: ``title`` and ``text``."""
+    segmenter, model = manifest.get("segmenter", "unknown"), manifest.get("model", "unknown")
+    if segmenter != "sam":
+        return {
+            "title": f"No network made these masks: segmenter {segmenter}.",
+            "text": "They are a floor that a segmentation model must beat, not labels to train on.",
+        }
+    if model == "nano":
+        return {
+            "title": "Made with nano, which is not the real SAM.",
+            "text": "nano has the modules of Segment Anything at a small size and was trained by "
+            "this project on procedural scenes only. Its masks show that the pipeline works; "
+            "labels to train on need the official weights (model: vit_b, vit_l or vit_h).",
+        }
+    return {
+        "title": f"Made with Segment Anything, {model}.",
+        "text": "No person has checked these masks. SAM tends to draw objects in aerial images too "
+        "large; the worst masks of each subset are below.",
+    }

@@ -1,0 +1,178 @@
+"""The plots of the SAMRS paper for each subset, and the tables behind them.
+
+Drawn without pyplot, in matplotlib's own font and without metadata: equal numbers, equal bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+from PIL import Image
+
+from samrs.drawing.palette import bright, colour, to_hex
+
+INK, FAINT = "#1f2933", "#d5dbe1"
+BAR = "#3b7dd8"
+LEFT_END = 0.8  # of the log axes, so that a class with one instance shows
+ROOM_FOR_NUMBERS = 1.16  # of the axis' length, right of the longest bar
+LONGEST_NAME = 28
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "text.parse_math": False,  # names from datasets may hold dollar signs
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "ytick.major.size": 0,
+}
+
+
+def short_number(value: float) -> str:
+    """1,234,567 as ``1.2M``, 999 as it is."""
+    for bound, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= bound:
+            scaled = value / bound
+            digits = 1 if scaled < 9.95 and scaled % 1 else 0
+            return f"{scaled:.{digits}f}{unit}"
+    return f"{value:.0f}"
+
+
+def shorten(name: str) -> str:
+    """A name of at most LONGEST_NAME characters, its end cut off where it was longer."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write a PNG of at most 128 colours: a third of the bytes, for files that live in git."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=100)
+    image = Image.open(drawn).convert("RGB")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def _class_bars(axes: Axes, classes: Sequence[Mapping[str, Any]], key: str, title: str) -> None:
+    """Horizontal bars on a log scale, the largest class at the top."""
+    ranked = sorted(classes, key=lambda c: (-c[key], c["category_id"]))
+    values = [c[key] for c in ranked]
+    fills = [colour(c["category_id"]) for c in ranked]
+    places = np.arange(len(ranked))
+    bars = axes.barh(
+        places,
+        values,
+        height=0.74,
+        color=[to_hex(f) for f in fills],
+        edgecolor=[to_hex(bright(f)) for f in fills],
+        linewidth=0.8,
+    )
+    axes.set_xscale("log")
+    axes.set_xlim(LEFT_END, LEFT_END * (max([10, *values]) / LEFT_END) ** ROOM_FOR_NUMBERS)
+    axes.minorticks_off()
+    axes.bar_label(bars, [short_number(v) for v in values], padding=4, size=8)
+    axes.set_yticks(places, [shorten(c["category"]) for c in ranked])
+    axes.set_ylim(max(len(ranked), 1) - 0.4, -0.6)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: short_number(v)))
+    axes.grid(axis="x")
+    axes.set_title(title)
+
+
+def plot_classes(subset: Mapping[str, Any], name: str, path: Path) -> None:
+    """Write the class histogram of a subset by instances and by pixels, as PNG.
+
+    Args:
+        subset: one value of what ``stats`` returns.
+        name: the subset's name, for the title.
+    """
+    classes = subset["classes"]
+    present = [c for c in classes if c["instances"]]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 1.1 + 0.235 * len(present)), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        _class_bars(left, present, "instances", f"{name}: instances per class")
+        _class_bars(right, present, "pixels", f"{name}: mask pixels per class")
+        absent = len(classes) - len(present)
+        if absent:
+            note = f"{absent} of {len(classes)} classes have no instance"
+            left.set_xlabel(note, loc="left", size=8)
+        save_png(figure, path)
+
+
+def plot_mask_sizes(subset: Mapping[str, Any], name: str, path: Path) -> None:
+    """Write the mask-size histogram of a subset as PNG: bins of 50 px, the last one open.
+
+    Args:
+        subset: one value of what ``stats`` returns.
+        name: the subset's name, for the title.
+    """
+    bins = subset["mask_sizes"]
+    lows, counts = [b["low"] for b in bins], [b["count"] for b in bins]
+    width, total = bins[0]["high"], sum(counts)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 3.2), layout="constrained")
+        axes = figure.subplots()
+        bars = axes.bar(lows, counts, width=width * 0.9, align="edge", color=BAR)
+        bars[-1].set(hatch="////", edgecolor="white", linewidth=0)
+        axes.grid(axis="y")
+        axes.set_xticks([*lows[:-1:4], lows[-1]], [f"{v:,}" for v in lows[:-1:4]] + ["more"])
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+        axes.set_xlim(0, lows[-1] + width)
+        axes.set_xlabel("mask size, px")
+        axes.set_ylabel("masks")
+        small = sum(c for low, c in zip(lows, counts, strict=True) if low < 300)
+        share = f"{small / total:.0%} under 300 px" if total else "no masks"
+        axes.set_title(f"{name}: mask sizes ({total:,} masks, {share})")
+        save_png(figure, path)
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def _size_bin(low: int, high: int | None) -> str:
+    return f"{low}-{high}" if high is not None else f"{low}+"
+
+
+def write_plots(stats: Mapping[str, Any], out: Path) -> None:
+    """Write ``<subset>-classes`` and ``<subset>-sizes``, each as PNG and as CSV.
+
+    Args:
+        stats: what ``samrs.stats.stats`` returns.
+        out: folder; files of the same names are replaced.
+    """
+    for name, subset in stats.items():
+        plot_classes(subset, name.upper(), out / f"{name}-classes.png")
+        plot_mask_sizes(subset, name.upper(), out / f"{name}-sizes.png")
+        classes = sorted(subset["classes"], key=lambda c: (-c["instances"], c["category_id"]))
+        _write_csv(
+            out / f"{name}-classes.csv",
+            ["category", "instances", "pixels"],
+            [(c["category"], c["instances"], c["pixels"]) for c in classes],
+        )
+        _write_csv(
+            out / f"{name}-sizes.csv",
+            ["size_bin", "count"],
+            [(_size_bin(b["low"], b["high"]), b["count"]) for b in subset["mask_sizes"]],
+        )

@@ -1,0 +1,248 @@
+"""A release in the formats of the tools people use.
+
+    python -m samrs.export.export coco data/release/sota out/sota-coco
+    python -m samrs.export.export yolo_seg data/release/sota out/ships --split train --classes ship
+
+Formats are the files of ``samrs/export/formats``. The tables are read a few tiles at a time, so
+memory does not grow with the release. An export is written beside its place and moved there when
+it is whole, with ``export.json`` (what was exported, and what the format lost) and ``README.md`` (the
+data card). The same release and choice give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from samrs.card import card
+from samrs.core import axis
+from samrs.core.errors import ParameterError, ProductError, SamrsError, UnknownNameError
+from samrs.core.names import plain_text, safe_name
+from samrs.core.shards import read_manifest, read_table, sha256, write_json
+from samrs.drawing.palette import palette
+from samrs.export.subset import Subset
+from samrs.release.overlap import RULES, check_rule
+
+AXIS = "samrs.export.formats"
+SUMMARY = "export.json"
+
+
+def export(
+    format: str,
+    release: Path,
+    out: Path,
+    *,
+    splits: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
+    images: bool = True,
+    force: bool = False,
+) -> dict[str, Any]:
+    """Write a release in another format.
+
+    Args:
+        format: a file of ``samrs/export/formats``.
+        release: the release product.
+        out: folder of the export; it must not hold anything.
+        splits: which splits; None takes all.
+        classes: which classes, numbered anew in the release's order; None takes all. Tiles without
+            them stay, as negatives.
+        images: whether to export the pixels too.
+        force: replace an earlier export at ``out``.
+
+    Returns:
+        What stands in ``export.json``; ``summary`` is the format's own.
+
+    Raises:
+        UnknownNameError: no such format, split or class.
+        ParameterError: an empty choice, or ``out`` is inside the release.
+        MissingInputError: there is no release.
+        ProductError: ``out`` is taken; the release has no tile; its tables do not fit each other.
+    """
+    module = axis.load(AXIS, format)
+    subset = _subset(release, splits, classes, images=images)
+    _check_place(release, out, force=force)
+    with _moved_when_whole(out) as folder:
+        summary = module.write(subset, folder)
+        about = {
+            "format": format,
+            "subset": subset.name,
+            "dataset": subset.manifest["dataset"],
+            "terms": subset.manifest["terms"],
+            "release_manifest_sha256": sha256(release / "manifest.json"),
+            "splits": list(subset.splits),
+            "categories": list(subset.categories),
+            "release_labels": list(subset.labels),
+            "images": images,
+            "summary": summary,
+        }
+        write_json(folder / SUMMARY, about)
+        header = module.card_header(subset) if hasattr(module, "card_header") else {}
+        text = card(release, header=header, about=_about(format, subset, splits, classes))
+        (folder / "README.md").write_text(text, encoding="utf-8")
+    return about
+
+
+def _about(
+    format: str, subset: Subset, splits: Sequence[str] | None, classes: Sequence[str] | None
+) -> str:
+    parts = [
+        f"This is an export in the format {format}, described in docs/exports.md",
+        *([f"of the splits {', '.join(subset.splits)} only"] if splits else []),
+        *([f"of the classes {', '.join(subset.categories)} only"] if classes else []),
+        *([] if subset.images else ["without images"]),
+    ]
+    return f"{', '.join(parts)}; all figures below are those of the whole release."
+
+
+def _subset(
+    release: Path, splits: Sequence[str] | None, classes: Sequence[str] | None, *, images: bool
+) -> Subset:
+    manifest = read_manifest(release)
+    if manifest.get("product") != "release":
+        raise ProductError(
+            f"{release}: not a release, got product {manifest.get('product')!r}; a folder below "
+            "data/release is allowed; name one"
+        )
+    rule = manifest["parameters"]["overlap"]
+    check_rule(rule)
+    names = manifest["categories"]
+    there = sorted(set(read_table(release, "tiles", ["split"])["split"].to_pylist()))
+    if not there:
+        raise ProductError(
+            f"{release}: nothing to export, got no tile; at least one is needed; see the counts of "
+            "normalize in its metrics"
+        )
+    wanted = _choice("class", classes, names, release)
+    chosen = [i for i, name in enumerate(names) if name in wanted]
+    categories = tuple(plain_text(names[i]) for i in chosen)
+    folders = [safe_name(split) for split in there]
+    for what, values in (("classes", categories), ("splits", folders)):
+        if len(set(values)) != len(values):
+            raise ProductError(
+                f"{release}: two {what} would have one name, got {sorted(values)}; names that "
+                "differ in more than special characters are allowed; rename them in the dataset"
+            )
+    colours = palette(len(names))
+    return Subset(
+        release=release,
+        name=plain_text(manifest["subset"]),
+        manifest=manifest,
+        categories=categories,
+        labels={old: new for new, old in enumerate(chosen)},
+        palette=[colours[i] for i in chosen],
+        splits=tuple(split for split in there if split in _choice("split", splits, there, release)),
+        images=images,
+        order=RULES[rule],
+    )
+
+
+def _choice(
+    word: str, wanted: Sequence[str] | None, there: Sequence[str], release: Path
+) -> Sequence[str]:
+    if wanted is not None and (isinstance(wanted, str) or not wanted):
+        raise ParameterError(
+            f"export: no list of {word} names, got {wanted!r}; one or more of "
+            f"{', '.join(there)} are allowed; name some, or leave the choice out for all"
+        )
+    unknown = sorted(set(wanted or ()) - set(there))
+    if unknown:
+        raise UnknownNameError(
+            f"{release}: unknown {word}, got {', '.join(map(repr, unknown))}; allowed are "
+            f"{', '.join(there)}; use some of these"
+        )
+    return there if wanted is None else wanted
+
+
+def _check_place(release: Path, out: Path, *, force: bool) -> None:
+    if out.resolve().is_relative_to(release.resolve()):
+        raise ParameterError(
+            f"{out}: export inside its release, got {release}; any folder outside it is allowed; "
+            "name another"
+        )
+    if not out.exists() and not out.is_symlink():
+        return
+    if out.is_dir() and not any(out.iterdir()):
+        return
+    if not force:
+        raise ProductError(
+            f"{out}: place is taken, got a file or a folder that is not empty; a new or empty "
+            "folder is allowed; name another, or add --force to replace an earlier export"
+        )
+    if out.is_symlink() or not (out / SUMMARY).is_file():
+        raise ProductError(
+            f"{out}: not an earlier export, got no {SUMMARY} in it; only exports are replaced; "
+            "name another folder or remove this one by hand"
+        )
+
+
+@contextmanager
+def _moved_when_whole(out: Path) -> Iterator[Path]:
+    """A new folder beside ``out`` that takes its place at the end, or goes with what failed."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    old = out.with_name(f".{out.name}.{os.getpid()}.old")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+        if out.exists():
+            out.rename(old)
+        try:
+            folder.rename(out)
+        except OSError:
+            if old.exists():
+                old.rename(out)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m samrs.export.export", description="Write a release in another format."
+    )
+    parser.add_argument("format", help=", ".join(axis.names(AXIS)))
+    parser.add_argument("release", type=Path, help="a release, e.g. data/release/sota")
+    parser.add_argument("out", type=Path, help="folder of the export; new or empty")
+    parser.add_argument("--split", nargs="+", help="splits to export; all without it")
+    parser.add_argument("--classes", nargs="+", help="classes to export; all without it")
+    parser.add_argument("--no-images", action="store_true", help="leave the pixels out")
+    parser.add_argument("--force", action="store_true", help="replace an earlier export")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; errors meant for the user end it with one sentence."""
+    given = _arguments(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("samrs").setLevel(logging.INFO)
+    try:
+        about = export(
+            given.format,
+            given.release,
+            given.out,
+            splits=given.split,
+            classes=given.classes,
+            images=not given.no_images,
+            force=given.force,
+        )
+    except SamrsError as error:
+        sys.exit(f"error: {error}")
+    except pa.ArrowException as error:
+        sys.exit(f"error: {given.release}: unreadable, got {error}; run samrs verify on it")
+    sys.stdout.write(json.dumps(about["summary"], indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""COCO's instance format: one JSON a split and the images (cocodataset.org/#format-data).
+
+Layout::
+
+    annotations/instances_train.json
+    images/train/P0000__0_0.png          "file_name": "train/P0000__0_0.png"
+
+An annotation::
+
+    {"id": 1, "image_id": 1, "category_id": 5, "segmentation": {"size": [1000, 1024],
+     "counts": "aXT1..."}, "area": 7622, "bbox": [37.0, 73.0, 842.0, 119.0], "iscrowd": 0,
+     "instance_id": "P0000#2", "difficult": false, "predicted_iou": 0.54, ...}
+
+Masks are run lengths, so they are exact, holes and parts included; ``iscrowd`` is 0 all the same:
+each is one object, and COCO's evaluation would leave out crowds. ``bbox`` is the mask's, xywh.
+Ids begin at 1 and are unique over all splits, since COCO's evaluation takes 0 for "no match";
+``category_id`` is the label + 1. An object seen in two tiles has one ``instance_id``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+from samrs.export.subset import Row, Subset, Tile
+
+_COLUMNS = ("instance_id", "area", "mask_hbb", "difficult")
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+"""In ASCII: pycocotools opens the file in whatever encoding the machine has."""
+
+
+class _File:
+    """One JSON file, written as it comes: annotations first, the images after them."""
+
+    def __init__(self, file: IO[str], head: Mapping[str, Any]) -> None:
+        self._file, self._images, self.num_annotations = file, list[str](), 0
+        file.write(_encode(head)[:-1] + ',"annotations":[')
+
+    def add(self, image: Row, annotations: list[str]) -> None:
+        self._images.append(_encode(image))
+        if annotations:
+            self._file.write(",\n" if self.num_annotations else "\n")
+            self._file.write(",\n".join(annotations))
+            self.num_annotations += len(annotations)
+
+    def end(self) -> None:
+        self._file.write('\n],"images":[\n' + ",\n".join(self._images) + "\n]}\n")
+
+
+def write(subset: Subset, out: Path) -> dict[str, Any]:
+    """Write the export; returns images and annotations by split."""
+    head = _head(subset)
+    image_id = annotation_id = 0
+    folder = out / "annotations"
+    folder.mkdir()
+    with ExitStack() as stack:
+        files: dict[str, _File] = {}
+        for split in subset.folders:
+            path = folder / f"instances_{split}.json"
+            files[split] = _File(stack.enter_context(path.open("w", encoding="utf-8")), head)
+        counts = dict.fromkeys(subset.folders, 0)
+        for tile in subset.tiles([*_COLUMNS, *subset.scores]):
+            image_id += 1
+            counts[tile.split] += 1
+            tile.write_image(out / "images" / tile.split)
+            lines = []
+            for row in tile.rows:
+                annotation_id += 1
+                lines.append(_annotation(row, annotation_id, image_id, subset.scores))
+            files[tile.split].add(_image(tile, image_id), lines)
+        for file in files.values():
+            file.end()
+        annotations = {split: file.num_annotations for split, file in files.items()}
+    return {"images": counts, "annotations": annotations}
+
+
+def _head(subset: Subset) -> dict[str, Any]:
+    terms = subset.manifest["terms"]
+    maker = " ".join(str(subset.manifest.get(key, "")) for key in ("segmenter", "model")).strip()
+    return {
+        "info": {"description": f"{subset.name}: masks made out of boxes by {maker}"},
+        "licenses": [{"id": 1, "name": terms, "url": ""}],
+        "categories": [
+            {"id": label + 1, "name": name, "supercategory": subset.name, "label": label}
+            for label, name in enumerate(subset.categories)
+        ],
+    }
+
+
+def _image(tile: Tile, image_id: int) -> Row:
+    about = tile.about
+    return {
+        "id": image_id,
+        "file_name": f"{tile.split}/{tile.file}",
+        "width": about["width"],
+        "height": about["height"],
+        "license": 1,
+        **{key: about[key] for key in ("tile_id", "scene_id", "x0", "y0", "gsd")},
+    }
+
+
+def _annotation(row: Row, annotation_id: int, image_id: int, scores: tuple[str, ...]) -> str:
+    x0, y0, x1, y1 = row["mask_hbb"]
+    entry = {
+        "id": annotation_id,
+        "image_id": image_id,
+        "category_id": row["label"] + 1,
+        "segmentation": row["rle"],
+        "area": row["area"],
+        "bbox": [x0, y0, x1 - x0, y1 - y0],
+        "iscrowd": 0,
+        "instance_id": row["instance_id"],
+        "difficult": row["difficult"],
+    }
+    for name in scores:
+        value = row[name]
+        entry[name] = value if value == value else None  # JSON knows no NaN
+    return _encode(entry)

@@ -1,0 +1,156 @@
+"""A dataset folder for Hugging Face's ``datasets``: Parquet shards and a card.
+
+Layout::
+
+    README.md                       the data card; its header names splits and files
+    data/train-00000.parquet        a row a tile, images inside
+
+``datasets.load_dataset(folder)`` opens it as it is, locally or from the Hub. A row has ``image``
+and ``label_map`` (8-bit label ids, 255 = unlabelled) as images, ``tile_id``, ``scene_id``, place
+and size, ``gsd``, and ``objects``, a list: ``instance_id``, ``category`` (a ClassLabel), ``bbox``
+(of the mask, xywh as in COCO), ``area``, ``segmentation`` (COCO's run lengths), ``difficult`` and
+the scores.
+
+The types stand in each file's Arrow metadata under ``huggingface``, where ``datasets`` itself
+writes them. ``datasets`` keeps what it once read by the name of the folder and the card's header,
+not by the files, so the header's ``description`` tells one export from another: else the second of
+two folders of one name would open as the first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from samrs.core.records import IMAGE
+from samrs.core.shards import ShardWriter, sha256
+from samrs.export.subset import Row, Subset, Tile
+
+_COLUMNS = ("instance_id", "area", "mask_hbb", "difficult")
+_TYPES = {
+    "bool": pa.bool_(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "string": pa.string(),
+}
+
+
+def write(subset: Subset, out: Path) -> dict[str, Any]:
+    """Write the export; returns rows and instances by split."""
+    features = _features(subset)
+    rows = dict.fromkeys(subset.folders, 0)
+    instances = dict.fromkeys(subset.folders, 0)
+    with ExitStack() as stack:
+        writers = {
+            split: stack.enter_context(ShardWriter(out / "data", name, schema(features)))
+            for split, name in _split_names(subset).items()
+        }
+        for tile in subset.tiles([*_COLUMNS, *subset.scores], semantic=True):
+            writers[tile.split].write(_row(tile, subset))
+            rows[tile.split] += 1
+            instances[tile.split] += len(tile.rows)
+    return {"rows": rows, "instances": instances}
+
+
+def card_header(subset: Subset) -> dict[str, Any]:
+    """What the card's YAML header says beyond the card's own: where each split's files are."""
+    files = [
+        {"split": name, "path": f"data/{name}-*.parquet"} for name in _split_names(subset).values()
+    ]
+    config = {"config_name": "default", "data_files": files, "description": _description(subset)}
+    return {"configs": [config]}
+
+
+def _description(subset: Subset) -> str:
+    """What decides the files: the release, and the choice out of it."""
+    release = sha256(subset.release / "manifest.json")
+    labels = " ".join(map(str, subset.labels))
+    pixels = "with" if subset.images else "without"
+    return f"release {release}, splits {' '.join(subset.folders)}, labels {labels}, {pixels} images"
+
+
+def _split_names(subset: Subset) -> dict[str, str]:
+    """Split names that ``datasets`` takes: word characters; "all" is its word for every split."""
+    names = {s: re.sub(r"\W", "_", s, flags=re.ASCII) for s in subset.folders}
+    return {split: "train" if name == "all" else name for split, name in names.items()}
+
+
+def _features(subset: Subset) -> dict[str, Any]:
+    """The columns as ``datasets.Features`` writes itself to JSON."""
+    image = {"_type": "Image"}
+    objects = {
+        "instance_id": _value("string"),
+        "category": {"names": list(subset.categories), "_type": "ClassLabel"},
+        "bbox": {"feature": _value("float64"), "length": 4, "_type": "Sequence"},
+        "area": _value("int64"),
+        "segmentation": {
+            "size": {"feature": _value("int32"), "length": 2, "_type": "Sequence"},
+            "counts": _value("string"),
+        },
+        "difficult": _value("bool"),
+        **{name: _value("float64") for name in subset.scores},
+    }
+    return {
+        **({"image": image} if subset.images else {}),
+        "label_map": image,
+        **{name: _value("string") for name in ("tile_id", "scene_id")},
+        **{name: _value("int32") for name in ("x0", "y0", "width", "height")},
+        "gsd": _value("float64"),
+        "objects": [objects],
+    }
+
+
+def _value(dtype: str) -> dict[str, str]:
+    return {"dtype": dtype, "_type": "Value"}
+
+
+def schema(features: dict[str, Any]) -> pa.Schema:
+    """Arrow's schema of features, which go into its metadata."""
+    about = json.dumps({"info": {"features": features}}, ensure_ascii=False)
+    fields = [(name, _arrow(feature)) for name, feature in features.items()]
+    return pa.schema(fields, metadata={"huggingface": about})
+
+
+def _arrow(feature: Any) -> pa.DataType:
+    if isinstance(feature, list):
+        return pa.list_(_arrow(feature[0]))
+    kind = feature.get("_type")
+    if kind == "Image":
+        return IMAGE
+    if kind == "ClassLabel":
+        return pa.int64()
+    if kind == "Sequence":
+        return pa.list_(_arrow(feature["feature"]), feature["length"])
+    if kind == "Value":
+        return _TYPES[feature["dtype"]]
+    return pa.struct([(name, _arrow(inner)) for name, inner in feature.items()])
+
+
+def _row(tile: Tile, subset: Subset) -> Row:
+    about = tile.about
+    image = {"image": {"bytes": tile.image, "path": tile.file}} if subset.images else {}
+    return {
+        **image,
+        "label_map": {"bytes": tile.label_map, "path": f"{tile.name}.png"},
+        **{k: v for k, v in about.items() if k != "split"},
+        "objects": [_object(row, subset.scores) for row in tile.rows],
+    }
+
+
+def _object(row: Row, scores: tuple[str, ...]) -> Row:
+    x0, y0, x1, y1 = row["mask_hbb"]
+    return {
+        "instance_id": row["instance_id"],
+        "category": row["label"],
+        "bbox": [x0, y0, x1 - x0, y1 - y0],
+        "area": row["area"],
+        "segmentation": row["rle"],
+        "difficult": row["difficult"],
+        **{name: row[name] for name in scores},
+    }

@@ -1,0 +1,108 @@
+"""Pictures: a label map and a map of instances beside each image.
+
+Layout::
+
+    images/train/P0000__0_0.png
+    semantic/train/P0000__0_0.png    8-bit palette PNG: label ids, 255 = unlabelled
+    instances/train/P0000__0_0.png   which instance a pixel is of, 0 = none
+    classes.csv                      label, name, red, green, blue
+    instances.csv                    what each value of an instance map is
+
+The label map is the release's own, in SAMRS's colours. Where masks overlap, the instance map
+follows the same rule; instances are numbered from 1 in each tile. It is 16-bit grey; where any tile
+of the release has more than 65,535 instances, every map is 8-bit RGB instead and the number is
+65536 red + 256 green + blue. The summary (``instance_map``) says which.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import IO, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from samrs.core.errors import ImageError
+from samrs.core.images import encode_rgb
+from samrs.core.records import IGNORE
+from samrs.core.shards import iter_rows
+from samrs.export.subset import Subset
+
+MOST_IN_16_BITS = 65_535
+_HEADER = ("split", "tile", "value", "instance_id", "label", "category", "area")
+
+
+def write(subset: Subset, out: Path) -> dict[str, Any]:
+    """Write the export; returns images, instances and the kind of instance maps."""
+    wide = _most_in_a_tile(subset) > MOST_IN_16_BITS
+    images = instances = 0
+    colours = [channel for rgb in subset.palette for channel in rgb]
+    colours += [0] * (3 * 255 - len(colours)) + [255] * 3
+    _write_classes(subset, out / "classes.csv")
+    with (out / "instances.csv").open("w", encoding="utf-8", newline="") as file:
+        table = _table(file)
+        table.writerow(_HEADER)
+        for tile in subset.tiles(["instance_id", "area", "mask_hbb"], semantic=True):
+            tile.write_image(out / "images" / tile.split)
+            numbers = range(1, len(tile.rows) + 1)
+            maps = {
+                "semantic": palette_png(tile.labels(), colours),
+                "instances": number_png(subset.paint(tile, numbers, background=0), wide=wide),
+            }
+            for kind, data in maps.items():
+                folder = out / kind / tile.split
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / f"{tile.name}.png").write_bytes(data)
+            for number, row in zip(numbers, tile.rows, strict=True):
+                label = row["label"]
+                what = row["instance_id"], label, subset.categories[label], row["area"]
+                table.writerow((tile.split, tile.name, number, *what))
+            images += 1
+            instances += len(tile.rows)
+    kind = "8-bit RGB, 65536 R + 256 G + B" if wide else "16-bit grey"
+    return {"images": images, "instances": instances, "instance_map": kind}
+
+
+def palette_png(labels: NDArray[np.uint8], colours: list[int]) -> bytes:
+    """A (H, W) label map as PNG of 256 colours, given as r, g, b, r, g, b, ..."""
+    image = Image.fromarray(labels).convert("L")
+    image.putpalette(colours)
+    data = io.BytesIO()
+    image.save(data, "PNG")
+    return data.getvalue()
+
+
+def number_png(numbers: NDArray[np.int32], *, wide: bool) -> bytes:
+    """A (H, W) map of whole numbers as PNG: 16-bit grey, or ``wide``: 24 bits in RGB."""
+    if wide:
+        parts = [numbers >> 16, numbers >> 8, numbers]
+        return encode_rgb(np.stack([part & 255 for part in parts], axis=-1).astype(np.uint8))
+    done, data = cv2.imencode(".png", numbers.astype(np.uint16))
+    if not done:
+        raise ImageError(f"map: cannot encode, got shape {numbers.shape}; (H, W) is allowed")
+    return data.tobytes()
+
+
+def _most_in_a_tile(subset: Subset) -> int:
+    rows = iter_rows(subset.release, "instances", ["tile_id"], batch_rows=65_536)
+    groups = groupby(rows, key=itemgetter("tile_id"))
+    return max((sum(1 for _ in group) for _, group in groups), default=0)
+
+
+def _write_classes(subset: Subset, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = _table(file)
+        table.writerow(("label", "name", "red", "green", "blue"))
+        for label, (name, rgb) in enumerate(zip(subset.categories, subset.palette, strict=True)):
+            table.writerow((label, name, *rgb))
+        table.writerow((IGNORE, "unlabelled", 255, 255, 255))
+
+
+def _table(file: IO[str]) -> Any:
+    return csv.writer(file, lineterminator="\n")

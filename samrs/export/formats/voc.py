@@ -1,0 +1,74 @@
+"""Pascal VOC's XML: upright boxes tightened from the masks (host.robots.ox.ac.uk/pascal/VOC).
+
+Layout::
+
+    Annotations/P0000__0_0.xml
+    JPEGImages/P0000__0_0.png
+    ImageSets/Main/train.txt          names of the tiles of each split
+
+An object::
+
+    <object><name>plane</name><difficult>0</difficult>
+        <bndbox><xmin>38</xmin><ymin>74</ymin><xmax>879</xmax><ymax>192</ymax></bndbox></object>
+
+The box is the mask's, corners 1-based and inclusive as VOC's. ``truncated`` is 1 where a part of
+the annotated box lies outside the tile.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from samrs.export.subset import Row, Subset, Tile
+
+
+def write(subset: Subset, out: Path) -> dict[str, Any]:
+    """Write the export; returns images and instances."""
+    names = [escape(name) for name in subset.categories]
+    images = instances = 0
+    (out / "Annotations").mkdir()
+    lists = out / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    with ExitStack() as stack:
+        files = {
+            split: stack.enter_context((lists / f"{split}.txt").open("w", encoding="utf-8"))
+            for split in subset.folders
+        }
+        for tile in subset.tiles(["area", "mask_hbb", "difficult", "visible"]):
+            tile.write_image(out / "JPEGImages")
+            files[tile.split].write(f"{tile.name}\n")
+            rows = [row for row in tile.rows if row["area"]]
+            objects = "".join(_object(row, names[row["label"]]) for row in rows)
+            text = _file(tile, escape(subset.name), objects)
+            (out / "Annotations" / f"{tile.name}.xml").write_text(text, encoding="utf-8")
+            images += 1
+            instances += len(rows)
+    return {"images": images, "instances": instances}
+
+
+def _file(tile: Tile, database: str, objects: str) -> str:
+    width, height = tile.size_wh
+    return (
+        "<annotation>\n"
+        f"<folder>JPEGImages</folder><filename>{tile.file}</filename>\n"
+        f"<source><database>{database}</database></source>\n"
+        f"<size><width>{width}</width><height>{height}</height><depth>3</depth></size>\n"
+        f"<segmented>0</segmented>\n{objects}</annotation>\n"
+    )
+
+
+def _object(row: Row, name: str) -> str:
+    x0, y0, x1, y1 = (int(v) for v in row["mask_hbb"])
+    flags = {"truncated": int(row["visible"] < 1), "difficult": int(row["difficult"])}
+    corners = {"xmin": x0 + 1, "ymin": y0 + 1, "xmax": x1, "ymax": y1}
+    return (
+        f"<object><name>{name}</name><pose>Unspecified</pose>{_tags(flags)}"
+        f"<bndbox>{_tags(corners)}</bndbox></object>\n"
+    )
+
+
+def _tags(values: dict[str, int]) -> str:
+    return "".join(f"<{key}>{value}</{key}>" for key, value in values.items())

@@ -1,0 +1,230 @@
+"""What an export reads: the tiles of a release with their instances, a few in memory at a time.
+
+A format is a file of ``export/formats`` with ``write(subset, out) -> summary``; ``export.py`` makes
+the ``Subset``. Nothing of a dataset names a file as it is: see ``safe_name``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from samrs.core.errors import ProductError
+from samrs.core.images import decode_labels
+from samrs.core.label_png import encode_labels
+from samrs.core.names import safe_name
+from samrs.core.progress import progress
+from samrs.core.records import IGNORE, SCORES
+from samrs.core.rle import rle_to_crop
+from samrs.core.shards import by_tile, iter_rows, shard_paths
+from samrs.reading.annotations import IMAGE_SUFFIXES
+
+Row = dict[str, Any]
+
+_TILE = ("tile_id", "scene_id", "split", "x0", "y0", "width", "height", "gsd")
+_KEYS = ("tile_id", "category_id")
+_PAINTED = ("rle", "area", "mask_hbb")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile to export.
+
+    Args:
+        name: safe, unique name of its files, without suffix.
+        split: safe name of its split.
+        suffix: of its image, with the dot.
+        image: the encoded image; None where images are not exported.
+        label_map: (H, W) label ids as 8-bit PNG; None where not asked for.
+        about: its row of the tiles table, without image.
+        rows: its instances; ``label`` is the class in the export.
+    """
+
+    name: str
+    split: str
+    suffix: str
+    image: bytes | None
+    label_map: bytes | None
+    about: Row
+    rows: list[Row]
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        return self.about["width"], self.about["height"]
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        return self.about["height"], self.about["width"]
+
+    @property
+    def file(self) -> str:
+        """Name of its image file."""
+        return self.name + self.suffix
+
+    def write_image(self, folder: Path) -> None:
+        """Write its image into a folder, which is made; nothing where images are left out."""
+        if self.image is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / self.file).write_bytes(self.image)
+
+    def labels(self) -> NDArray[np.uint8]:
+        """The (H, W) label ids, 255 = unlabelled."""
+        return decode_labels(self.label_map or b"", self.name)
+
+
+@dataclass(frozen=True)
+class Subset:
+    """What of a release is exported, and how.
+
+    Args:
+        release: the release product.
+        name: the subset's name, e.g. ``SOTA``; ``stem`` is its safe, lower-case form.
+        manifest: the release's manifest.
+        categories: exported classes; the label of each is its place here.
+        labels: label in the export by label in the release, for exported classes.
+        palette: RGB of each exported label.
+        splits: exported splits in the order of their names.
+        images: whether pixels are exported.
+        order: the release's overlap rule: masks are painted in the order of their area times this,
+            the topmost last; of equal ones the later is on top.
+    """
+
+    release: Path
+    name: str
+    manifest: Mapping[str, Any]
+    categories: tuple[str, ...]
+    labels: Mapping[int, int]
+    palette: Sequence[tuple[int, int, int]]
+    splits: tuple[str, ...]
+    images: bool
+    order: int
+
+    @property
+    def stem(self) -> str:
+        return safe_name(self.name.lower())
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Safe names of the exported splits."""
+        return tuple(safe_name(split) for split in self.splits)
+
+    @cached_property
+    def scores(self) -> tuple[str, ...]:
+        """Names of the scores that the release has."""
+        there = pq.read_schema(shard_paths(self.release, "instances")[0]).names
+        return tuple(name for name in SCORES if name in there)
+
+    def tiles(self, columns: Sequence[str], *, semantic: bool = False) -> Iterator[Tile]:
+        """The exported tiles in stored order, those without instances included.
+
+        Args:
+            columns: what of each instance is needed beyond its class.
+            semantic: whether to bring the label maps. Those of a choice of classes are painted
+                anew, since a class left out may have hidden one that stays.
+
+        Raises:
+            ProductError: the tables do not belong together, or two tiles share a name.
+        """
+        every = len(self.labels) == len(self.manifest["categories"])
+        repaint = semantic and not every
+        wanted = {*_KEYS, "rle", *columns, *(_PAINTED if repaint else ())}
+        names = [*_TILE, "image" if self.images else "image.path"]
+        tiles = iter_rows(self.release, "tiles", names, batch_rows=8 if self.images else 512)
+        rows = iter_rows(self.release, "instances", sorted(wanted), batch_rows=1024)
+        maps = iter_rows(self.release, "semantic", batch_rows=8) if semantic and every else None
+        total = sum(pq.read_metadata(p).num_rows for p in shard_paths(self.release, "tiles"))
+        found = by_tile(self.release, tiles, rows)
+        seen: set[str] = set()
+        for row, instances in progress(found, desc=self.stem, unit="tile", total=total):
+            label_map = None if maps is None else self._map(maps, row)
+            if row["split"] not in self.splits:
+                continue
+            image = row.pop("image")
+            tile = Tile(
+                name=self._unique(row["tile_id"], seen),
+                split=safe_name(row["split"]),
+                suffix=self._suffix(row["tile_id"], image["path"]),
+                image=image["bytes"] if self.images else None,
+                label_map=label_map,
+                about=row,
+                rows=self._kept(row, instances),
+            )
+            yield self._painted(tile) if repaint else tile
+
+    def _unique(self, tile_id: str, seen: set[str]) -> str:
+        name = safe_name(tile_id)
+        if name.lower() in seen:  # not all file systems tell A from a
+            raise ProductError(
+                f"{self.release}: two tiles would have the same files, got {name!r} for "
+                f"{tile_id!r}; names that differ in more than case and special characters are "
+                "allowed; rename the scenes"
+            )
+        seen.add(name.lower())
+        return name
+
+    def _suffix(self, tile_id: str, path: str) -> str:
+        suffix = PurePosixPath(path or "").suffix.lower()
+        if suffix not in IMAGE_SUFFIXES:
+            raise ProductError(
+                f"{self.release}: image of {tile_id!r} has no known suffix, got {path!r}; "
+                f"{', '.join(IMAGE_SUFFIXES)} are allowed; run normalize again"
+            )
+        return suffix
+
+    def _kept(self, tile: Row, instances: list[Row]) -> list[Row]:
+        """Instances of exported classes with a mask that fits the tile."""
+        kept = []
+        for row in instances:
+            label = self.labels.get(row["category_id"])
+            if label is None:
+                continue
+            if row["rle"]["size"] != [tile["height"], tile["width"]]:
+                raise ProductError(
+                    f"{self.release}: a mask does not fit its tile {tile['tile_id']!r}, got size "
+                    f"{row['rle']['size']}; {[tile['height'], tile['width']]} is allowed; run "
+                    "release again"
+                )
+            row["label"] = label
+            kept.append(row)
+        return kept
+
+    def _map(self, maps: Iterator[Row], tile: Row) -> bytes:
+        row: Row = next(maps, {"tile_id": None})
+        if row["tile_id"] != tile["tile_id"]:
+            raise ProductError(
+                f"{self.release}: label maps do not follow the tiles, got that of "
+                f"{row['tile_id']!r} where {tile['tile_id']!r} stands; the order of the tiles "
+                "table is allowed; run release again"
+            )
+        data: bytes = row["label_map"]["bytes"]
+        return data
+
+    def _painted(self, tile: Tile) -> Tile:
+        labels = [row["label"] for row in tile.rows]
+        painted = self.paint(tile, labels, background=IGNORE).astype(np.uint8)
+        return replace(tile, label_map=encode_labels(painted))
+
+    def paint(self, tile: Tile, values: Sequence[int], *, background: int) -> NDArray[np.int32]:
+        """A (H, W) map with a value for each instance, overlaps decided as in the release.
+
+        The instances need the columns rle, area and mask_hbb.
+        """
+        painted = np.full(tile.size_hw, background, dtype=np.int32)
+        areas = np.array([row["area"] for row in tile.rows], dtype=np.int64)
+        for i in np.argsort(areas * self.order, kind="stable").tolist():
+            x0, y0, x1, y1 = (int(v) for v in tile.rows[i]["mask_hbb"])
+            crop = rle_to_crop(tile.rows[i]["rle"], x0, y0, x1 - x0, y1 - y0)
+            painted[y0:y1, x0:x1][crop] = values[i]
+        return painted
+
+
+def without_nulls(row: Row, names: Sequence[str]) -> Row:
+    """Those values of a row that are there and numbers: JSON knows no NaN."""
+    return {name: row[name] for name in names if row[name] is not None and row[name] == row[name]}

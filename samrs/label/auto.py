@@ -1,0 +1,103 @@
+"""``prompt: auto``: the recipe that the prompt ablation's rule chose (``comparison/choice.py``).
+
+    dvc repro prompt-ablation && python -m samrs.label.auto
+
+writes the choice to ``models/auto_prompt.json``, which is in git and is what labelling reads. It is
+taken over by hand, as a model's weights are: labels need neither HRSC2016 nor the ablation, and a
+figure that wavers does not make a million masks anew.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from samrs.core.errors import MissingInputError, ParameterError, ProductError, SamrsError
+from samrs.core.shards import read_table, write_json
+
+log = logging.getLogger("samrs")
+AUTO = "auto"
+SUMMARY = Path("metrics/prompt_ablation/summary.json")
+CHOICE = Path("models/auto_prompt.json")
+MEASURED = ("segmenter", "model")
+"""What a choice holds for."""
+
+
+def choice_of(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What an ablation's summary chose: ``recipe``, and ``without_obb`` for datasets that have
+    upright boxes only (None where no recipe fits), with what it was measured with."""
+    names = {"recipe": summary["auto"], "without_obb": summary["auto_without_obb"]}
+    chosen = {key: None if of is None else of["recipe"] for key, of in names.items()}
+    return {**{key: summary[key] for key in MEASURED}, **chosen}
+
+
+def resolve(prompt: str, choice: Path, normalized: Path, *, segmenter: str, model: str) -> str:
+    """The recipe to label with: ``prompt`` itself unless it is ``auto``.
+
+    Args:
+        prompt: as in params.yaml.
+        choice: what this module's command wrote.
+        normalized: a product of ``normalize``; whether it has rotated boxes decides.
+        segmenter, model: those that label.
+
+    Raises:
+        ParameterError: the choice was made for others, or no recipe fits.
+        ProductError: the choice's file is broken.
+    """
+    if prompt != AUTO:
+        return prompt
+    made = _read(choice)
+    asked = {"segmenter": segmenter, "model": model}
+    if {key: made[key] for key in MEASURED} != asked:
+        raise ParameterError(
+            f"prompt: auto was chosen for {made['segmenter']} {made['model']}, got {segmenter} "
+            f"{model}; the ablation of these is needed; run `dvc repro prompt-ablation` and "
+            "`python -m samrs.label.auto`, or name a recipe"
+        )
+    obb = read_table(normalized, "instances", ["obb"])["obb"]
+    key = "recipe" if pc.sum(pc.is_valid(obb)).as_py() else "without_obb"
+    recipe: str | None = made[key]
+    if recipe is None:
+        raise ParameterError(
+            f"{choice}: no recipe to choose, got none for {key!r}; a recipe that fits the dataset "
+            "is needed in prompt_ablation.recipes; add one, such as hbox, or name it as prompt"
+        )
+    log.info("prompt: auto is %s", recipe)
+    return recipe
+
+
+def _read(choice: Path) -> dict[str, str | None]:
+    try:
+        made: dict[str, str | None] = json.loads(choice.read_text(encoding="utf-8"))
+        return {key: made[key] for key in (*MEASURED, "recipe", "without_obb")}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ProductError(
+            f"{choice}: no choice of a recipe, got a file that cannot be read "
+            f"({type(error).__name__}); what samrs.auto_prompt writes is needed; check it out "
+            "again, or run `dvc repro prompt-ablation` and `python -m samrs.label.auto`"
+        ) from None
+
+
+def main() -> None:
+    """Take the ablation's choice over."""
+    if not SUMMARY.exists():
+        raise MissingInputError(
+            f"{SUMMARY}: missing, got nothing there; the ablation's summary is needed; run "
+            "`dvc repro prompt-ablation` in the project's folder"
+        )
+    choice = choice_of(json.loads(SUMMARY.read_text(encoding="utf-8")))
+    write_json(CHOICE, choice)
+    sys.stdout.write(f"{CHOICE}: {json.dumps(choice)}\n")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SamrsError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,289 @@
+"""Normalize a dataset: its official files to one schema of tiles and instances.
+
+Scenes are read by the dataset's reader (``samrs/datasets``), cut into windows (``core/tiling``)
+and written to sharded Parquet (``core/records``, ``core/shards``), a few at a time on threads, in
+the reader's order. A scene's encoded tiles wait in a temporary file until all of it is known to be
+good, so memory is bounded by the shards and not by the scenes.
+
+An instance belongs to a tile if at least ``min_visible`` of its horizontal box lies in it, or if
+no other tile of the scene sees more of it: every box of a scene is in one tile at least. SAMRS
+only translated boxes; here what a tile prompts with (``hbb``) is clipped to the tile unless
+``clip`` is false, and how much was cut is kept (``visible``, ``hbb_annotated``). Images without
+boxes stay, as negatives.
+
+Whatever is bad is set aside, listed in the ``quarantine`` table with its reason, and counted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Self
+
+from samrs.core.axis import load
+from samrs.core.errors import MissingInputError, ParameterError, QuarantineError
+from samrs.core.parallel import limited_to, map_ahead, num_workers
+from samrs.core.progress import progress
+from samrs.core.records import QUARANTINE, Quarantine, SceneRecord
+from samrs.core.shards import ShardWriter, fresh_product, write_manifest, write_table
+from samrs.core.tiling import windows
+from samrs.normalize.scene_rows import SCHEMAS, Cut, Scene, make_scene
+from samrs.normalize.shard_ends import Boundaries
+from samrs.reading.annotations import set_scene_aside
+
+ALWAYS = ("tiles", "instances")
+COUNTS = (
+    "scenes",
+    "tiles",
+    "tiles_empty",
+    "instances",
+    "instance_rows",
+    "with_obb",
+    "with_truth",
+    "difficult_left_out",
+)
+LARGEST_SHARD = 2**28
+"""Bytes at which a shard ends even within a scene."""
+
+
+def normalize(
+    dataset: str,
+    source: Path,
+    out: Path,
+    *,
+    tile: int | None,
+    overlap: int,
+    min_visible: float,
+    clip: bool,
+    pad: bool,
+    keep_difficult: bool,
+    stretch: float,
+    max_quarantined: float,
+    workers: int | None = None,
+) -> dict[str, Any]:
+    """Write the product ``normalize/<dataset>`` and return its metrics.
+
+    Args:
+        dataset: a file of ``samrs/datasets``.
+        source: the dataset's folder in its official layout.
+        out: folder of the product; what stood there before is removed.
+        tile: side of a tile in px; None keeps scenes whole.
+        overlap: px shared by neighbouring tiles.
+        min_visible: share [0, 1] of a box that a tile must see to list it.
+        clip: whether boxes to prompt with are cut to the tile (and the image); SAMRS did not.
+        pad: whether scenes smaller than a tile are filled up to it, right and below, with
+            ``PADDING`` (255 in label maps), as in SAMRS; boxes stay in the scene.
+        keep_difficult: whether annotations marked difficult are listed; else they are counted.
+        stretch: percent [0, 50) cut at either end of each band where px have more than 8 bits.
+        max_quarantined: share [0, 1] of images and annotations that may be bad.
+        workers: threads and processes, None for as many as cores; changes no byte.
+
+    Raises:
+        MissingInputError: the dataset is not in ``source``, or has no images.
+        QuarantineError: more than ``max_quarantined`` of the input is bad.
+    """
+    _check("min_visible", min_visible)
+    _check("max_quarantined", max_quarantined)
+    if not 0 <= stretch < 50:
+        raise ParameterError(
+            f"normalize: stretch cuts too much, got {stretch}; 0 to 50 percent at either end is "
+            "allowed; correct params.yaml"
+        )
+    windows(1, 1, tile=tile, overlap=overlap)  # refuses an overlap that does not fit
+    module = load("samrs.datasets", dataset)
+    if not source.is_dir():
+        raise MissingInputError(
+            f"{source}: no {dataset} dataset, got no such folder; the official layout (see "
+            f"samrs/datasets/{dataset}.py) is needed there; run the stage download@{dataset}"
+        )
+    own = getattr(module, "categories", None)
+    categories: tuple[str, ...] = module.CATEGORIES if own is None else own(source)
+    cut = Cut(tile, overlap, min_visible, clip, pad, keep_difficult, stretch, categories)
+    quarantine, totals = Quarantine(), _Totals()
+    fresh_product(out)
+    with limited_to(workers), ExitStack() as stack:
+        threads = num_workers()
+        tiles_pool, scenes_pool = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
+        for pool in (tiles_pool, scenes_pool):  # scenes end first: they wait for their tiles
+            stack.callback(pool.shutdown, cancel_futures=True)
+        tables = stack.enter_context(_Tables(out))
+        records = progress(
+            module.read_scenes(source, quarantine), desc=f"normalize {dataset}", unit="scene"
+        )
+        make = partial(make_scene, source=source, folder=out, cut=cut, pool=tiles_pool)
+        distinct = _without_twins(records, source, quarantine)
+        for scene in map_ahead(make, distinct, scenes_pool, ahead=threads):
+            quarantine.rows += scene.quarantine.rows
+            if scene.rows:
+                totals.add(scene)
+                tables.write(scene)
+    quarantine.rows.sort(key=_place)
+    write_table(out, "quarantine", QUARANTINE, quarantine.rows)
+    if not (quarantine.rows or totals.counts["scenes"]):
+        raise MissingInputError(
+            f"{source}: a {dataset} dataset without a single image, got empty folders or files of "
+            f"other names; the official layout (see samrs/datasets/{dataset}.py) is needed there; "
+            "put the files there"
+        )
+    _check_quarantine(quarantine, totals.counts, max_quarantined, out)
+    parameters = {
+        "tile": tile,
+        "overlap": overlap,
+        "min_visible": min_visible,
+        "clip": clip,
+        "pad": pad,
+        "keep_difficult": keep_difficult,
+        "stretch": stretch,
+        "max_quarantined": max_quarantined,
+    }
+    write_manifest(
+        out,
+        {
+            "product": "normalize",
+            "dataset": dataset,
+            "subset": module.SUBSET,
+            "categories": list(categories),
+            "terms": _terms(source, module),
+            "parameters": parameters,
+        },
+    )
+    return totals.metrics(quarantine)
+
+
+def _terms(source: Path, module: ModuleType) -> str:
+    """Those of the edition that ``download`` took, by its manifest, else the usual ones."""
+    manifest = source / "manifest.json"
+    if not manifest.is_file():
+        return str(module.TERMS)
+    try:
+        said = json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:  # a file of the user's own that happens to have that name
+        said = None
+    return str(said["terms"] if isinstance(said, dict) and "terms" in said else module.TERMS)
+
+
+def _check(name: str, share: float) -> None:
+    if not 0 <= share <= 1:
+        raise ParameterError(
+            f"normalize: {name} is not a share, got {share}; 0 to 1 is allowed; correct params.yaml"
+        )
+
+
+def _place(row: dict[str, object]) -> tuple[str, int, str]:
+    line = row["source_line"]
+    return str(row["source_file"]), line if isinstance(line, int) else 0, str(row["detail"])
+
+
+def _without_twins(
+    records: Iterable[SceneRecord], source: Path, quarantine: Quarantine
+) -> Iterator[SceneRecord]:
+    seen: set[str] = set()
+    for record in records:
+        if record.scene_id in seen:
+            _set_twin_aside(record, source, quarantine)
+            continue
+        seen.add(record.scene_id)
+        yield record
+
+
+def _set_twin_aside(record: SceneRecord, source: Path, quarantine: Quarantine) -> None:
+    where = record.image.relative_to(source).as_posix()
+    detail = (
+        f"{where}: scene id is used twice, got {record.scene_id}; ids unique in the dataset are "
+        "allowed; rename one of the images and its annotations"
+    )
+    set_scene_aside(record, where, "scene id used twice", detail, quarantine)
+
+
+class _Tables:
+    """The product's tables; those a dataset does not have are not written."""
+
+    def __init__(self, out: Path) -> None:
+        self._out, self._stack = out, ExitStack()
+        self._writers: dict[str, ShardWriter] = {}
+        self._boundaries = Boundaries()
+
+    def __enter__(self) -> Self:
+        for table in ALWAYS:
+            self._writer(table)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+    def _writer(self, table: str) -> ShardWriter:
+        if table not in self._writers:
+            writer = ShardWriter(self._out, table, SCHEMAS[table], LARGEST_SHARD)
+            self._writers[table] = self._stack.enter_context(writer)
+        return self._writers[table]
+
+    def write(self, scene: Scene) -> None:
+        """Add a scene; where a shard ends after it, that of every table does."""
+        for row, data in zip(scene.rows["tiles"], scene.tiles.take(), strict=True):
+            self._writer("tiles").write({**row, "image": {**row["image"], "bytes": data}})
+        for table, scene_rows in scene.rows.items():
+            if table != "tiles":
+                for row in scene_rows:
+                    self._writer(table).write(row)
+        if self._boundaries.ends_after(scene.record.scene_id, scene.tiles.num_bytes()):
+            for writer in self._writers.values():
+                writer.end_shard()
+
+
+@dataclass
+class _Totals:
+    """Counts over scenes; instances are counted once however many tiles list them."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    splits: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def add(self, scene: Scene) -> None:
+        split, rows = scene.record.split, scene.rows
+        instances, tiles = rows["instances"], rows["tiles"]
+        unique = {row["instance_id"]: row for row in instances}
+        here = {
+            "scenes": 1,
+            "tiles": len(tiles),
+            "tiles_empty": len(tiles) - len({row["tile_id"] for row in instances}),
+            "instances": len(unique),
+            "instance_rows": len(instances),
+            "with_obb": sum(row["obb"] is not None for row in unique.values()),
+            "with_truth": len({row["instance_id"] for row in rows["truth"]}),
+            "difficult_left_out": scene.left_out,
+        }
+        self.counts.update(here)
+        self.splits.setdefault(split, Counter()).update(here)
+
+    def metrics(self, quarantine: Quarantine) -> dict[str, Any]:
+        return {
+            **{name: self.counts[name] for name in COUNTS},
+            "splits": {
+                split: {name: counts[name] for name in ("scenes", "tiles", "instances")}
+                for split, counts in sorted(self.splits.items())
+            },
+            "quarantined": {"total": len(quarantine.rows), "by_reason": quarantine.counts()},
+        }
+
+
+def _check_quarantine(
+    quarantine: Quarantine, counts: Counter[str], allowed: float, out: Path
+) -> None:
+    bad = len(quarantine.rows)
+    total = bad + counts["scenes"] + counts["instances"]
+    if bad == 0 or bad <= allowed * total:
+        return
+    by_reason = sorted(quarantine.counts().items(), key=lambda item: (-item[1], item[0]))
+    reasons = ", ".join(f"{count} x {reason}" for reason, count in by_reason[:3])
+    raise QuarantineError(
+        f"normalize: too much of the input is bad, got {bad} of {total} images and annotations "
+        f"({reasons}; first {quarantine.rows[0]['detail']}); max_quarantined "
+        f"{allowed} is allowed; correct the files or raise max_quarantined (all are listed in "
+        f"{out}/quarantine-*.parquet)"
+    )

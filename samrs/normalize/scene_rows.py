@@ -1,0 +1,279 @@
+"""One scene of a dataset as rows of the product's tables, in tile px: cut, encoded, boxes moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samrs.core.errors import ImageError
+from samrs.core.images import encode_rgb
+from samrs.core.label_png import encode_labels
+from samrs.core.parallel import map_ahead
+from samrs.core.records import (
+    GEOREFERENCE,
+    IGNORE,
+    INSTANCES,
+    SEMANTIC,
+    TILES,
+    TRUTH,
+    Annotation,
+    Quarantine,
+    SceneRecord,
+    tile_id,
+)
+from samrs.core.rle import Rle, crop_rle, crop_to_rle, rle_to_mask
+from samrs.core.tiling import Window, listed_boxes, windows
+from samrs.normalize.spool import Spool
+from samrs.reading.annotations import place as place_of
+from samrs.reading.annotations import set_scene_aside, sound_annotations
+from samrs.reading.scene_image import SceneImage, open_scene
+
+SCHEMAS = {
+    "tiles": TILES,
+    "instances": INSTANCES,
+    "truth": TRUTH,
+    "semantic": SEMANTIC,
+    "georeference": GEOREFERENCE,
+}
+PADDING = (104, 116, 124)
+"""Colour of px beyond the scene, RGB: BboxToolkit's, and so SAMRS's."""
+
+TILES_AHEAD = 4
+"""Tiles of a scene that are encoded or wait for it while the next is read."""
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+class Cut(NamedTuple):
+    """How scenes are cut, and the names their boxes may have; see ``normalize``."""
+
+    tile: int | None
+    overlap: int
+    min_visible: float
+    clip: bool
+    pad: bool
+    keep_difficult: bool
+    stretch: float
+    categories: Sequence[str]
+
+
+@dataclass
+class Scene:
+    """All rows of one scene, made on a thread: none when its image or label map is bad.
+
+    Args:
+        tiles: the encoded tiles, in the order of the rows of that table.
+        left_out: difficult annotations that the parameters leave out.
+    """
+
+    record: SceneRecord
+    rows: Rows
+    tiles: Spool
+    quarantine: Quarantine
+    left_out: int = 0
+
+
+def make_scene(
+    record: SceneRecord, *, source: Path, folder: Path, cut: Cut, pool: Executor
+) -> Scene:
+    """Read, cut and encode a scene; what is bad of it goes to its own quarantine.
+
+    Args:
+        source: the dataset's folder.
+        folder: where tiles may wait in a temporary file.
+        pool: threads that encode tiles while the next is read.
+    """
+    where = record.image.relative_to(source).as_posix()
+    scene = Scene(record, {table: [] for table in SCHEMAS}, Spool(folder), Quarantine())
+    rows = scene.rows
+    try:
+        with open_scene(record.image, where, cut.stretch) as image:
+            size_wh = image.size_wh
+            places = windows(*size_wh, tile=cut.tile, overlap=cut.overlap)
+            encoded = map_ahead(_encode, _parts(image, places, cut), pool, ahead=TILES_AHEAD)
+            for place, (data, suffix) in zip(places, encoded, strict=True):
+                rows["tiles"].append(_tile_row(record, image, place, cut, suffix))
+                scene.tiles.add(data)
+            if image.georeference is not None:
+                rows["georeference"].append(
+                    {"scene_id": record.scene_id, **image.georeference._asdict()}
+                )
+        rows["semantic"] = _semantic_rows(record, places, size_wh, where, cut)
+    except ImageError as error:
+        scene.tiles.close()
+        set_scene_aside(record, where, error.reason, str(error), scene.quarantine)
+        scene.rows = {}
+        return scene
+    annotations = sound_annotations(record.annotations, size_wh, scene.quarantine)
+    annotations = _with_fitting_truth(annotations, size_wh, scene.quarantine)
+    if not cut.keep_difficult:
+        scene.left_out = sum(a.difficult for a in annotations)
+        annotations = [a for a in annotations if not a.difficult]
+    rows["instances"], rows["truth"] = instance_rows(record.scene_id, annotations, places, cut)
+    return scene
+
+
+def instance_rows(
+    scene_id: str, annotations: Sequence[Annotation], places: Sequence[Window], cut: Cut
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of the tables instances and truth: each annotation in the tiles that list it."""
+    listed = listed_boxes([a.hbb for a in annotations], places, cut.min_visible)
+    numbers = {category: number for number, category in enumerate(cut.categories)}
+    instances, truth = [], []
+    for t, i, share in listed:
+        annotation, place = annotations[i], places[t]
+        number = numbers[annotation.category]
+        row = _instance_row(scene_id, annotation, number, place, share, cut)
+        instances.append(row)
+        if annotation.truth is not None:
+            mask = {**row, "rle": _crop_truth(annotation.truth, place, cut)}
+            truth.append({name: mask[name] for name in TRUTH.names})
+    return instances, truth
+
+
+def _with_fitting_truth(
+    annotations: Sequence[Annotation], size_wh: tuple[int, int], quarantine: Quarantine
+) -> list[Annotation]:
+    """The annotations, without those true masks that are not of their image's size."""
+    fitting = []
+    for annotation in annotations:
+        if annotation.truth is not None and annotation.truth["size"] != [*size_wh[::-1]]:
+            height, width = annotation.truth["size"]
+            quarantine.add(
+                annotation.source_file,
+                annotation.source_line,
+                "true mask of another size",
+                f"{place_of(annotation)}: true mask does not fit its image, got {width} x {height} "
+                f"px for an image of {size_wh[0]} x {size_wh[1]} px; equal sizes are allowed; the "
+                "box stays, correct the mask or the size",
+            )
+            annotation = replace(annotation, truth=None)
+        fitting.append(annotation)
+    return fitting
+
+
+Part = NDArray[np.uint8] | tuple[bytes, str]
+
+
+def _parts(image: SceneImage, places: Sequence[Window], cut: Cut) -> Iterator[Part]:
+    """What each tile holds: its px, or the file's own bytes where they will do."""
+    for place in places:
+        pixels = image.read(place)  # of a file that is handed on, too: reading is what tests it
+        size_wh = _padded_wh(place, cut)
+        if image.plain is not None and size_wh == image.size_wh:
+            yield image.plain
+        else:
+            yield _filled(pixels, size_wh, PADDING)
+
+
+def _encode(part: Part) -> tuple[bytes, str]:
+    return part if isinstance(part, tuple) else (encode_rgb(part), ".png")
+
+
+def _padded_wh(place: Window, cut: Cut) -> tuple[int, int]:
+    """Width and height of the tile that shows a window."""
+    least = cut.tile if cut.pad and cut.tile is not None else 0
+    return max(place.width, least), max(place.height, least)
+
+
+def _filled(
+    pixels: NDArray[np.uint8], size_wh: tuple[int, int], value: int | Sequence[int]
+) -> NDArray[np.uint8]:
+    """Pixels (h, w, ...) in the top-left corner of a tile that is else of one value."""
+    height, width = pixels.shape[:2]
+    if (width, height) == size_wh:
+        return pixels
+    tile = np.empty((*size_wh[::-1], *pixels.shape[2:]), dtype=np.uint8)
+    tile[:] = value
+    tile[:height, :width] = pixels
+    return tile
+
+
+def _crop_truth(truth: Rle, place: Window, cut: Cut) -> Rle:
+    part = crop_rle(truth, *place)
+    width, height = _padded_wh(place, cut)
+    if (width, height) == (place.width, place.height):
+        return part
+    return crop_to_rle(rle_to_mask(part), 0, 0, (height, width))
+
+
+def _tile_row(
+    record: SceneRecord, image: SceneImage, place: Window, cut: Cut, suffix: str
+) -> dict[str, Any]:
+    """A tile's row without the bytes of its image."""
+    name = tile_id(record.scene_id, place.x0, place.y0)
+    width, height = _padded_wh(place, cut)
+    return {
+        "tile_id": name,
+        "scene_id": record.scene_id,
+        "split": record.split,
+        "x0": place.x0,
+        "y0": place.y0,
+        "width": width,
+        "height": height,
+        "gsd": image.gsd if record.gsd is None else record.gsd,
+        "image": {"path": name + suffix},
+    }
+
+
+def _semantic_rows(
+    record: SceneRecord,
+    places: Sequence[Window],
+    size_wh: tuple[int, int],
+    where: str,
+    cut: Cut,
+) -> list[dict[str, Any]]:
+    if record.semantic is None:
+        return []
+    labels = record.semantic()
+    if labels.shape != size_wh[::-1]:
+        raise ImageError(
+            f"{where}: label map does not fit, got {labels.shape[::-1]} px for an image of "
+            f"{size_wh} px; equal sizes are allowed; replace either file"
+        )
+    rows = []
+    for place in places:
+        x0, y0, width, height = place
+        name = tile_id(record.scene_id, x0, y0)
+        part = labels[y0 : y0 + height, x0 : x0 + width]
+        data = encode_labels(_filled(part, _padded_wh(place, cut), IGNORE))
+        label_map = {"bytes": data, "path": f"{name}.png"}
+        rows.append({"tile_id": name, "split": record.split, "label_map": label_map})
+    return rows
+
+
+def _instance_row(
+    scene_id: str,
+    annotation: Annotation,
+    category_id: int,
+    place: Window,
+    share: float,
+    cut: Cut,
+) -> dict[str, Any]:
+    x0, y0, width, height = place  # plain numbers: numpy costs more than it saves on four
+    left, top, right, bottom = annotation.hbb.tolist()
+    moved = [left - x0, top - y0, right - x0, bottom - y0]
+    obb = None
+    if annotation.obb is not None:
+        obb = [v for x, y in annotation.obb.tolist() for v in (x - x0, y - y0)]
+    limits = (width, height, width, height)
+    clipped = [min(max(v, 0.0), float(most)) for v, most in zip(moved, limits, strict=True)]
+    return {
+        "instance_id": f"{scene_id}#{annotation.ordinal}",
+        "tile_id": tile_id(scene_id, x0, y0),
+        "category_id": category_id,
+        "category": annotation.category,
+        "hbb": clipped if cut.clip else moved,
+        "hbb_annotated": moved,
+        "obb": obb,
+        "difficult": annotation.difficult,
+        "visible": share,
+        "source_file": annotation.source_file,
+        "source_line": annotation.source_line,
+    }

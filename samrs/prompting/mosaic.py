@@ -1,0 +1,176 @@
+"""Pieces of an image, magnified or turned, put together to pictures for a segmenter.
+
+An encoder pass costs the same whatever is in a picture, so pieces share them: as in the mosaics of
+SAHI's sliced inference (Akyon et al., arXiv:2202.06934), but only around instances, and many to a
+picture. Of a picture with few, only the half or quarter that holds them is encoded. Masks come back
+as logits, resampled, and are cut at 0 in the image's own px: nothing is drawn twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from samrs.core.geometry import clip_hbb, polygon_to_hbb
+from samrs.prompting.soft_masks import BEYOND
+from samrs.prompting.types import Answer, Boxes, Floats
+from samrs.prompting.view import Asking, Image, View
+
+SIDE = 1024
+"""Of a picture, in px: SAM's frame."""
+CELLS = (1024, 512, 256)
+"""Sides of pieces in a picture, in px."""
+EMPTY = (124, 116, 104)
+"""SAM's mean colour: what its encoder takes for nothing."""
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of an image as it stands in a picture.
+
+    Args:
+        which: (K,) positions of the boxes asked about there.
+        matrix: (2, 3) from xy in the image's px to the piece's.
+        side: of the square piece, one of ``CELLS``.
+    """
+
+    which: NDArray[np.int64]
+    matrix: Matrix
+    side: int
+
+
+def magnified(corner_xy: Sequence[float], scale: float) -> Matrix:
+    """The matrix of the part from ``corner_xy``, in image px, on, ``scale`` times as large."""
+    return np.array([[scale, 0, -scale * corner_xy[0]], [0, scale, -scale * corner_xy[1]]])
+
+
+def upright(obb: Floats, scale: float, side: int) -> Matrix:
+    """The matrix that brings a rotated box (4, 2) to the middle of a piece, its long side level."""
+    edges = obb[[1, 2]] - obb[[0, 1]]
+    long = edges[np.argmax(np.hypot(*edges.T))]
+    cos, sin = scale * long / max(float(np.hypot(*long)), 1e-9)
+    turn = np.array([[cos, sin], [-sin, cos]])
+    return np.column_stack([turn, side / 2 - turn @ obb.mean(axis=0)])
+
+
+def ask_in_pieces(
+    inner: Asking, view: View, boxes: Boxes, pieces: Sequence[Piece]
+) -> Iterator[tuple[int, Answer]]:
+    """Ask about pieces instead of the image: (position of the box, its answer in image px)."""
+    for picture in _pictures(pieces):
+        shown = np.full((SIDE, SIDE, 3), EMPTY, np.uint8)
+        for piece, x, y in picture:
+            shown[y : y + piece.side, x : x + piece.side] = _cut(view.image, piece)
+        own = _joined([_boxes_in(piece, x, y, boxes) for piece, x, y in picture])
+        asked = [(i, piece, x, y) for piece, x, y in picture for i in piece.which.tolist()]
+        answers = inner.answers(view.of(shown, _shown(picture)), own)
+        for (i, piece, x, y), answer in zip(asked, answers, strict=True):
+            yield i, _brought_back(answer, piece, x, y, boxes.size_hw)
+
+
+def _pictures(pieces: Sequence[Piece]) -> Iterator[list[tuple[Piece, int, int]]]:
+    """Pieces with their corners xy, large ones first: sides that halve leave no gap."""
+    placed: list[tuple[Piece, int, int]] = []
+    used = 0  # in cells of the smallest side, along a curve that keeps squares together
+    least = CELLS[-1]
+    for piece in sorted(pieces, key=lambda piece: -piece.side):
+        size = (piece.side // least) ** 2
+        if used + size > (SIDE // least) ** 2:
+            yield placed
+            placed, used = [], 0
+        x, y = _along(used)
+        placed.append((piece, x * least, y * least))
+        used += size
+    if placed:
+        yield placed
+
+
+def _shown(picture: Sequence[tuple[Piece, int, int]]) -> tuple[int, int]:
+    """Rows and columns that hold pieces, each the half of a picture or the whole: few sizes, since
+    a GPU has its passes ready by size."""
+    half = SIDE // 2
+    bottom = max(y + piece.side for piece, _, y in picture)
+    right = max(x + piece.side for piece, x, _ in picture)
+    return half if bottom <= half else SIDE, half if right <= half else SIDE
+
+
+def _along(place: int) -> tuple[int, int]:
+    """Column and row of a place on the Z-order curve (Morton)."""
+    x = y = 0
+    for bit in range(8):
+        x |= (place >> (2 * bit) & 1) << bit
+        y |= (place >> (2 * bit + 1) & 1) << bit
+    return x, y
+
+
+def _cut(image: Image, piece: Piece) -> Image:
+    size = (piece.side, piece.side)
+    return np.asarray(
+        cv2.warpAffine(
+            image, _pixel_centres(piece.matrix), size, flags=cv2.INTER_CUBIC, borderValue=EMPTY
+        ),
+        np.uint8,
+    )
+
+
+def _pixel_centres(matrix: Matrix) -> Matrix:
+    """A matrix for OpenCV, which counts from the middle of the first px."""
+    shift = matrix[:, :2] @ np.array([0.5, 0.5]) - 0.5
+    return np.column_stack([matrix[:, :2], matrix[:, 2] + shift])
+
+
+def _mapped(points: Floats, matrix: Matrix) -> Floats:
+    return np.asarray(points @ matrix[:, :2].T + matrix[:, 2])
+
+
+def _boxes_in(piece: Piece, x: int, y: int, boxes: Boxes) -> Boxes:
+    """The boxes asked about in a piece, in px of the picture it stands in."""
+    part = boxes.take(piece.which)
+    obb = _mapped(part.obb, piece.matrix)
+    turned = abs(piece.matrix[0, 1]) > 0
+    hbb = np.empty((len(part), 4))
+    for i, box in enumerate(part.hbb):
+        # a turned piece is made for the rotated box, which is upright in it
+        corners = obb[i] if turned else _mapped(box.reshape(2, 2), piece.matrix)
+        hbb[i] = clip_hbb(polygon_to_hbb(corners), (piece.side, piece.side))
+    return Boxes(hbb + [x, y, x, y], obb + [x, y], (SIDE, SIDE))
+
+
+def _joined(parts: Sequence[Boxes]) -> Boxes:
+    hbb = np.concatenate([part.hbb for part in parts])
+    return Boxes(hbb, np.concatenate([part.obb for part in parts]), parts[0].size_hw)
+
+
+def _brought_back(answer: Answer, piece: Piece, x: int, y: int, size_hw: tuple[int, int]) -> Answer:
+    """An answer about a picture, cut at its piece and resampled to the image's px."""
+    height, width = answer.logits.shape
+    left, top = max(answer.x0, x), max(answer.y0, y)
+    right, bottom = min(answer.x0 + width, x + piece.side), min(answer.y0 + height, y + piece.side)
+    gone = replace(answer, logits=np.zeros((0, 0), np.float32), x0=0, y0=0, frame_logits=None)
+    if right <= left or bottom <= top:
+        return gone
+    seen = answer.logits[top - answer.y0 : bottom - answer.y0, left - answer.x0 : right - answer.x0]
+    matrix = piece.matrix - np.array([[0, 0, left - x], [0, 0, top - y]])
+    corners = np.array([[0, 0], [seen.shape[1], 0], seen.shape[::-1], [0, seen.shape[0]]])
+    back = cv2.invertAffineTransform(matrix)
+    hull = polygon_to_hbb(_mapped(corners.astype(np.float64), back))
+    x0, y0 = (int(max(np.floor(v) - 1, 0)) for v in hull[:2])
+    x1, y1 = (
+        int(min(np.ceil(v) + 1, most)) for v, most in zip(hull[2:], size_hw[::-1], strict=True)
+    )
+    if x1 <= x0 or y1 <= y0:
+        return gone
+    matrix = np.column_stack([matrix[:, :2], matrix[:, 2] + matrix[:, :2] @ [x0, y0]])
+    logits = cv2.warpAffine(
+        np.ascontiguousarray(seen),
+        _pixel_centres(matrix),
+        (x1 - x0, y1 - y0),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderValue=BEYOND,
+    )
+    return replace(answer, logits=np.asarray(logits, np.float32), x0=x0, y0=y0, frame_logits=None)

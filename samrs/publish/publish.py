@@ -1,0 +1,229 @@
+"""Publish a release: `make release VERSION=1.0.0`, or
+
+    python -m samrs.publish.publish 1.0.0 [--dry-run] [--pull-from URL] [--terms-allow]
+
+Everything is proven in a clone before a tag exists anywhere: a failure at any step leaves the
+repository and its git remote as they were, and the run can be repeated. What was pushed to storage
+by then is addressed by its content and shows nowhere. docs/releasing.md has the whole of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from samrs.card import card
+from samrs.core.errors import SamrsError
+from samrs.publish import changelog, checks, stranger, tags
+from samrs.publish.artifacts import Artifact, figures, read_artifacts
+from samrs.publish.repository import PublishError, Repository
+from samrs.publish.storage import push_every_object
+from samrs.publish.verification import verify_products
+
+CARDS = "docs/cards"
+CHANGELOG = "CHANGELOG.md"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to publish.
+
+    Args:
+        storage: the dvc remote that is pushed to.
+        git_remote: the git remote that gets commit and tags, where it exists.
+        pull_from: address to pull from instead of the default remote's; None: the default's.
+        terms_allow: somebody has read the terms of all images, and they allow it.
+    """
+
+    storage: str = "storage"
+    git_remote: str = "origin"
+    pull_from: str | None = None
+    terms_allow: bool = False
+
+
+class Release:
+    """One release on its way; its methods are the steps, in this order."""
+
+    def __init__(self, root: Path, version: str, folder: Path, options: Options) -> None:
+        self.repository, self.options, self.folder = Repository(root), options, folder
+        self.version = tags.check_version(version)
+        self.artifacts = read_artifacts(root)
+        self.tags = tags.release_tags(version, self.artifacts)
+
+    @cached_property
+    def clone(self) -> Repository:
+        """What a stranger has; made on first use."""
+        return stranger.clone(self.repository.root, self.folder, self.options.pull_from)
+
+    @cached_property
+    def publish_to(self) -> str | None:
+        """The address of the git remote; None without one."""
+        if self.options.git_remote not in self.repository.git("remote").split():
+            return None
+        return self.repository.git("remote", "get-url", "--push", self.options.git_remote)
+
+    def check(self) -> str:
+        """tree, tags, remotes, terms, changelog and `dvc status` are in order"""
+        self.branch = checks.check_tree(self.repository)
+        self.commit = self.repository.git("rev-parse", "HEAD")
+        tags.check_absent(self.repository, self.tags, self.publish_to)
+        checks.check_remotes(self.repository, self.options.storage, self.options.pull_from)
+        checks.check_terms(self.repository, self.options.terms_allow)
+        log = (self.repository.root / CHANGELOG).read_text(encoding="utf-8")
+        changelog.unreleased(log, self.version)
+        checks.check_pipeline(self.repository)
+        return f"branch {self.branch} at {self.commit[:12]}"
+
+    def push(self) -> str:
+        """dvc push to the storage"""
+        return self.repository.dvc("push", "--remote", self.options.storage)
+
+    def push_again(self) -> str:
+        """every object compared with the storage, no index believed; what it lacks is pushed"""
+        wanted, pushed = push_every_object(self.repository.root, self.options.storage)
+        return f"{wanted} objects, {pushed} of them pushed now"
+
+    def pull(self) -> str:
+        """clone, and dvc pull there from the default remote: no credentials, an empty cache"""
+        return self.clone.dvc("pull")
+
+    def verify(self) -> str:
+        """every product of the clone against its manifest"""
+        rows = verify_products(self.clone.root)
+        return f"{len(rows)} products, {sum(rows.values())} rows"
+
+    def write(self) -> str:
+        """data cards and the changelog's entry, committed in the clone"""
+        written = [self._card(a) for a in self.artifacts if a.type == "dataset"]
+        path = self.clone.root / CHANGELOG
+        published = {a: figures(self.clone.root, a) for a in self.artifacts}
+        date = self.clone.git("show", "--no-patch", "--format=%cs", self.commit)
+        text = path.read_text(encoding="utf-8")
+        entry = changelog.with_release(text, self.version, date, published)
+        path.write_text(entry, encoding="utf-8")
+        for key in ("user.name", "user.email"):
+            if (value := self.repository.config(key)) is not None:
+                self.clone.git("config", key, value)
+        self.clone.git("add", CHANGELOG, *written)
+        self.clone.git("commit", "--quiet", "--message", f"Release {self.version}")
+        return ", ".join([CHANGELOG, *written])
+
+    def _card(self, artifact: Artifact) -> str:
+        """Write an artifact's card; returns its path in the repository."""
+        text = card(self.clone.root / artifact.path)
+        path = self.clone.root / CARDS / f"{artifact.name}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return f"{CARDS}/{path.name}"
+
+    def tag(self) -> str:
+        """the release's tag and the artifacts', in the clone"""
+        tags.make_tags(self.clone, self.tags, self.version)
+        return " ".join(self.tags)
+
+    def publish(self) -> str:
+        """commit and tags to the git remote, all or none, then into this repository"""
+        if checks.check_tree(self.repository) != self.branch or self.commit != self.repository.git(
+            "rev-parse", "HEAD"
+        ):
+            raise PublishError(
+                f"{self.repository.root}: the branch moved on, got another HEAD than "
+                f"{self.commit[:12]}; the one that was checked is allowed; run the release again"
+            )
+        if self.publish_to is not None:
+            refs = [f"refs/tags/{tag}" for tag in self.tags]
+            head = f"HEAD:refs/heads/{self.branch}"
+            self.clone.git("push", "--quiet", "--atomic", self.publish_to, head, *refs)
+        self._take_over()
+        if self.publish_to is None:
+            return f"no git remote {self.options.git_remote}: push {self.branch} and the tags"
+        return self.publish_to
+
+    def _take_over(self) -> None:
+        """Commit and tags from the clone into the repository."""
+        refs = [f"refs/tags/{tag}:refs/tags/{tag}" for tag in self.tags]
+        source = str(self.clone.root)
+        self.repository.git("fetch", "--quiet", "--atomic", "--no-tags", source, *refs)
+        try:
+            self.repository.git("merge", "--quiet", "--ff-only", self.tags[0])
+        except PublishError:
+            if self.publish_to is None:
+                self.repository.git("tag", "--delete", *self.tags)
+            raise
+
+    @property
+    def steps(self) -> list[Callable[[], str]]:
+        """What is done, in order; each step says what it is in its docstring."""
+        return [
+            self.check,
+            self.push,
+            self.push_again,
+            self.pull,
+            self.verify,
+            self.write,
+            self.tag,
+            self.publish,
+        ]
+
+    def plan(self) -> str:
+        """The steps and what they concern, as text."""
+        lines = [f"release {self.version} of {self.repository.root}"]
+        lines += [f"{n}. {_name(s)}: {s.__doc__}" for n, s in enumerate(self.steps, 1)]
+        lines += [f"artifact {a.name}: {a.path} ({a.type})" for a in self.artifacts]
+        lines += [f"tags: {' '.join(self.tags)}"]
+        lines += [f"push to: {self.options.storage}"]
+        lines += [f"pull from: {self.options.pull_from or 'the default remote'}"]
+        lines += [f"git remote: {self.publish_to or 'none, tags stay here'}"]
+        return "\n".join(lines)
+
+
+def _name(step: Callable[[], str]) -> str:
+    return step.__name__.replace("_", " ")
+
+
+def publish(root: Path, version: str, options: Options, *, dry_run: bool = False) -> None:
+    """Publish a release, or with ``dry_run`` print what would be done.
+
+    Raises:
+        SamrsError: a step failed; no tag exists and no commit was added.
+    """
+    with tempfile.TemporaryDirectory(prefix="release-") as folder:
+        release = Release(root.resolve(), version, Path(folder), options)
+        if dry_run:
+            print(release.plan())
+            return
+        for number, step in enumerate(release.steps, 1):
+            print(f"{number}/{len(release.steps)} {_name(step)}: {step.__doc__}", flush=True)
+            if said := step():
+                print(f"    {said.splitlines()[-1]}", flush=True)
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("samrs.publish.publish", description="Publish a release.")
+    parser.add_argument("version", help="x.y.z")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan, do nothing")
+    parser.add_argument("--root", type=Path, default=Path(), help="the repository; default: here")
+    parser.add_argument("--storage", default=Options.storage, help="dvc remote to push to")
+    parser.add_argument("--git-remote", default=Options.git_remote, help="gets commit and tags")
+    parser.add_argument("--pull-from", help="prove the pull from this address")
+    parser.add_argument("--terms-allow", action="store_true", help="all images' terms allow it")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; errors meant for the user end it with one sentence."""
+    given = _arguments(arguments)
+    options = Options(given.storage, given.git_remote, given.pull_from, given.terms_allow)
+    try:
+        publish(given.root, given.version, options, dry_run=given.dry_run)
+    except SamrsError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

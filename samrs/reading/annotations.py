@@ -1,0 +1,264 @@
+"""What every reader of annotation files does alike: find, parse, set bad input aside.
+
+A reader parses one annotation at a time; what does not parse is quarantined with its file and
+line and the rest goes on (``read_items``). Nothing here knows a format.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from samrs.core.errors import AnnotationError, MissingInputError, SamrsError, UnknownNameError
+from samrs.core.geometry import polygon_areas
+from samrs.core.records import Annotation, Quarantine, SceneRecord
+
+IMAGE_SUFFIXES = (
+    *(".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"),
+    *(".avif", ".gif", ".heic", ".jp2", ".webp"),  # not read, but found, and so set aside by name
+)
+LARGEST = 1e9
+"""Largest number an annotation may hold: far beyond any image, far below where areas overflow."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def first_folder(root: Path, names: Iterable[str]) -> Path | None:
+    """The first of several folders below ``root`` that exists, or None."""
+    return next((root / name for name in names if (root / name).is_dir()), None)
+
+
+def missing_dataset(root: Path, dataset: str, layout: str) -> MissingInputError:
+    """The error for a dataset that is not where it should be.
+
+    Args:
+        layout: the files that are expected, below ``root``.
+    """
+    got = "no such folder"
+    if root.is_dir():
+        got = ", ".join(sorted(p.name for p in root.iterdir())[:5]) or "an empty folder"
+    return MissingInputError(
+        f"{root}: no {dataset} dataset, got {got}; {layout} is needed below it; run the stage "
+        f"download@{dataset} or put the official files there"
+    )
+
+
+def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    """Files of a folder with one of the (lower-case) suffixes, by name without suffix, sorted.
+
+    Of two that differ in their suffixes alone the second keeps its whole name, so that it is seen
+    to have no partner.
+    """
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_file())
+    found: dict[str, Path] = {}
+    for name in names:
+        stem, _, suffix = name.rpartition(".")
+        if stem and f".{suffix.lower()}" in suffixes:
+            found[name if stem in found else stem] = folder / name
+    return found
+
+
+def relative_name(path: Path, root: Path) -> str:
+    """A file's name below the dataset's folder, with forward slashes."""
+    # quicker by far than path.relative_to, which splits both
+    return path.as_posix().removeprefix(f"{root.as_posix()}/")
+
+
+def pair_files(
+    images: Mapping[str, Path],
+    labels: Mapping[str, Path],
+    root: Path,
+    quarantine: Quarantine,
+    *more_labels: Mapping[str, Path],
+) -> list[str]:
+    """Keys that have both an image and an annotation file, sorted; the others are quarantined.
+
+    Args:
+        more_labels: annotation files beside ``labels``, which an image may have or not.
+    """
+    for key in sorted(set(images) - set(labels)):
+        where = relative_name(images[key], root)
+        quarantine.add(
+            where,
+            None,
+            "image without annotation",
+            f"{where}: no annotation file of that name; the format demands one, be it empty; "
+            "add it or remove the image",
+        )
+    alone = [path for key, path in labels.items() if key not in images]
+    alone += [path for more in more_labels for key, path in more.items() if key not in images]
+    for path in sorted(set(alone)):
+        where = relative_name(path, root)
+        quarantine.add(
+            where,
+            None,
+            "annotation without image",
+            f"{where}: no image of that name; one is needed; add it or remove the file",
+        )
+    return sorted(set(images) & set(labels))
+
+
+def read_text(path: Path, where: str) -> str:
+    """A text file, UTF-8 with or without a mark, any line ends.
+
+    Raises:
+        AnnotationError: it is not text.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise AnnotationError(
+            f"{where}:1: not UTF-8 text, got {error.reason} at byte {error.start}; a text file is "
+            "allowed; replace the file"
+        ) from error
+
+
+def number(text: str, where: str) -> float:
+    """A number of at most ``LARGEST``, either sign.
+
+    Raises:
+        AnnotationError: the text is none.
+    """
+    try:
+        value = math.nan if "_" in text else float(text)  # Python reads 1_0 as 10
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= LARGEST:
+        raise AnnotationError(
+            f"{where}: not a number, got {text!r}; decimal numbers up to {LARGEST:.0e} are "
+            "allowed; correct the file"
+        )
+    return value
+
+
+@lru_cache(maxsize=4096)
+def _spelling(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).lower()
+
+
+@lru_cache(maxsize=16)
+def _by_spelling(categories: tuple[str, ...]) -> dict[str, str]:
+    return {_spelling(category): category for category in reversed(categories)}
+
+
+def category_of(name: str, categories: Sequence[str], where: str) -> str:
+    """The category that a name in an annotation file means.
+
+    Case, spaces, hyphens and underscores do not count: datasets spell their own names variously.
+
+    Raises:
+        UnknownNameError: it is none of the dataset's.
+    """
+    category = _by_spelling(tuple(categories)).get(_spelling(name))
+    if category is not None:
+        return category
+    raise UnknownNameError(
+        f"{where}: unknown class, got {name!r}; allowed are {', '.join(categories)}; "
+        "correct the annotation"
+    )
+
+
+def read_items(
+    items: Iterable[tuple[int, T]],
+    parse: Callable[[int, int, T], R],
+    source_file: str,
+    quarantine: Quarantine,
+) -> list[R]:
+    """Parse the annotations of a file one by one; those that fail are quarantined.
+
+    Args:
+        items: (line or object number, raw annotation) in the file's order.
+        parse: called with ordinal, number, raw annotation. The ordinal counts bad annotations
+            too, so that correcting one leaves the ids of the others as they were.
+    """
+    parsed: list[R] = []
+    for ordinal, (line, item) in enumerate(items):
+        try:
+            parsed.append(parse(ordinal, line, item))
+        except (AnnotationError, UnknownNameError) as error:
+            set_aside(source_file, line, error, quarantine)
+    return parsed
+
+
+def set_aside(source_file: str, line: int | None, error: SamrsError, q: Quarantine) -> None:
+    """Quarantine what an error tells of, under the reason its class stands for."""
+    unknown = isinstance(error, UnknownNameError)
+    q.add(source_file, line, "unknown class" if unknown else "does not parse", str(error))
+
+
+def set_image_aside(
+    image: Path, label: Path, root: Path, error: AnnotationError, quarantine: Quarantine
+) -> None:
+    """Quarantine an annotation file that does not parse, and its image: it is no negative."""
+    where, told = relative_name(image, root), relative_name(label, root)
+    set_aside(told, None, error, quarantine)
+    quarantine.add(
+        where,
+        None,
+        "image of a bad annotation file",
+        f"{where}: set aside with its annotations, got {told} that does not parse; a good file is "
+        "needed; correct it",
+    )
+
+
+def sound_annotations(
+    annotations: Iterable[Annotation], size_wh: tuple[int, int], quarantine: Quarantine
+) -> list[Annotation]:
+    """The annotations whose boxes have an area and meet their image; others are quarantined."""
+    given = list(annotations)
+    hbbs = np.array([a.hbb for a in given], dtype=np.float64).reshape(-1, 4)
+    inside = np.minimum(np.maximum(hbbs, 0), [*size_wh, *size_wh])
+    empty = np.asarray(((hbbs[:, 2:] - hbbs[:, :2]) <= 0).any(axis=1))
+    outside = np.asarray(((inside[:, 2:] - inside[:, :2]) <= 0).any(axis=1))
+    rotated = {i: a.obb for i, a in enumerate(given) if a.obb is not None}
+    if rotated:
+        empty[list(rotated)] |= polygon_areas(np.stack(list(rotated.values()))) <= 0
+    sound = []
+    for annotation, is_empty, is_outside in zip(given, empty, outside, strict=True):
+        if is_empty:
+            reason, allowed = "box without area", "boxes of positive width and height"
+        elif is_outside:
+            reason, allowed = "box outside its image", f"boxes that meet its {size_wh} px"
+        else:
+            sound.append(annotation)
+            continue
+        box = annotation.hbb if annotation.obb is None else annotation.obb.ravel()
+        quarantine.add(
+            annotation.source_file,
+            annotation.source_line,
+            reason,
+            f"{place(annotation)}: {reason}, got {annotation.category} at {box.tolist()}; "
+            f"{allowed} are allowed; correct the annotation",
+        )
+    return sound
+
+
+def place(annotation: Annotation) -> str:
+    """Where an annotation stands: its file, and line where that is known."""
+    if annotation.source_line is None:
+        return annotation.source_file
+    return f"{annotation.source_file}:{annotation.source_line}"
+
+
+def set_scene_aside(
+    record: SceneRecord, where: str, reason: str, detail: str, quarantine: Quarantine
+) -> None:
+    """Quarantine an image and, so that no annotation is lost in silence, each of its boxes."""
+    quarantine.add(where, None, reason, detail)
+    for annotation in record.annotations:
+        quarantine.add(
+            annotation.source_file,
+            annotation.source_line,
+            "annotation of a bad image",
+            f"{place(annotation)}: set aside with its image {where}, got {reason} there; a good "
+            "image is needed; correct it",
+        )

@@ -1,0 +1,213 @@
+"""Reading a scene's image by window, always as 8-bit RGB, and only if the file is whole.
+
+GDAL (through rasterio) decodes every format a window at a time, so that memory does not grow with
+the scene. Grey is repeated, palettes are looked up, CMYK is converted, a fourth channel is left
+out; of more than three bands those that say they are red, green and blue are taken, else the first
+three. More than 8 bits are stretched between percentiles of the whole scene, so that its tiles
+agree.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window as RasterWindow
+
+from samrs.core.errors import ImageError, ImageSizeError
+from samrs.core.tiling import Window
+from samrs.reading.image_format import Kind, image_kind, plain_file
+from samrs.reading.stretch import percentile_range, stretch_bands
+
+LARGEST_PX = 2**30
+"""Most px an image may have: 32,768 x 32,768; DOTA's largest scene has 0.8e9."""
+
+LARGEST_BLOCK = 2**28
+"""Most bytes that GDAL may have to decode at once: a TIFF of one compressed strip has one block."""
+
+SAMPLE_SIDE = 1024
+"""Percentiles are those of the scene thinned out to this side."""
+
+METRES_A_DEGREE = 111_320.0
+"""Length of a degree of latitude: for gsd of files in degrees."""
+
+_GDAL = {
+    "GDAL_CACHEMAX": 384,  # MB: the lines under a row of tiles; GDAL's own is 5 % of the machine
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": "YES",  # damaged data is no image
+    "GDAL_PAM_ENABLED": "NO",  # write nothing beside the file, believe nothing there
+}
+_RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+_CMYK = (ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black)
+
+
+class Georeference(NamedTuple):
+    """Where a scene lies.
+
+    Args:
+        crs: coordinate reference system as "EPSG:32650", or WKT.
+        transform: a b c d e f with X = a x + b y + c, Y = d x + e y + f for scene px (x, y).
+    """
+
+    crs: str
+    transform: tuple[float, ...]
+
+
+class SceneImage:
+    """An open image; made by ``open_scene``.
+
+    Args:
+        size_wh: width and height in px.
+        gsd: metres per px where the file is georeferenced, else None.
+        georeference: where it lies, else None.
+    """
+
+    def __init__(
+        self, dataset: Any, path: Path, kind: Kind, where: str, stretch: float | None
+    ) -> None:
+        self.size_wh: tuple[int, int] = (dataset.width, dataset.height)
+        self.gsd = _gsd(dataset)
+        self.georeference = _georeference(dataset)
+        self._dataset, self._path, self._kind, self._where = dataset, path, kind, where
+        self._stretch = stretch
+        self._bands, self._palette = _bands(dataset)
+        self._eight_bit = set(dataset.dtypes) == {"uint8"}
+        if not self._eight_bit and (stretch is None or np.dtype(dataset.dtypes[0]).kind == "c"):
+            raise ImageError(
+                f"{where}: not an 8-bit image, got bands {dataset.dtypes}; 8 bits are allowed "
+                "here; convert the file"
+            )
+
+    @cached_property
+    def plain(self) -> tuple[bytes, str] | None:
+        """The file's own bytes and suffix, where any reader shows them alike (``plain_file``)."""
+        return plain_file(self._path, self._kind)
+
+    def read(self, window: Window | None = None) -> NDArray[np.uint8]:
+        """Pixels (h, w, 3) uint8 RGB of a window inside the scene, or of the whole scene.
+
+        Raises:
+            ImageError: that part of the file does not decode.
+        """
+        pixels = self._read(window or Window(0, 0, *self.size_wh))
+        if self._palette is not None:
+            return np.ascontiguousarray(self._palette[pixels[0]])
+        if not self._eight_bit:
+            pixels = stretch_bands(pixels, self._ranges, self._dataset.nodata)
+        elif self._levels < 255:
+            pixels = pixels * np.uint8(255 // self._levels)
+        if len(pixels) == 4:
+            light, black = 255 - pixels[:3].astype(np.uint16), 255 - pixels[3:].astype(np.uint16)
+            pixels = (light * black // 255).astype(np.uint8)
+        rgb = np.broadcast_to(pixels, (3, *pixels.shape[1:]))
+        return np.ascontiguousarray(np.moveaxis(rgb, 0, 2))
+
+    @cached_property
+    def _ranges(self) -> NDArray[np.float64]:
+        width, height = self.size_wh
+        step = max(1, -(-max(width, height) // SAMPLE_SIDE))
+        thin_hw = (max(1, height // step), max(1, width // step))
+        sample = self._read(Window(0, 0, width, height), thin_hw)
+        return percentile_range(sample, self._stretch or 0.0, self._dataset.nodata)
+
+    @cached_property
+    def _levels(self) -> int:
+        """Largest value of a px: 255 but for 1-, 2- and 4-bit files."""
+        bits = self._dataset.tags(self._bands[0], ns="IMAGE_STRUCTURE").get("NBITS", "8")
+        return int((1 << int(bits)) - 1)
+
+    def _read(self, window: Window, out_hw: tuple[int, int] | None = None) -> NDArray[Any]:
+        shape = None if out_hw is None else (len(self._bands), *out_hw)
+        try:
+            pixels = self._dataset.read(self._bands, window=RasterWindow(*window), out_shape=shape)
+        except RasterioError as error:
+            raise ImageError(
+                f"{self._where}: image does not decode at x {window.x0}, y {window.y0}, got "
+                f"{error.__cause__ or error}; a whole {self._kind.driver} is allowed; replace the "
+                "file"
+            ) from error
+        return np.asarray(pixels)
+
+
+@contextmanager
+def open_scene(path: Path, where: str, stretch: float | None = None) -> Iterator[SceneImage]:
+    """Open an image file of any format for reading by window.
+
+    Args:
+        where: what to name in errors.
+        stretch: percent [0, 50) cut at either end where px have more than 8 bits; None refuses
+            such files.
+
+    Raises:
+        ImageError: the file is not a whole image, which may show only when it is read; or one of
+            its subclasses: the name is of another format, the size beyond all bounds.
+    """
+    kind = image_kind(path, where)
+    with rasterio.Env(**_GDAL), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            dataset = rasterio.open(path, driver=kind.driver)
+        except RasterioError as error:
+            raise ImageError(
+                f"{where}: image does not decode, got {error}; a whole {kind.driver} is allowed; "
+                "replace the file"
+            ) from error
+        with dataset:
+            _refuse_bomb(dataset, where)
+            yield SceneImage(dataset, path, kind, where, stretch)
+
+
+def _refuse_bomb(dataset: Any, where: str) -> None:
+    width, height = dataset.width, dataset.height
+    if width * height > LARGEST_PX:
+        raise ImageSizeError(
+            f"{where}: image is too large, got {width} x {height} px; {LARGEST_PX} px are allowed; "
+            "cut it into parts"
+        )
+    for (rows, columns), kind in zip(dataset.block_shapes, dataset.dtypes, strict=True):
+        num_bytes = rows * columns * np.dtype(kind).itemsize
+        if num_bytes > LARGEST_BLOCK:
+            raise ImageSizeError(
+                f"{where}: image cannot be read in parts, got blocks of {columns} x {rows} px; "
+                f"{LARGEST_BLOCK} bytes a block are allowed; write it as a tiled TIFF "
+                "(gdal_translate -co TILED=YES)"
+            )
+
+
+def _bands(dataset: Any) -> tuple[list[int], NDArray[np.uint8] | None]:
+    """Numbers of the bands to read, from 1: one, three or (CMYK) four; and the palette (256, 3)."""
+    meaning = list(dataset.colorinterp)
+    if meaning[0] == ColorInterp.palette:
+        palette = np.zeros((256, 3), dtype=np.uint8)
+        for value, colour in dataset.colormap(1).items():
+            if value < len(palette):
+                palette[value] = colour[:3]
+        return [1], palette
+    for wanted in (_CMYK, _RGB):
+        if all(colour in meaning for colour in wanted):
+            return [meaning.index(colour) + 1 for colour in wanted], None
+    return ([1, 2, 3] if dataset.count >= 3 else [1]), None
+
+
+def _gsd(dataset: Any) -> float | None:
+    if dataset.crs is None:
+        return None
+    if dataset.crs.is_geographic:
+        return float(dataset.res[1]) * METRES_A_DEGREE
+    if dataset.crs.linear_units == "metre":
+        return float(dataset.res[0])
+    return float(dataset.res[0]) * float(dataset.crs.linear_units_factor[1])
+
+
+def _georeference(dataset: Any) -> Georeference | None:
+    if dataset.crs is None:
+        return None
+    return Georeference(dataset.crs.to_string(), tuple(float(v) for v in dataset.transform[:6]))

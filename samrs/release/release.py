@@ -1,0 +1,161 @@
+"""Labels to a released dataset: thresholds on the masks' scores, semantic maps by an overlap rule.
+
+Works on some thousand rows at a time in bounded memory; maps are painted by a process for each core
+where there are many tiles. Nothing is dropped in silence: each dropped instance counts under the
+first reason of DROP_REASONS that applies, in the metrics and in the manifest.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samrs.core.errors import ProductError
+from samrs.core.parallel import MANY, map_stream
+from samrs.core.progress import progress
+from samrs.core.records import IGNORE, RELEASED, SEMANTIC
+from samrs.core.shards import (
+    ShardWriter,
+    fresh_product,
+    read_manifest,
+    shard_paths,
+    write_manifest,
+)
+from samrs.drawing.palette import palette
+from samrs.release.overlap import check_rule
+from samrs.release.quality import Quality, read_quality
+from samrs.release.selection import Selection
+from samrs.release.semantic_maps import Totals, paint_chunk
+from samrs.release.thresholds import DROP_REASONS, Thresholds
+
+log = logging.getLogger("samrs")
+
+PROVENANCE = ("recipe", "segmenter", "model", "model_sha256", "precision")
+"""What the labels' manifest says of how they were made: passed on."""
+
+
+def _write(
+    normalized: Path,
+    labelled: Path,
+    out: Path,
+    quality: Quality,
+    thresholds: Thresholds,
+    overlap: str,
+) -> tuple[dict[str, Any], NDArray[np.int64]]:
+    """Write the three tables; returns the counts and the px of each label id (256,)."""
+    for path in shard_paths(normalized, "tiles"):
+        shutil.copyfile(path, out / path.name)
+    chosen = Selection(normalized, labelled, quality, thresholds, overlap)
+    totals = Totals()
+    with (
+        ShardWriter(out, "instances", RELEASED) as instances,
+        ShardWriter(out, "semantic", SEMANTIC) as semantic,
+    ):
+        tiles = chosen.tiles.select(["tile_id", "split"]).to_pylist()
+        many = len(tiles) >= MANY
+        images = totals.images(map_stream(paint_chunk, chosen.chunks(instances), processes=many))
+        shown = progress(images, desc=f"release {out.name}", unit="tile", total=len(tiles))
+        for tile, image in zip(tiles, shown, strict=True):
+            semantic.write(
+                {**tile, "label_map": {"bytes": image, "path": f"{tile['tile_id']}.png"}}
+            )
+    counts = {
+        "tiles": len(tiles),
+        "tiles_empty": int((~chosen.has_kept).sum()),
+        "instances": chosen.instances,
+        "kept": chosen.kept,
+        "pixels": int(totals.label_pixels.sum()),
+        "labelled_pixels": int(totals.label_pixels[:IGNORE].sum()),
+        "overpainted_pixels": totals.overpainted,
+        "contested_pixels": totals.contested,
+        "dropped": dict(zip(DROP_REASONS, chosen.dropped.tolist(), strict=False)),
+        "quality": {
+            "mean": round(chosen.kept_quality / chosen.kept, 4) if chosen.kept else None,
+            "below_half": round(chosen.kept_bad / chosen.kept, 4) if chosen.kept else None,
+        },
+    }
+    return counts, totals.label_pixels
+
+
+def release(
+    normalized: Path,
+    labelled: Path,
+    out: Path,
+    quality_model: Path,
+    *,
+    origin: str,
+    min_area: int,
+    min_predicted_iou: float,
+    min_stability: float,
+    max_outside: float,
+    min_quality: float,
+    keep_difficult: bool,
+    overlap: str,
+) -> dict[str, Any]:
+    """Write one subset: tiles (normalize's own bytes), kept instances, semantic maps, manifest.
+
+    Label ids follow the dataset's order of categories; tiles without a kept mask are all 255 and
+    stay, as negatives.
+
+    Args:
+        normalized: the dataset's normalize product.
+        labelled: its sam_label product.
+        out: the release product; replaced.
+        quality_model: the estimate of masks' quality, ``models/quality.json``.
+        origin: of the images, ``demo`` (drawn by this project) or ``official``: put on record.
+        min_area: smallest mask kept, px. Empty masks are dropped whatever this says.
+        min_predicted_iou: lowest predicted IoU kept, 0-1. Masks without that score pass.
+        min_stability: lowest stability score kept, 0-1. Masks without that score pass.
+        max_outside: largest share of a mask's px outside its box kept, 0-1.
+        min_quality: lowest estimated IoU with the true mask kept, 0-1 (``release/quality.py``).
+        keep_difficult: whether instances annotated as difficult are kept.
+        overlap: which mask is on top in semantic maps, one of ``samrs.overlap.RULES``.
+
+    Returns:
+        Numbers of tiles, instances and px (see ``SemanticMap``), dropped instances by reason;
+        ``quality`` of those kept: ``mean`` estimate and share ``below_half`` (None without any).
+
+    Raises:
+        MissingInputError: there is no estimate of quality.
+        ParameterError: a threshold is out of range or the overlap rule unknown.
+        ProductError: the masks are not those of these instances and tiles.
+    """
+    thresholds = Thresholds(
+        min_area, min_predicted_iou, min_stability, max_outside, min_quality, keep_difficult
+    )
+    check_rule(overlap)
+    quality = read_quality(quality_model)
+    source, labels = read_manifest(normalized), read_manifest(labelled)
+    categories = source["categories"]
+    if len(categories) > IGNORE:
+        raise ProductError(
+            f"{normalized}: too many categories for 8-bit label maps, got {len(categories)}; "
+            f"{IGNORE} are allowed; merge categories in the dataset"
+        )
+    reason = quality.uncalibrated(labels)
+    if reason and min_quality > 0:
+        log.warning("release: quality is no more than a rank for these labels: %s", reason)
+    fresh = fresh_product(out)
+    counts, label_pixels = _write(normalized, labelled, fresh, quality, thresholds, overlap)
+    about = {
+        "product": "release",
+        "subset": source["subset"] or source["dataset"].upper(),
+        "dataset": source["dataset"],
+        "origin": origin,
+        "terms": source["terms"],
+        "categories": categories,
+        "palette": palette(len(categories)),
+        "parameters": {**asdict(thresholds), "overlap": overlap},
+        **{key: labels[key] for key in PROVENANCE if key in labels},
+        "quality": {**quality.about, "calibrated": reason is None, "uncalibrated": reason},
+        "counts": counts,
+        "label_pixels": label_pixels[: len(categories)].tolist(),
+    }
+    write_manifest(out, about)
+    return counts

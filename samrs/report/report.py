@@ -1,0 +1,200 @@
+"""One offline HTML page by which a person can judge the released dataset.
+
+Everything is inside the file: styles, pictures as data URIs; no script, no request. Names from
+datasets are hostile until escaped, which the template engine does for every value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from samrs.comparison.section import prompts_section
+from samrs.core.progress import progress
+from samrs.core.shards import fresh_product, read_manifest
+from samrs.drawing.gallery import SCORES, example_tiles, file_uri, jpeg_uri, worst_instances
+from samrs.drawing.overlay import Tile, fit, instance_crop, load_tiles, with_boxes, with_masks
+from samrs.drawing.page import model_note, render
+from samrs.drawing.palette import colour, to_hex
+from samrs.drawing.tables import (
+    dropped_table,
+    gain_sentence,
+    input_table,
+    made_table,
+    metrics_file,
+    metrics_json,
+    metrics_of_each,
+    number,
+    percent,
+    runs_table,
+    summary_table,
+    values_table,
+)
+
+NUM_EXAMPLES, EXAMPLE_PX = 6, 560
+NUM_WORST, CROP_PX = 16, 176
+QUALITY = 80
+WORDS = {"predicted_iou": "predicted IoU", "stability_score": "stability", "box_iou": "box IoU"}
+
+
+def _example(tile: Tile, categories: list[str]) -> dict[str, Any]:
+    counts: dict[int, int] = {}
+    for row in tile.rows:
+        counts[row["category_id"]] = counts.get(row["category_id"], 0) + 1
+    return {
+        "tile_id": tile.tile_id,
+        "instances": len(tile.rows),
+        "boxes": jpeg_uri(fit(with_boxes(tile), EXAMPLE_PX), QUALITY),
+        "masks": jpeg_uri(fit(with_masks(tile), EXAMPLE_PX), QUALITY),
+        "legend": [
+            {"category": categories[i], "colour": to_hex(colour(i)), "count": number(counts[i])}
+            for i in sorted(counts, key=lambda i: (-counts[i], i))
+        ],
+    }
+
+
+def _worst(release: Path) -> list[dict[str, Any]]:
+    found = worst_instances(release, NUM_WORST).to_dict("records")
+    tiles = {t.tile_id: t for t in load_tiles(release, sorted({w["tile_id"] for w in found}))}
+    cards = []
+    for entry in found:
+        tile = tiles[entry["tile_id"]]
+        row = next(r for r in tile.rows if r["instance_id"] == entry["instance_id"])
+        card = {
+            "image": jpeg_uri(instance_crop(tile, row, CROP_PX), QUALITY),
+            "category": row["category"],
+            "colour": to_hex(colour(row["category_id"])),
+            "instance_id": row["instance_id"],
+            "scores": [
+                {"name": WORDS[k], "value": number(row[k], 2), "lowest": k == entry["lowest"]}
+                for k in SCORES
+                if row[k] is not None
+            ],
+        }
+        cards.append(card)
+    return cards
+
+
+def _class_rows(classes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    shown = ("category_id", "instances", "tiles", "pixels", "semantic_pixels")
+    sizes = ("size_p10", "size_p50", "size_p90")
+    return [
+        {
+            "category": c["category"],
+            "colour": to_hex(colour(c["category_id"])),
+            "absent": c["instances"] == 0,
+            "cells": [*(number(c[k]) for k in shown), *(number(c[k], 0) for k in sizes)],
+        }
+        for c in classes
+    ]
+
+
+def _subset(
+    name: str, release: Path, stats: Mapping[str, Any], plots: Path, origin: str
+) -> dict[str, Any]:
+    manifest = read_manifest(release)
+    examples = load_tiles(release, example_tiles(release, NUM_EXAMPLES))
+    captions = {
+        "classes": "Instances and mask pixels of each class, on logarithmic scales, in the colours "
+        "of the SAMRS palette.",
+        "sizes": "Masks by size in bins of 50 px; the last bin holds all larger ones.",
+    }
+    return {
+        "anchor": f"subset-{name}",
+        "name": manifest["subset"],
+        "input": input_note(origin, manifest),
+        "facts": [
+            ("tiles", number(stats["tiles"])),
+            ("instances", number(stats["instances"])),
+            ("classes", f"{stats['classes_present']} of {len(stats['classes'])}"),
+            ("left out", number(sum(stats["dropped"].values()))),
+            ("labelled", percent(stats["labelled_share"])),
+            ("box IoU", number(stats["mean_box_iou"], 2)),
+        ],
+        "examples": [_example(tile, manifest["categories"]) for tile in examples],
+        "worst": _worst(release),
+        "classes": _class_rows(stats["classes"]),
+        "plots": [
+            {
+                "image": file_uri(metrics_file(plots / f"{name}-{kind}.png", "stats")),
+                "alt": f"{manifest['subset']}: {kind}",
+                "caption": caption,
+            }
+            for kind, caption in captions.items()
+        ],
+    }
+
+
+def input_note(origin: str, manifest: Mapping[str, Any]) -> str:
+    """Where the images of a subset are from and under which terms."""
+    if origin == "demo":
+        return (
+            f"From procedural demo scenes in the layout of {manifest['dataset']}; no image and no "
+            f"box of the real dataset, whose terms are: {manifest['terms']}"
+        )
+    return f"From {manifest['dataset']}. Terms: {manifest['terms']}"
+
+
+def report(
+    releases: Mapping[str, Path],
+    metrics: Path,
+    out: Path,
+    *,
+    origin: str,
+    measured: Path,
+    normalized: Path,
+) -> dict[str, Any]:
+    """Write ``index.html``.
+
+    Args:
+        origin: ``demo`` or ``official``: whether the scenes are this project's or the publishers'.
+        releases: folder of each release product, by the subset's name.
+        metrics: the metrics folder of the run; every stage before this one writes there.
+        out: folder; replaced.
+        measured: the table of instances that the prompt ablation wrote.
+        normalized: the product it measured.
+
+    Returns:
+        Size of the page in bytes, numbers of subsets, example tiles and worst masks shown.
+
+    Raises:
+        MissingInputError: a release or a metrics file is not there; names the stage to run.
+    """
+    stats = metrics_json(metrics / "stats.json", "stats")
+    manifests = {name: read_manifest(path) for name, path in releases.items()}
+    numbers = {
+        "summary": summary_table({name: stats[name] for name in releases}),
+        "dropped": dropped_table(manifests),
+        "made": made_table(manifests),
+        "ablation": prompts_section(
+            metrics / "prompt_ablation",
+            normalized,
+            pd.read_parquet(metrics_file(measured, "prompt-ablation")),
+        ),
+        "pretrain": values_table(metrics_json(metrics / "pretrain.json", "pretrain")),
+        "finetune": [
+            {
+                "name": name,
+                "runs": runs_table(values["runs"]),
+                "gain": gain_sentence(values["gain"]),
+            }
+            for name, values in metrics_of_each(metrics / "finetune", "finetune").items()
+        ],
+        "input": input_table(metrics_of_each(metrics / "normalize", "normalize")),
+    }
+    subsets = [
+        _subset(name, path, stats[name], metrics / "stats", origin)
+        for name, path in progress(releases.items(), desc="report", unit="subset")
+    ]
+    note = model_note(next(iter(manifests.values()), {}))
+    data = render("report.html", subsets=subsets, note=note, **numbers)
+    (fresh_product(out) / "index.html").write_bytes(data)
+    return {
+        "bytes": len(data),
+        "subsets": len(subsets),
+        "examples": sum(len(s["examples"]) for s in subsets),
+        "worst": sum(len(s["worst"]) for s in subsets),
+    }

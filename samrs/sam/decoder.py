@@ -1,0 +1,196 @@
+"""SAM's mask decoder without its repeated work: the same masks as ``MaskDecoder``, up to rounding.
+
+The official decoder repeats the image embedding for every prompt and projects all of its 4,096
+tokens to keys, values and queries, five times a prompt. Two rearrangements avoid that:
+
+- A prompt has a handful of tokens. ``q (W k + b)`` is ``(W^T q) k`` plus a constant that the
+  softmax over the image ignores, and ``sum p (W v + b)`` is ``W (sum p v) + b``: so the projections
+  are applied to the prompt's tokens, never to the image's (as DeepSeek-V2 absorbs them,
+  arXiv:2405.04434, 2.1.2). The other direction, image to tokens, is treated alike.
+- The first layer sees the same image tokens for every prompt of an image, so they are shared:
+  (S, N, C) for S images instead of (B, N, C). What mask prompts add to them is of low rank
+  (``samrs/sam/mask_prompts.py``), and multiplied apart.
+
+The upscaling's transposed convolutions of stride 2 overlap nowhere: they are matrix products on
+rows of channels, and its LayerNorm2d is a plain layer norm there.
+"""
+
+from __future__ import annotations
+
+import torch
+from segment_anything.modeling import MaskDecoder
+from segment_anything.modeling.transformer import Attention, TwoWayTransformer
+from torch import Tensor
+from torch.nn import functional
+
+from samrs.sam.mask_prompts import Marks
+
+UPSCALED = {"cpu": 1, "cuda": 16}
+"""Prompts whose masks are brought to full size at once: one fits a core's cache; a GPU would wait
+for the launches of many."""
+
+
+def decode(
+    decoder: MaskDecoder, image: Tensor, places: Tensor, sparse: Tensor, which: slice,
+    marks: Marks | None = None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Masks and predicted IoUs of B prompts.
+
+    Args:
+        decoder: of any size.
+        image: (S, C, h, w) image embedding plus what ``PromptEncoder`` adds without a mask prompt.
+            B / S prompts share each, the first ones the first.
+        places: (1, C, h, w) ``PromptEncoder.get_dense_pe()``.
+        sparse: (B, T, C) tokens of boxes and points.
+        which: of the mask tokens; ``slice(0, 1)`` is ``multimask_output=False``, ``slice(1, 4)``
+            is True.
+        marks: of the mask prompts.
+
+    Returns:
+        (B, M, 4 h, 4 w) logits and (B, M) predicted IoUs.
+    """
+    own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+    tokens = torch.cat([own.expand(len(sparse), -1, -1), sparse], 1)
+    rows, where = image.flatten(2).mT.contiguous(), places.flatten(2).mT.contiguous()
+    said, seen = _two_way(decoder.transformer, rows, where, tokens, marks)
+    heads = decoder.output_hypernetworks_mlps[which]
+    vectors = torch.stack(
+        [head(said[:, 1 + i]) for i, head in zip(_positions(decoder, which), heads, strict=True)], 1
+    )
+    ious = decoder.iou_prediction_head(said[:, 0])[:, which]
+    at_once = UPSCALED[image.device.type]
+    logits = [
+        _upscaled(decoder, rows, vector, image.shape[-2:])
+        for rows, vector in zip(
+            torch.split(seen, at_once), torch.split(vectors, at_once), strict=True
+        )
+    ]
+    return torch.cat(logits), ious
+
+
+def _positions(decoder: MaskDecoder, which: slice) -> range:
+    return range(decoder.num_mask_tokens)[which]
+
+
+def _two_way(
+    transformer: TwoWayTransformer, image: Tensor, places: Tensor, tokens: Tensor,
+    marks: Marks | None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """``TwoWayTransformer.forward`` on rows: the prompts' tokens and the image's, (B, N, C)."""
+    queries, keys = tokens, image
+    for layer in transformer.layers:
+        if layer.skip_first_layer_pe:
+            queries = layer.self_attn(q=queries, k=queries, v=queries)
+        else:
+            placed = queries + tokens
+            queries = queries + layer.self_attn(q=placed, k=placed, v=queries)
+        queries = layer.norm1(queries)
+        attended = _to_image(layer.cross_attn_token_to_image, queries + tokens, keys, places, marks)
+        queries = layer.norm2(queries + attended)
+        queries = layer.norm3(queries + layer.mlp(queries))
+        attention = layer.cross_attn_image_to_token
+        found = _from_image(attention, keys, places, queries + tokens, queries, marks)
+        keys, marks = layer.norm4(found), None  # from here on each prompt has its own image
+    last = transformer.final_attn_token_to_image
+    attended = _to_image(last, queries + tokens, keys, places)
+    return transformer.norm_final_attn(queries + attended), keys
+
+
+def _split(attention: Attention, projected: Tensor) -> Tensor:
+    """(B, T, H d) as (B, H, T, d)."""
+    return _parted(projected, -1, attention.num_heads).transpose(1, 2)
+
+
+def _parted(values: Tensor, dim: int, parts: int) -> Tensor:
+    """One dimension as two: so many parts, and what they hold."""
+    out: Tensor = torch.unflatten(values, dim, (parts, -1))
+    return out
+
+
+def _by_head(attention: Attention, weight: Tensor) -> Tensor:
+    """(H d, C) as (H, d, C)."""
+    return _parted(weight, 0, attention.num_heads)
+
+
+def _to_image(
+    attention: Attention, tokens: Tensor, image: Tensor, places: Tensor, marks: Marks | None = None
+) -> Tensor:
+    """(B, T, C) of what `tokens` (B, T, C) find in the images (S, N, C)."""
+    queries = _split(attention, attention.q_proj(tokens))
+    queries = queries @ _by_head(attention, attention.k_proj.weight) * queries.shape[-1] ** -0.5
+    chances = _scores(queries.flatten(1, 2), image, places, marks).softmax(-1)
+    found = _product(chances, image)
+    if marks:
+        found += torch.bmm(chances, marks.maps.mT) @ marks.directions
+    found = _parted(found, 1, attention.num_heads)
+    found = found @ _by_head(attention, attention.v_proj.weight).mT
+    bias = _by_head(attention, attention.v_proj.bias)[:, None]
+    joined: Tensor = attention.out_proj((found + bias).transpose(1, 2).flatten(2))
+    return joined
+
+
+def _from_image(
+    attention: Attention, image: Tensor, places: Tensor, tokens: Tensor, values: Tensor,
+    marks: Marks | None,
+) -> Tensor:  # fmt: skip
+    """(B, N, C) of images (S, N, C) plus what they find in `tokens` (B, T, C)."""
+    keys = _split(attention, attention.k_proj(tokens))
+    scale = keys.shape[-1] ** -0.5
+    bias = keys @ _by_head(attention, attention.q_proj.bias)[..., None] * scale
+    keys = keys @ _by_head(attention, attention.q_proj.weight) * scale
+    scores = _scores(keys.flatten(1, 2), image, places, marks)
+    scores = _parted(scores, 1, attention.num_heads) + bias
+    chances = scores.softmax(2).flatten(1, 2)
+    out = _split(attention, attention.v_proj(values)) @ _by_head(
+        attention, attention.out_proj.weight.mT
+    )
+    # each head's chances sum to 1, so a share of the bias in each of its rows adds up to all of it
+    out = (out + attention.out_proj.bias / attention.num_heads).flatten(1, 2)
+    if marks:
+        chances = torch.cat([chances, marks.maps], 1)
+        out = torch.cat([out, marks.directions.expand(len(out), -1, -1)], 1)
+    found = torch.bmm(chances.mT, out)
+    _parted(found, 0, len(image)).add_(image[:, None])
+    return found
+
+
+def _scores(tokens: Tensor, image: Tensor, places: Tensor, marks: Marks | None = None) -> Tensor:
+    """(B, R, N) products of (B, R, C) with the images' tokens plus their places, without a copy of
+    an image per prompt to add them to."""
+    if marks:
+        return _scores(tokens, image, places).baddbmm_(tokens @ marks.directions.mT, marks.maps)
+    if len(image) == 1 or len(image) < len(tokens):
+        return _product(tokens, (image + places).mT)
+    return _product(tokens, image.mT).add_(_product(tokens, places.mT))
+
+
+def _product(one: Tensor, other: Tensor) -> Tensor:
+    """(B, R, K) x (S, K, N): one product for all that share an image."""
+    if len(other) == 1:
+        return _parted(one.flatten(0, 1) @ other[0], 0, len(one))
+    together = _parted(one, 0, len(other))
+    found = torch.bmm(together.flatten(1, 2), other)
+    return _parted(found, 1, together.shape[1]).flatten(0, 1)
+
+
+def _upscaled(decoder: MaskDecoder, rows: Tensor, vectors: Tensor, size_hw: torch.Size) -> Tensor:
+    """(B, M, 4 h, 4 w) logits: `MaskDecoder.output_upscaling` of the images' tokens (B, N, C),
+    times the (B, M, C / 8) of the hypernetworks."""
+    first, norm, rise, second, again = decoder.output_upscaling
+    cells: Tensor = rise(functional.layer_norm(
+        _transposed(first, rows), norm.weight.shape, norm.weight, norm.bias, norm.eps
+    ))  # fmt: skip
+    cells = again(_transposed(second, cells.flatten(1, 2))).flatten(1, 2)
+    cells = torch.bmm(cells, vectors.mT)
+    height, width = size_hw
+    # token row, token column, then row and column within the first and within the second 2 x 2
+    grid = cells.view(len(rows), height, width, 2, 2, 2, 2, -1).permute(0, 7, 1, 3, 5, 2, 4, 6)
+    return grid.reshape(len(rows), -1, 4 * height, 4 * width)
+
+
+def _transposed(convolution: torch.nn.ConvTranspose2d, rows: Tensor) -> Tensor:
+    """(B, N, 4, out) of a 2 x 2 transposed convolution of stride 2 on rows (B, N, in)."""
+    assert convolution.bias is not None
+    weight = convolution.weight.permute(0, 2, 3, 1).flatten(1)
+    found = torch.addmm(convolution.bias.repeat(4), rows.flatten(0, 1), weight)
+    return found.view(*rows.shape[:2], 4, -1)

@@ -1,0 +1,143 @@
+"""What the released subsets hold: counts, sizes, overlap and quality, per subset and per class.
+
+What is a list here (classes, histograms) is left out of ``dvc metrics show``, which keeps that
+table readable; ``drawing/plots.py`` writes the lists as CSV and as the plots of the SAMRS paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from samrs.core.errors import ProductError
+from samrs.core.shards import read_manifest, read_table
+
+SIZE_BIN = 50
+NUM_SIZE_BINS = 40
+"""Mask sizes are counted in bins of 50 px, as in the SAMRS paper, the last one open at 2,000 px."""
+
+QUALITY = {
+    "mean_predicted_iou": "predicted_iou",
+    "mean_stability_score": "stability_score",
+    "mean_box_iou": "box_iou",
+    "mean_obb_iou": "obb_iou",
+    "mean_outside": "outside",
+}
+QUANTILES = {"size_p10": 0.1, "size_p50": 0.5, "size_p90": 0.9}
+COLUMNS = ["instance_id", "tile_id", "category_id", "area", *QUALITY.values()]
+
+
+def _mean(values: pd.Series[float]) -> float | None:
+    """Mean of the values that are there; None when none is."""
+    mean = values.mean()
+    return None if np.isnan(mean) else round(float(mean), 4)
+
+
+def _share(part: int, whole: int) -> float:
+    return round(part / whole, 6) if whole else 0.0
+
+
+def _label_pixels(release: Path, manifest: Mapping[str, Any]) -> list[int]:
+    """Px of each category over all semantic maps, as ``release`` counted them."""
+    pixels: list[int] | None = manifest.get("label_pixels")
+    if pixels is None or len(pixels) != len(manifest["categories"]):
+        raise ProductError(
+            f"{release}/manifest.json: px of the labels do not match the categories, got "
+            f"{pixels} for {len(manifest['categories'])}; one number each is allowed; run the "
+            "stage release again"
+        )
+    return pixels
+
+
+def _instances(release: Path) -> pd.DataFrame:
+    """What is measured of every instance; ids as numbers, which compare faster than texts."""
+    table = read_table(release, "instances", COLUMNS)
+    for name in ("instance_id", "tile_id"):
+        numbers = table[name].combine_chunks().dictionary_encode().indices
+        table = table.set_column(table.column_names.index(name), name, numbers)
+    rows: pd.DataFrame = table.to_pandas()
+    return rows
+
+
+def size_histogram(areas: NDArray[np.int64]) -> list[dict[str, int | None]]:
+    """Masks by size: bins of 50 px, ``low`` <= area < ``high``; the last bin has no ``high``."""
+    bins = np.minimum(areas // SIZE_BIN, NUM_SIZE_BINS)
+    counts = np.bincount(bins, minlength=NUM_SIZE_BINS + 1)
+    lows = range(0, (NUM_SIZE_BINS + 1) * SIZE_BIN, SIZE_BIN)
+    return [
+        {
+            "low": low,
+            "high": low + SIZE_BIN if low < NUM_SIZE_BINS * SIZE_BIN else None,
+            "count": int(count),
+        }
+        for low, count in zip(lows, counts, strict=True)
+    ]
+
+
+def _class(name: str, label: int, rows: pd.DataFrame, semantic_pixels: int) -> dict[str, Any]:
+    sizes = {k: round(float(rows["area"].quantile(q)), 1) for k, q in QUANTILES.items()}
+    return {
+        "category": name,
+        "category_id": label,
+        "instances": len(rows),
+        "pixels": int(rows["area"].sum()),
+        "semantic_pixels": semantic_pixels,
+        "tiles": int(rows["tile_id"].nunique()),
+        **(sizes if len(rows) else dict.fromkeys(QUANTILES)),
+    }
+
+
+def _subset(release: Path) -> dict[str, Any]:
+    manifest = read_manifest(release)
+    counts, categories = manifest["counts"], manifest["categories"]
+    rows = _instances(release)
+    pixels = _label_pixels(release, manifest)
+    labelled = sum(pixels)
+    per_tile = rows.groupby("tile_id").size()
+    classes = [
+        _class(name, i, rows[rows["category_id"] == i], pixels[i])
+        for i, name in enumerate(categories)
+    ]
+    return {
+        "tiles": counts["tiles"],
+        "tiles_empty": counts["tiles_empty"],
+        "instances": len(rows),
+        "instances_unique": int(rows["instance_id"].nunique()),
+        "classes_present": sum(c["instances"] > 0 for c in classes),
+        "pixels": int(rows["area"].sum()),
+        "labelled_share": _share(labelled, counts["pixels"]),
+        "overlap_share": _share(counts["overpainted_pixels"], labelled),
+        "contested_share": _share(counts["contested_pixels"], labelled),
+        "instances_per_tile_mean": round(len(rows) / counts["tiles"], 4) if counts["tiles"] else 0,
+        "instances_per_tile_max": int(per_tile.max()) if len(per_tile) else 0,
+        **{name: _mean(rows[column].astype(float)) for name, column in QUALITY.items()},
+        "dropped": counts["dropped"],
+        "classes": classes,
+        "mask_sizes": size_histogram(rows["area"].to_numpy(dtype=np.int64)),
+    }
+
+
+def stats(releases: Mapping[str, Path]) -> dict[str, Any]:
+    """Measure released subsets.
+
+    Args:
+        releases: folder of each release product, by the subset's name.
+
+    Returns:
+        By subset: tiles, instances (an instance seen in two tiles counts twice; once in
+        ``instances_unique``), mask px; shares of all px (``labelled_share``) and of labelled px
+        (``overlap_share``: under two or more masks, ``contested_share``: of different classes);
+        mean scores (None where the segmenter has none), instances dropped by reason; ``classes``
+        in the order of label ids with size quantiles in px; ``mask_sizes``, see
+        ``size_histogram``.
+
+    Raises:
+        MissingInputError: a release product is not there.
+        ProductError: it is of a version that did not count the px of labels.
+    """
+    return {name: _subset(path) for name, path in releases.items()}

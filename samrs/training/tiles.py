@@ -1,0 +1,281 @@
+"""Tiles with label maps of a product, as torch datasets.
+
+Both ``normalize/<benchmark>`` and ``release/<subset>`` hold the tables ``tiles`` and ``semantic``
+(``core/records.py``) and the categories in their manifest. Parquet is made for reading in order;
+training reads at random. So the encoded images are copied once into one file which is mapped into
+memory: a read touches its own bytes only, and worker processes share the pages.
+
+Augmentation is SAMRS's recipe: random scale 0.5-2, pad, crop, flips, quarter turns, colour. One
+addition, from nnU-Net (Isensee et al., Nature Methods 2021): some crops are placed on a random
+pixel of a random foreground category of the tile, the others anywhere. Most of a released tile is
+unlabelled and teaches nothing, and small categories would hardly ever be seen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from samrs.core.errors import ImageError, ProductError
+from samrs.core.images import decode_labels, decode_rgb
+from samrs.core.records import IGNORE
+from samrs.core.shards import iter_rows, read_manifest, read_table, write_json
+from samrs.training.sampling import Draw
+
+Image = NDArray[np.uint8]
+
+BACKGROUND = "background"
+"""The category that is trained and predicted but is no foreground and not in mean scores."""
+
+CACHE_BYTES = 256 * 2**20
+"""Decoded tiles kept by each product and process: all of a small dataset, a few of a large one."""
+
+PAD_RGB = (124, 116, 104)
+"""ImageNet's mean colour, which stands for "nothing" after normalization."""
+
+SCALES = (0.5, 2.0)
+ON_FOREGROUND = 0.67
+"""Share of the crops that are placed on a foreground category."""
+
+COLOUR = 0.25
+"""Brightness, contrast and saturation change by up to this share, each."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a tile's encoded image and label map lie in the mapped file: (offset, bytes)."""
+
+    tile_id: str
+    split: str
+    image: tuple[int, int]
+    labels: tuple[int, int]
+
+
+class SemanticTiles:
+    """The tiles of a product, sorted by id, decoded on access.
+
+    Args:
+        product: folder with tables ``tiles`` and ``semantic``.
+        cache: folder for the mapped file; one that is complete is used again.
+
+    Raises:
+        MissingInputError: a table or the manifest is missing.
+        ProductError: tiles and label maps do not belong together.
+    """
+
+    def __init__(self, product: Path, cache: Path) -> None:
+        self.product = product
+        self.categories: tuple[str, ...] = tuple(read_manifest(product)["categories"])
+        index = cache / "index.json"
+        if not index.is_file():
+            _unpack(product, cache)
+        rows = json.loads(index.read_text(encoding="utf-8"))
+        self._places = [_Place(r[0], r[1], (r[2], r[3]), (r[4], r[5])) for r in rows]
+        self._file = cache / "tiles.bin"
+        self._bytes: NDArray[np.uint8] | None = None
+        self._decoded: OrderedDict[int, tuple[Image, Image]] = OrderedDict()
+        self._held = 0
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @property
+    def splits(self) -> list[str]:
+        """The split of each tile."""
+        return [place.split for place in self._places]
+
+    def read(self, index: int) -> tuple[Image, Image]:
+        """Image (H, W, 3) RGB and label map (H, W) of a tile.
+
+        Raises:
+            ImageError: one of them does not decode.
+            ProductError: they differ in size, or the map holds a label without a category.
+        """
+        if index in self._decoded:
+            self._decoded.move_to_end(index)
+            return self._decoded[index]
+        place = self._places[index]
+        where = f"{self.product}: {place.tile_id}"
+        pair = (
+            decode_rgb(self._read(place.image), where),
+            decode_labels(self._read(place.labels), where),
+        )
+        self._check(*pair, where)
+        self._decoded[index] = pair
+        self._held += sum(a.nbytes for a in pair)
+        while self._held > CACHE_BYTES and len(self._decoded) > 1:
+            self._held -= sum(a.nbytes for a in self._decoded.popitem(last=False)[1])
+        return pair
+
+    def _read(self, span: tuple[int, int]) -> bytes:
+        if self._bytes is None:
+            self._bytes = np.memmap(self._file, np.uint8, mode="r")
+        return self._bytes[span[0] : span[0] + span[1]].tobytes()
+
+    def _check(self, image: Image, labels: Image, where: str) -> None:
+        if image.shape[:2] != labels.shape:
+            raise ProductError(
+                f"{where}: image and label map differ in size, got {image.shape[:2]} and "
+                f"{labels.shape}; equal ones are allowed; make the product again"
+            )
+        known = labels[labels != IGNORE]
+        if known.size and known.max() >= len(self.categories):
+            raise ProductError(
+                f"{where}: label without a category, got {known.max()}; 0 to "
+                f"{len(self.categories) - 1} and {IGNORE} are allowed; make the product again"
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is mapped or decoded: each worker process opens and keeps its own."""
+        return {**self.__dict__, "_bytes": None, "_decoded": OrderedDict(), "_held": 0}
+
+
+def _unpack(product: Path, cache: Path) -> None:
+    """Copy encoded images and label maps of a product into ``cache/tiles.bin`` and its index."""
+    cache.mkdir(parents=True, exist_ok=True)
+    spans: dict[str, list[tuple[int, int]]] = {}
+    with (cache / "tiles.bin").open("wb") as file:
+        for table, column in (("tiles", "image"), ("semantic", "label_map")):
+            for row in iter_rows(product, table, ["tile_id", column], batch_rows=8):
+                data = row[column]["bytes"]
+                spans.setdefault(row["tile_id"], []).append((file.tell(), len(data)))
+                file.write(data)
+    tiles = read_table(product, "tiles", ["tile_id", "split"])
+    splits = dict(zip(tiles["tile_id"].to_pylist(), tiles["split"].to_pylist(), strict=True))
+    odd = sorted(name for name, found in spans.items() if len(found) != 2 or name not in splits)
+    if odd or not spans:
+        raise ProductError(
+            f"{product}: tiles and label maps do not pair, got {len(spans)} tiles and for "
+            f"{len(odd)} of them not one of each ({', '.join(odd[:3])}); one label map a tile is "
+            "allowed; make the product again"
+        )
+    rows = [[name, splits[name], *spans[name][0], *spans[name][1]] for name in sorted(spans)]
+    write_json(cache / "index.part", rows)
+    (cache / "index.part").replace(cache / "index.json")
+
+
+class Crops(Dataset[dict[str, Tensor]]):
+    """Batches of augmented crops; an item is named by the list of its draws.
+
+    Each crop depends on the seed and its draw only, so neither the order of reading nor the number
+    of worker processes changes it.
+
+    Args:
+        subsets: tiles of each subset.
+        indices: tiles of each subset to draw from; a draw's place points into these.
+        crop: side in px.
+    """
+
+    def __init__(
+        self,
+        subsets: Mapping[str, SemanticTiles],
+        indices: Mapping[str, Sequence[int]],
+        *,
+        crop: int,
+        seed: int,
+    ) -> None:
+        self.tiles = list(subsets.values())
+        self.indices = [list(indices[name]) for name in subsets]
+        self.crop, self.seed = crop, seed
+
+    def __len__(self) -> int:
+        return sum(map(len, self.indices))
+
+    def __getitem__(self, draws: list[Draw]) -> dict[str, Tensor]:
+        """``images`` (B, 3, crop, crop) and ``labels`` (B, crop, crop), both uint8."""
+        pairs = list(self._crops(draws))
+        images = np.stack([image for image, _ in pairs]).transpose(0, 3, 1, 2)
+        labels = np.stack([labels for _, labels in pairs])
+        return {
+            "images": torch.from_numpy(np.ascontiguousarray(images)),
+            "labels": torch.from_numpy(labels),
+        }
+
+    def _crops(self, draws: list[Draw]) -> Iterator[tuple[Image, Image]]:
+        for draw in draws:
+            tiles = self.tiles[draw.subset]
+            rng = np.random.default_rng([self.seed, 1, *draw])
+            pair = tiles.read(self.indices[draw.subset][draw.place])
+            yield augment(*pair, self.crop, background_ids(tiles.categories), rng)
+
+
+def background_ids(categories: Sequence[str]) -> tuple[int, ...]:
+    """Labels that are no foreground: unlabelled and, where there is one, the background class."""
+    return (IGNORE, *(i for i, name in enumerate(categories) if name == BACKGROUND))
+
+
+def augment(
+    image: Image,
+    labels: Image,
+    crop: int,
+    background: Sequence[int],
+    rng: np.random.Generator,
+) -> tuple[Image, Image]:
+    """A random crop (crop, crop, 3) and its labels (crop, crop) of a tile.
+
+    Only the part that is kept gets resampled: the image linearly, labels to the nearest. Outside
+    the tile the image is grey and the labels 255.
+
+    Args:
+        background: labels that do not count as foreground.
+
+    Raises:
+        ImageError: the tile is empty.
+    """
+    if labels.size == 0:
+        raise ImageError("tile: no pixels, got size 0; at least 1 x 1 is allowed; make it again")
+    side = round(crop / rng.uniform(*SCALES))
+    x, y = _corner(labels, side, background, rng)
+    part, known = image[y : y + side, x : x + side], labels[y : y + side, x : x + side]
+    below, right = side - known.shape[0], side - known.shape[1]
+    if below or right:
+        part = cv2.copyMakeBorder(
+            part, 0, below, 0, right, cv2.BORDER_CONSTANT, value=PAD_RGB
+        ).astype(np.uint8, copy=False)
+        known = np.pad(known, ((0, below), (0, right)), constant_values=IGNORE)
+    part = cv2.resize(part, (crop, crop), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+    known = cv2.resize(known, (crop, crop), interpolation=cv2.INTER_NEAREST_EXACT).astype(np.uint8)
+    turns = int(rng.integers(4))
+    part, known = np.rot90(part, turns), np.rot90(known, turns)
+    for axis in (0, 1):
+        if rng.random() < 0.5:
+            part, known = np.flip(part, axis), np.flip(known, axis)
+    return shift_colour(part, rng), np.ascontiguousarray(known)
+
+
+def _corner(
+    labels: Image, side: int, background: Sequence[int], rng: np.random.Generator
+) -> tuple[int, int]:
+    """Left and top of a window: anywhere, or so that it holds a pixel of a foreground category."""
+    last_y, last_x = (max(length - side, 0) for length in labels.shape)
+    x, y = int(rng.integers(last_x + 1)), int(rng.integers(last_y + 1))
+    counts = np.bincount(labels.ravel(), minlength=IGNORE + 1)
+    categories = [int(i) for i in np.flatnonzero(counts) if i not in background]
+    if categories and rng.random() < ON_FOREGROUND:
+        chosen = np.flatnonzero(labels == rng.choice(categories))
+        row, column = divmod(int(rng.choice(chosen)), labels.shape[1])
+        x = min(max(column - int(rng.integers(side)), 0), last_x)
+        y = min(max(row - int(rng.integers(side)), 0), last_y)
+    return x, y
+
+
+def shift_colour(image: Image, rng: np.random.Generator) -> Image:
+    """Change saturation, contrast and brightness of (H, W, 3) RGB at random."""
+    saturation, contrast, brightness = rng.uniform(-COLOUR, COLOUR, 3)
+    pixels = image.astype(np.float32)
+    grey = pixels.mean(axis=2, keepdims=True)
+    pixels = grey + (pixels - grey) * (1 + saturation)
+    level = grey.mean()
+    pixels = level + (pixels - level) * (1 + contrast) + 255 * brightness / 2
+    return np.asarray(np.clip(np.rint(pixels), 0, 255), dtype=np.uint8)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+
+from samrs.core.images import decode_rgb
+from samrs.drawing.gallery import example_tiles, jpeg_uri, worst_instances
+from tests.products_by_hand import Thing
+from tests.report.releases import write_release
+
+BOX = (0, 0, 9, 9)
+
+
+def test_examples_show_new_classes_and_many_instances_first(tmp_path):
+    things = [
+        *[Thing("a__0_0", "ship", BOX)] * 3,
+        *[Thing("b__0_0", category, BOX) for category in ("ship", "plane", "harbor")],
+        Thing("c__0_0", "ship", BOX),
+    ]
+    out = write_release(tmp_path, "sota", ["a__0_0", "b__0_0", "c__0_0", "d__0_0"], things)
+    assert example_tiles(out, 6) == ["b__0_0", "a__0_0", "c__0_0"]
+    assert example_tiles(out, 1) == ["b__0_0"]
+
+
+def test_examples_take_one_tile_of_a_scene(tmp_path):
+    tiles = ["a__0_0", "a__50_0", "b__0_0"]
+    things = [Thing("a__0_0", "ship", BOX), *[Thing("a__50_0", "ship", BOX)] * 2]
+    things.append(Thing("b__0_0", "ship", BOX))
+    out = write_release(tmp_path, "sota", tiles, things)
+    assert example_tiles(out, 6) == ["a__50_0", "b__0_0"]
+
+
+def test_worst_are_ranked_by_their_lowest_score(tmp_path):
+    none = {"predicted_iou": None, "stability_score": None}
+    things = [
+        Thing("a__0_0", "ship", BOX, "good"),
+        Thing("a__0_0", "ship", BOX, "unstable", scores={"stability_score": 0.3}),
+        Thing("a__0_0", "ship", BOX, "unsure", scores={"predicted_iou": 0.2}),
+        Thing("a__0_0", "ship", BOX, "no scores", scores={**none, "box_iou": 0.1}),
+    ]
+    worst = worst_instances(write_release(tmp_path, "sota", ["a__0_0"], things), 3)
+    assert list(worst["instance_id"]) == ["no scores", "unsure", "unstable"]
+    assert list(worst["lowest"]) == ["box_iou", "predicted_iou", "stability_score"]
+    assert list(worst["score"]) == [0.1, 0.2, 0.3]
+
+
+def test_instance_in_two_tiles_is_among_the_worst_once(tmp_path):
+    things = [
+        Thing("a__0_0", "ship", BOX, "same", scores={"box_iou": 0.4}),
+        Thing("b__0_0", "ship", BOX, "same", scores={"box_iou": 0.2}),
+    ]
+    worst = worst_instances(write_release(tmp_path, "sota", ["a__0_0", "b__0_0"], things), 9)
+    assert list(worst["tile_id"]) == ["b__0_0"]
+
+
+def test_release_without_instances_has_no_examples_and_no_worst(tmp_path):
+    out = write_release(tmp_path, "sota", ["a__0_0"], [])
+    assert example_tiles(out, 6) == []
+    assert len(worst_instances(out, 16)) == 0
+
+
+def test_data_uri_holds_the_picture():
+    uri = jpeg_uri(np.full((8, 8, 3), 200, np.uint8), 90)
+    kind, _, data = uri.partition(",")
+    assert kind == "data:image/jpeg;base64"
+    assert decode_rgb(base64.b64decode(data), "uri").shape == (8, 8, 3)

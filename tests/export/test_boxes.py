@@ -1,0 +1,92 @@
+"""DOTA's labelTxt and Pascal VOC, read back by the project's own readers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from samrs.core.records import Quarantine
+from samrs.core.rle import polygons_to_rle, rle_intersection
+from samrs.datasets import dota, voc
+from samrs.export.export import export
+from tests.export.releases import HEIGHT, WIDTH, instance, masks, stored, tile, write_release
+
+
+def test_dota_s_boxes_cover_their_masks(release, tmp_path):
+    export("dota", release, tmp_path / "out")
+    quarantine = Quarantine()
+    scenes = {s.image.stem: s for s in dota.read_scenes(tmp_path / "out", quarantine)}
+    assert quarantine.rows == []
+    assert {name: s.split for name, s in scenes.items()} == {
+        "a__0_0": "train",
+        "b.1__0_0": "train",
+        "c__0_0": "val",
+        "d__0_0": "train",
+    }
+    assert scenes["b.1__0_0"].annotations == ()
+    for name, scene in scenes.items():
+        rows = [row for row in stored(release) if row["tile_id"] == name]
+        for annotation, row in zip(scene.annotations, rows, strict=True):
+            assert annotation.category == row["category"]
+            assert annotation.difficult == row["difficult"]
+            assert annotation.obb is not None
+            box = polygons_to_rle([annotation.obb], (HEIGHT, WIDTH))
+            assert rle_intersection(box, row["rle"]) >= 0.97 * row["area"]
+    first = scenes["a__0_0"].annotations[0]
+    assert first.hbb == pytest.approx([3, 4, 13, 10], abs=0.01)
+
+
+def test_dota_without_splits_has_no_folder_for_them(tmp_path):
+    tiles = [tile("a__0_0", "all")]
+    rows = [instance("box", "a__0_0", 1, masks()["box"])]
+    export("dota", write_release(tmp_path / "sota", tiles=tiles, rows=rows), tmp_path / "out")
+    (scene,) = dota.read_scenes(tmp_path / "out", Quarantine())
+    assert (scene.split, len(scene.annotations)) == ("all", 1)
+
+
+def test_blanks_of_any_kind_part_no_column(tmp_path):
+    names = ["a\u3000b\u00a0c", "ship", "harbor"]
+    rows = [{**instance("box", "a__0_0", 0, masks()["box"]), "category": names[0]}]
+    release = write_release(
+        tmp_path / "sota", tiles=[tile("a__0_0", "all")], rows=rows, categories=names
+    )
+    for format, folder in (("dota", "labelTxt"), ("samrs", "hbbtxts")):
+        export(format, release, tmp_path / format)
+        (line,) = (tmp_path / format / folder / "a__0_0.txt").read_text("utf-8").splitlines()
+        assert line.split()[8:] == ["a-b-c", "0"]
+
+
+def test_dota_s_class_names_have_no_blanks(tmp_path):
+    rows = [instance("box", "a__0_0", 1, masks()["box"])]
+    names = ["plane", "Dry Cargo\tShip", "harbor"]
+    release = write_release(
+        tmp_path / "sota", tiles=[tile("a__0_0", "train")], rows=rows, categories=names
+    )
+    export("dota", release, tmp_path / "out")
+    (line,) = (tmp_path / "out" / "train" / "labelTxt" / "a__0_0.txt").read_text().splitlines()
+    assert line.split()[8:] == ["Dry-Cargo-Ship", "0"]
+
+
+def test_voc_has_the_masks_boxes(release, tmp_path):
+    export("voc", release, tmp_path / "out")
+    assert voc.categories(tmp_path / "out") == ("harbor", "plane", "ship")
+    quarantine = Quarantine()
+    scenes = {s.image.stem: s for s in voc.read_scenes(tmp_path / "out", quarantine)}
+    assert quarantine.rows == []
+    assert [s.split for s in scenes.values()] == ["train", "train", "val", "train"]
+    for name, scene in scenes.items():
+        rows = [row for row in stored(release) if row["tile_id"] == name]
+        assert [a.category for a in scene.annotations] == [row["category"] for row in rows]
+        assert [a.difficult for a in scene.annotations] == [row["difficult"] for row in rows]
+        found = np.array([a.hbb for a in scene.annotations])
+        assert found.tolist() == [row["mask_hbb"] for row in rows]
+
+
+def test_voc_s_corners_are_1_based_and_inclusive(release, tmp_path):
+    export("voc", release, tmp_path / "out")
+    text = (tmp_path / "out" / "Annotations" / "d__0_0.xml").read_text("utf-8")
+    assert "<xmin>4</xmin><ymin>5</ymin><xmax>13</xmax><ymax>10</ymax>" in text
+    assert f"<width>{WIDTH}</width><height>{HEIGHT}</height>" in text
+    assert "<truncated>1</truncated>" in (
+        tmp_path / "out" / "Annotations" / "a__0_0.xml"
+    ).read_text("utf-8")

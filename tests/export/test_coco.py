@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from samrs.core.records import Quarantine
+from samrs.core.rle import rle_iou, rle_to_mask
+from samrs.datasets import coco as reader
+from samrs.export.export import export
+from tests.export.releases import CATEGORIES, instance, masks, stored, tile, write_release
+
+
+def opened(path: Path) -> COCO:
+    with contextlib.redirect_stdout(io.StringIO()):
+        return COCO(str(path))
+
+
+@pytest.fixture(scope="module")
+def out(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("coco") / "out"
+    export("coco", release, folder)
+    return folder
+
+
+def test_pycocotools_reads_the_same_masks(release, out):
+    wanted = {row["instance_id"]: row for row in stored(release)}
+    found = {}
+    for split in ("train", "val"):
+        coco = opened(out / "annotations" / f"instances_{split}.json")
+        for entry in coco.anns.values():
+            row = wanted[entry["instance_id"]]
+            image = coco.imgs[entry["image_id"]]
+            assert image["tile_id"] == row["tile_id"]
+            assert (coco.annToMask(entry) == rle_to_mask(row["rle"])).all()
+            assert entry["area"] == rle_to_mask(row["rle"]).sum()
+            assert coco.cats[entry["category_id"]]["name"] == row["category"]
+            found[entry["instance_id"]] = entry
+    assert found.keys() == wanted.keys()
+
+
+def test_boxes_are_the_masks_xywh_and_scores_come_along(out):
+    coco = opened(out / "annotations" / "instances_train.json")
+    by_name = {entry["instance_id"]: entry for entry in coco.anns.values()}
+    box = by_name["a__0_0#box"]
+    assert (box["bbox"], box["area"], box["iscrowd"]) == ([3, 4, 10, 6], 60, 0)
+    assert (box["predicted_iou"], box["stability_score"], box["obb_iou"]) == (0.9, None, None)
+    assert not box["difficult"]
+    assert by_name["a__0_0#hole"]["difficult"]
+
+
+def test_ids_begin_at_1_and_are_unique_over_all_splits(out):
+    files = [opened(out / "annotations" / f"instances_{s}.json") for s in ("train", "val")]
+    annotations = [i for coco in files for i in coco.anns]
+    images = [i for coco in files for i in coco.imgs]
+    assert sorted(annotations) == list(range(1, 10))
+    assert sorted(images) == [1, 2, 3, 4]
+    assert sorted(files[0].cats) == [1, 2, 3]
+
+
+def test_tiles_without_instances_stay(out):
+    coco = opened(out / "annotations" / "instances_train.json")
+    (image,) = (i for i in coco.imgs.values() if i["tile_id"] == "b.1__0_0")
+    assert coco.getAnnIds(imgIds=[image["id"]]) == []
+    assert (out / "images" / image["file_name"]).is_file()
+
+
+def test_evaluated_against_itself_it_has_ap_1(out):
+    coco = opened(out / "annotations" / "instances_val.json")
+    results = [
+        {**{k: a[k] for k in ("image_id", "category_id", "segmentation")}, "score": 0.9}
+        for a in coco.anns.values()
+    ]
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = COCOeval(coco, coco.loadRes(results), "segm")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    assert evaluation.stats[0] == 1.0
+
+
+def test_our_own_reader_reads_it_back(release, out):
+    assert reader.categories(out) == tuple(CATEGORIES)
+    quarantine = Quarantine()
+    scenes = {s.image.stem: s for s in reader.read_scenes(out, quarantine)}
+    assert quarantine.rows == []
+    assert {s.split for s in scenes.values()} == {"train", "val"}
+    for tile_id, scene in scenes.items():
+        rows = [row for row in stored(release) if row["tile_id"] == tile_id]
+        assert [a.category for a in scene.annotations] == [row["category"] for row in rows]
+        for annotation, row in zip(scene.annotations, rows, strict=True):
+            assert annotation.truth is not None
+            assert rle_iou([annotation.truth], [row["rle"]]) == 1
+            assert annotation.hbb.tolist() == row["mask_hbb"]
+
+
+def test_classes_left_out_renumber_the_others(release, tmp_path):
+    export("coco", release, tmp_path / "out", classes=["harbor", "ship"], images=False)
+    data = json.loads((tmp_path / "out" / "annotations" / "instances_train.json").read_text())
+    assert [(c["id"], c["name"]) for c in data["categories"]] == [(1, "ship"), (2, "harbor")]
+    assert {a["category_id"] for a in data["annotations"]} == {1, 2}
+    assert [a["id"] for a in data["annotations"]] == [1, 2, 5]  # 3 and 4 are in val
+
+
+def test_a_column_of_quality_comes_along(tmp_path):
+    better = write_release(tmp_path / "sota", quality=True)
+    export("coco", better, tmp_path / "out", images=False)
+    data = json.loads((tmp_path / "out" / "annotations" / "instances_val.json").read_text())
+    assert np.unique([a["quality"] for a in data["annotations"]]).tolist() == [0.75]
+
+
+def test_names_of_any_script_are_read_in_any_encoding(tmp_path):
+    names = ["Hafen \u00f6\u00df \u6e2f\u53e3", "ship", "harbor"]
+    rows = [{**instance("\u6e2f", "a__0_0", 0, masks()["box"]), "category": names[0]}]
+    release = write_release(
+        tmp_path / "sota", tiles=[tile("a__0_0", "train")], rows=rows, categories=names
+    )
+    export("coco", release, tmp_path / "out")
+    file = tmp_path / "out" / "annotations" / "instances_train.json"
+    value = json.loads(file.read_text("ascii"))
+    assert [c["name"] for c in value["categories"]] == names
+    assert value["annotations"][0]["instance_id"] == "a__0_0#\u6e2f"
+
+
+def test_a_release_without_any_instance_is_still_coco(tmp_path):
+    empty = write_release(tmp_path / "sota", rows=[])
+    export("coco", empty, tmp_path / "out", images=False)
+    coco = opened(tmp_path / "out" / "annotations" / "instances_train.json")
+    assert (len(coco.imgs), len(coco.anns), len(coco.cats)) == (3, 0, 3)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from samrs.core.errors import ParameterError, ProductError
+from samrs.core.shards import read_manifest, sha256, write_manifest
+from samrs.finetune import compare, finetune, nested_share, split_tiles
+from samrs.training.networks import MultiHeadNetwork, save_network
+from tests.training.conftest import ENCODER, RECIPE, RUNTIME
+
+OPTIONS: dict[str, Any] = {
+    "inits": ["scratch", "pretrain"],
+    "shares": [0.05, 1.0],
+    **RECIPE,
+    "steps": 2,
+    "batch_size": 2,
+    "precision": "bf16-mixed",
+    "runtime": RUNTIME,
+}
+
+
+@pytest.fixture
+def pretrained(tmp_path: Path) -> Path:
+    """The product ``pretrain`` of a network that was not trained."""
+    folder = tmp_path / "pretrain"
+    folder.mkdir()
+    shared, _ = save_network(MultiHeadNetwork(**ENCODER, heads={"sota": 2}, seed=9), folder)
+    write_manifest(folder, {**ENCODER, "files": {shared.name: sha256(shared)}})
+    return folder
+
+
+def test_every_init_and_share_is_trained_and_tested(
+    benchmark: Path, pretrained: Path, tmp_path: Path
+) -> None:
+    out, work = tmp_path / "finetune", tmp_path / "work"
+    metrics = finetune(benchmark, pretrained, out, work, **OPTIONS)
+    assert metrics["tested"] == 2
+    runs = [(run["init"], run["share"], run["tiles"]) for run in metrics["runs"]]
+    assert runs == [
+        ("scratch", 0.05, 1),
+        ("scratch", 1.0, 5),
+        ("pretrain", 0.05, 1),
+        ("pretrain", 1.0, 5),
+    ]
+    for run in metrics["runs"]:
+        assert 0 <= run["miou"] <= run["mf1"] <= 1
+        assert "background" not in run["iou"]
+    assert set(metrics["gain"]) == {"0.05", "1"}
+    assert read_manifest(out)["dataset"] == "isaid"
+    assert len((out / "history.csv").read_text().splitlines()) == 1 + 4 * 2
+    assert list(work.iterdir()) == []
+
+
+def test_finished_runs_are_not_repeated_after_a_failure(
+    benchmark: Path, pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    def counting(init: str, *rest: Any) -> MultiHeadNetwork:
+        started.append(init)
+        if len(started) == 2:
+            raise RuntimeError("out of memory")
+        return MultiHeadNetwork(**ENCODER, heads={"benchmark": 3}, seed=0)
+
+    monkeypatch.setattr("samrs.finetune.start", counting)
+    options = {**OPTIONS, "shares": [1.0]}
+    with pytest.raises(RuntimeError, match="out of memory"):
+        finetune(benchmark, pretrained, tmp_path / "out", tmp_path / "work", **options)
+    metrics = finetune(benchmark, pretrained, tmp_path / "out", tmp_path / "work", **options)
+    assert started == ["scratch", "pretrain", "pretrain"]
+    assert len(metrics["runs"]) == 2
+
+
+def test_smaller_shares_are_part_of_larger_ones_and_never_empty() -> None:
+    indices = list(range(40))
+    chosen = [set(nested_share(indices, share, 5)) for share in (0.01, 0.05, 0.5, 1.0)]
+    assert [len(part) for part in chosen] == [1, 2, 20, 40]
+    assert chosen[0] < chosen[1] < chosen[2] < chosen[3]
+
+
+def test_the_test_split_is_tested_and_val_where_there_is_none() -> None:
+    assert split_tiles(["train", "val", "test"], Path("p")) == ([0], [2])
+    assert split_tiles(["train", "val"], Path("p")) == ([0], [1])
+    with pytest.raises(ProductError, match="nothing to test on, got tiles of the splits"):
+        split_tiles(["train"], Path("p"))
+
+
+def test_the_gain_is_pretrain_less_scratch_by_share() -> None:
+    runs = [
+        {"init": "scratch", "share": 0.05, "miou": 0.25},
+        {"init": "pretrain", "share": 0.05, "miou": 0.4},
+        {"init": "pretrain", "share": 1.0, "miou": 0.5},
+    ]
+    assert compare(runs) == {
+        "miou": {"scratch": {"0.05": 0.25}, "pretrain": {"0.05": 0.4, "1": 0.5}},
+        "gain": {"0.05": 0.15},
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"inits": ["imagnet"]}, "finetune.inits: unknown name, got 'imagnet'"),
+        ({"shares": [0.0]}, "finetune.shares: not a share, got 0.0"),
+    ],
+)
+def test_unknown_inits_and_shares_out_of_range_are_refused(
+    wrong: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ParameterError, match=message):
+        finetune(tmp_path, tmp_path, tmp_path, tmp_path, **{**OPTIONS, **wrong})

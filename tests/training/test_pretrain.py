@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from samrs.core.errors import MissingInputError, ParameterError
+from samrs.core.shards import read_manifest, sha256
+from samrs.pretrain import hold_out, pretrain
+from tests.training.conftest import ENCODER, RECIPE, RUNTIME
+
+
+def test_pretraining_writes_weights_history_and_numbers(
+    releases: dict[str, Path], tmp_path: Path
+) -> None:
+    out, work = tmp_path / "pretrain", tmp_path / "work"
+    metrics = pretrain(releases, out, work, **ENCODER, **RECIPE, runtime=RUNTIME)
+    assert metrics["steps"] == 5
+    assert metrics["samples"] == {"sota": 10, "fast": 15}
+    assert metrics["epochs"] == 2.5
+    assert set(metrics["miou"]) == {"sota", "fast"}
+    assert len((out / "history.csv").read_text().splitlines()) == 6
+    manifest = read_manifest(out)
+    assert manifest["encoder"] == ENCODER["encoder"]
+    assert manifest["categories"]["fast"] == ["red", "green", "blue"]
+    assert set(manifest["files"]) == {
+        "encoder_decoder.safetensors",
+        "heads.safetensors",
+        "history.csv",
+    }
+    assert all(sha256(out / name) == digest for name, digest in manifest["files"].items())
+    assert list(work.iterdir()) == []
+
+    again = pretrain(releases, tmp_path / "again", work, **ENCODER, **RECIPE, runtime=RUNTIME)
+    assert again == metrics
+    assert read_manifest(tmp_path / "again") == manifest
+
+
+def test_the_test_split_is_held_out_before_val_before_every_tenth_tile() -> None:
+    assert hold_out(["train", "val", "test"]) == {2}
+    assert hold_out(["train", "val", "train"]) == {1}
+    assert hold_out(["train"] * 25) == {9, 19}
+
+
+def test_no_subset_and_a_missing_product_are_refused(tmp_path: Path) -> None:
+    options = {**ENCODER, **RECIPE, "runtime": RUNTIME}
+    with pytest.raises(ParameterError, match="no subset to train on"):
+        pretrain({}, tmp_path / "out", tmp_path / "work", **options)
+    with pytest.raises(MissingInputError, match="no manifest"):
+        pretrain({"sota": tmp_path / "sota"}, tmp_path / "out", tmp_path / "work", **options)
