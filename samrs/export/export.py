@@ -5,8 +5,8 @@
 
 Formats are the files of ``samrs/export/formats``. The tables are read a few tiles at a time, so
 memory does not grow with the release. An export is written beside its place and moved there when
-it is whole, with ``export.json`` (what was exported, and what the format lost) and ``README.md`` (the
-data card). The same release and choice give the same bytes.
+it is whole, with ``export.json`` (what was exported, and what the format lost) and ``README.md``
+(the data card). The same release and choice give the same bytes.
 """
 
 from __future__ import annotations
