@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", default=["hbox"])
     parser.add_argument("--segmenter", default="sam")
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--quality", type=Path, default=Path("models/quality.json"))
+    parser.add_argument("--quality", type=Path, default=Path("samrs/models/quality.json"))
     parser.add_argument("--plot", type=Path)
     wanted = parser.parse_args()
     quality = read_quality(wanted.quality)

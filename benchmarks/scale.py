@@ -60,7 +60,7 @@ for path in sys.argv[1:]:
 def released(folder: Path, out: Path, **changes: Any) -> int:
     """Release every subset below ``out``; returns the number of instances kept."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["release"]
-    quality = ROOT / "models" / "quality.json"
+    quality = ROOT / "samrs" / "models" / "quality.json"
     kept = 0
     for name, subset in SUBSETS.items():
         normalized, labelled = (folder / p / subset.dataset for p in ("normalize", "sam_label"))

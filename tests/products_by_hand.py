@@ -14,7 +14,7 @@ from samrs.core.records import INSTANCES, MASKS, TILES
 from samrs.core.rle import hbb_to_rle, rle_area, rle_to_hbb
 from samrs.core.shards import write_manifest, write_table
 
-QUALITY = Path(__file__).parents[1] / "models" / "quality.json"
+QUALITY = Path(__file__).parents[1] / "samrs" / "models" / "quality.json"
 CATEGORIES = ["plane", "ship", "harbor"]
 
 

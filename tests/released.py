@@ -14,7 +14,7 @@ from tests.pipeline.closure import ROOT
 def write_release(normalized: Path, labelled: Path, out: Path, **changes: Any) -> Path:
     """Write the release of two products and return its folder."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    quality = ROOT / "models" / "quality.json"
+    quality = ROOT / "samrs" / "models" / "quality.json"
     release(
         normalized,
         labelled,

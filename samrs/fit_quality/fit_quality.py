@@ -1,6 +1,6 @@
 """Fit the estimate of a mask's quality (``samrs/release/quality.py``) on procedural scenes.
 
-    python -m samrs.fit_quality.fit_quality --out models/quality.json
+    python -m samrs.fit_quality.fit_quality --out samrs/models/quality.json
 
 Draws scenes that neither the demo, nor training, nor a test uses, asks nano for the masks of their
 objects by several recipes, and fits boosted trees on the masks' scores to their IoU with the true
@@ -111,7 +111,7 @@ def columns_of(frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
 
 
 def fit(frame: pd.DataFrame) -> dict[str, Any]:
-    """Baseline, trees, calibration curve and held-out figures, as in ``models/quality.json``.
+    """Baseline, trees, calibration curve and held-out figures, as in ``samrs/models/quality.json``.
 
     Args:
         frame: from ``ablate``: scores, ``iou`` and ``scene_id`` of masks; empty masks are left out,
@@ -173,7 +173,7 @@ def _calibration(said: Floats, iou: Floats) -> tuple[Floats, Floats]:
 
 
 def fit_scenes(scenes: int, work: Path, runtime: Mapping[str, Any]) -> dict[str, Any]:
-    """All of ``models/quality.json``, fitted on ``scenes`` scenes written below ``work``.
+    """All of ``samrs/models/quality.json``, fitted on ``scenes`` scenes written below ``work``.
 
     Raises:
         ParameterError: there are fewer scenes than parts to judge in turn.
@@ -204,7 +204,7 @@ def fit_scenes(scenes: int, work: Path, runtime: Mapping[str, Any]) -> dict[str,
 
 
 def write_quality(path: Path, model: Mapping[str, Any]) -> None:
-    """Write ``models/quality.json``, a tree a line; equal models are equal files."""
+    """Write ``samrs/models/quality.json``, a tree a line; equal models are equal files."""
     lines = []
     for key in sorted(model):
         text = json.dumps(model[key], sort_keys=True, allow_nan=False)

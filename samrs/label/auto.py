@@ -2,9 +2,9 @@
 
     dvc repro prompt-ablation && python -m samrs.label.auto
 
-writes the choice to ``models/auto_prompt.json``, which is in git and is what labelling reads. It is
-taken over by hand, as a model's weights are: labels need neither HRSC2016 nor the ablation, and a
-figure that wavers does not make a million masks anew.
+writes the choice to ``samrs/models/auto_prompt.json``, which is in git and is what labelling reads.
+It is taken over by hand, as a model's weights are: labels need neither HRSC2016 nor the ablation,
+and a figure that wavers does not make a million masks anew.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from samrs.core.shards import read_table, write_json
 log = logging.getLogger("samrs")
 AUTO = "auto"
 SUMMARY = Path("metrics/prompt_ablation/summary.json")
-CHOICE = Path("models/auto_prompt.json")
+CHOICE = Path("samrs/models/auto_prompt.json")
 MEASURED = ("segmenter", "model")
 """What a choice holds for."""
 

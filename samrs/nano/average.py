@@ -1,6 +1,6 @@
 """The mean of two of nano's weights, trained one from the other.
 
-    python -m samrs.nano.average FIRST.safetensors SECOND.safetensors models/nano.safetensors
+    python -m samrs.nano.average FIRST.safetensors SECOND.safetensors samrs/models/nano.safetensors
 
 Weights that share a part of their training lie in one basin, and their mean is often better than
 either (Wortsman et al., Model soups, arXiv:2203.05482): here a cycle on more airports had made

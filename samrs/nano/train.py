@@ -595,7 +595,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bank", type=Path, default=Path(".work/nano/bank"))
     parser.add_argument("--work", type=Path, default=Path(".work/nano"))
-    parser.add_argument("--out", type=Path, default=Path("models/nano.safetensors"))
+    parser.add_argument("--out", type=Path, default=Path("samrs/models/nano.safetensors"))
     parser.add_argument("--processes", type=int, default=2)
     torch.set_num_threads(1)
     train(**vars(parser.parse_args()))

@@ -2,7 +2,7 @@
 
 Boosted regression trees on the scores of MASKS (``core/records.py``), then a monotone calibration
 curve. Both are fitted by ``samrs fit-quality`` on procedural scenes and stand as text in
-``models/quality.json``; applying them takes numpy only (0.2 s of one core for 30,000
+``samrs/models/quality.json``; applying them takes numpy only (0.2 s of one core for 30,000
 masks). Card: ``docs/models/quality.md``.
 """
 
@@ -214,7 +214,7 @@ class Quality:
 
 
 def read_quality(path: Path) -> Quality:
-    """The estimate of ``models/quality.json``.
+    """The estimate of ``samrs/models/quality.json``.
 
     Raises:
         MissingInputError: there is no such file.
@@ -222,7 +222,7 @@ def read_quality(path: Path) -> Quality:
     """
     if not path.is_file():
         raise MissingInputError(
-            f"{path}: no fitted estimate of quality, got no such file; the bundled one is "
+            f"{path}: no fitted estimate of quality, got no such file; the bundled one is samrs/"
             "models/quality.json; check it out, or run python -m samrs.fit_quality.fit_quality"
         )
     try:

@@ -107,7 +107,7 @@ def release(
         normalized: the dataset's normalize product.
         labelled: its sam_label product.
         out: the release product; replaced.
-        quality_model: the estimate of masks' quality, ``models/quality.json``.
+        quality_model: the estimate of masks' quality, ``samrs/models/quality.json``.
         origin: of the images, ``demo`` (drawn by this project) or ``official``: put on record.
         min_area: smallest mask kept, px. Empty masks are dropped whatever this says.
         min_predicted_iou: lowest predicted IoU kept, 0-1. Masks without that score pass.

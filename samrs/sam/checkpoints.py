@@ -21,7 +21,7 @@ from torch import Tensor
 from samrs.core.errors import SamrsError
 from samrs.sam.nano import build_nano
 
-NANO_WEIGHTS = Path(__file__).parents[2] / "models" / "nano.safetensors"
+NANO_WEIGHTS = Path(__file__).parents[1] / "models" / "nano.safetensors"
 RANDOM_SEED = 0
 BUILDERS: dict[str, Callable[[], Sam]] = {
     "nano": build_nano,

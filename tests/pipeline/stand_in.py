@@ -28,7 +28,7 @@ def make(root: Path, *targets: str, **changed: Any) -> set[str]:
         The stages that ran.
     """
     root.mkdir(parents=True, exist_ok=True)
-    for name in ("samrs", "stages", "models"):
+    for name in ("samrs", "stages"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, root / name)

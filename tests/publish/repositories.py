@@ -35,7 +35,7 @@ artifacts:
   sota: {path: data/release/sota, type: dataset, desc: hand-made}
   sior: {path: data/release/sior, type: dataset, desc: hand-made}
   pretrained: {path: data/pretrain, type: model}
-  nano: {path: models/nano.safetensors, type: model}
+  nano: {path: samrs/models/nano.safetensors, type: model}
 """
 CONFIG = """
 [core]
@@ -100,8 +100,8 @@ def make(root: Path, env: Mapping[str, str], *, public: str, storage: str) -> Pa
     weights.write_bytes(bytes(range(256)) * 16)
     about = {"product": "pretrain", "files": {weights.name: sha256(weights)}}
     write_manifest(weights.parent, about)
-    (root / "models").mkdir()
-    (root / "models" / "nano.safetensors").write_bytes(b"nano" * 100)
+    (root / "samrs" / "models").mkdir(parents=True)
+    (root / "samrs" / "models" / "nano.safetensors").write_bytes(b"nano" * 100)
     (root / "dvc.yaml").write_text(GRAPH)
     (root / "CHANGELOG.md").write_text(CHANGELOG)
     run(root, env, "git", "init", "-q", "-b", "main")

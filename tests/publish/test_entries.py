@@ -10,7 +10,7 @@ from samrs.publish.repository import PublishError
 from samrs.publish.tags import check_version, release_tags
 
 SOTA = Artifact("sota", "data/release/sota", "dataset")
-NANO = Artifact("nano", "models/nano.safetensors", "model")
+NANO = Artifact("nano", "samrs/models/nano.safetensors", "model")
 BEFORE = """# Changelog
 
 Versions are those of the data.
@@ -38,7 +38,7 @@ Versions are those of the data.
 | artifact | path | files | bytes | sha256 |
 |---|---|---|---|---|
 | sota | `data/release/sota` | 4 | 4096 | `ab` |
-| nano | `models/nano.safetensors` | 1 | 7 | `cd` |
+| nano | `samrs/models/nano.safetensors` | 1 | 7 | `cd` |
 
 ## 0.9.0 (2026-01-02)
 

@@ -85,7 +85,7 @@ def test_get_an_artifact_by_its_name(published: Published, stranger: Stranger) -
     stranger.run(*get, "sota", "--rev", "v1.0.0", "-o", "sota")
     assert tiny.files(stranger.folder / "sota") == tiny.files(published.root / SOTA)
     stranger.run(*get, "nano", "-o", "nano.safetensors")
-    model = (published.root / "models" / "nano.safetensors").read_bytes()
+    model = (published.root / "samrs" / "models" / "nano.safetensors").read_bytes()
     assert (stranger.folder / "nano.safetensors").read_bytes() == model
 
 
