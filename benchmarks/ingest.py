@@ -44,7 +44,7 @@ from samrs.core.parallel import limited_to, map_ahead, num_workers
 from samrs.core.records import INSTANCES, Quarantine
 from samrs.core.shards import write_table
 from samrs.core.tiling import Window, windows
-from samrs.datasets import dior
+from samrs.datasets.dior import read as dior
 from samrs.normalize.normalize import normalize
 from samrs.normalize.scene_rows import TILES_AHEAD, Cut, instance_rows
 from samrs.reading.annotations import sound_annotations

@@ -18,7 +18,8 @@ from types import ModuleType
 from benchmarks.written_back import Box, Key, dior_boxes, dota_boxes, scene_boxes, to_dior, to_dota
 from samrs.core.records import Quarantine
 from samrs.core.tiling import Window
-from samrs.datasets import dior, dota
+from samrs.datasets.dior import read as dior
+from samrs.datasets.dota import read as dota
 from samrs.normalize.scene_rows import Cut, instance_rows
 
 WIDE = Window(-2000, -2000, 40_000, 40_000)

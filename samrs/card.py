@@ -33,6 +33,7 @@ from samrs.core.shards import read_manifest, read_table, sha256, shard_paths
 from samrs.drawing.page import TEMPLATES, model_note
 from samrs.drawing.tables import NONE, number
 
+DATASETS = "samrs.datasets"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SMALL_PX, FEW, UNSTABLE = 100, 10, 0.7
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
@@ -111,7 +112,7 @@ def card(release: Path, *, header: Mapping[str, Any] | None = None, about: str =
         classes=_table(*_classes(manifest["categories"], rows, scores)),
         quality=_table(*_quality(rows, scores)),
         made=_table(("", ""), _made(manifest)),
-        sources=_sources(manifest["dataset"]),
+        sources=_sources(manifest),
         shards=_table(("file", "rows", "sha256"), _shards(manifest)),
         manifest_sha256=sha256(release / "manifest.json"),
         weaknesses=_weaknesses(name, tiles, rows, manifest),
@@ -234,16 +235,17 @@ def _made(manifest: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return values + [(f"... dropped: {key}", n) for key, n in counts["dropped"].items()]
 
 
-def _sources(dataset: str) -> dict[str, Any]:
-    """What the dataset's module says of its origin; texts of this project, not of the data."""
-    if dataset not in axis.names("samrs.datasets"):
+def _sources(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What the format's reader says of it; texts of this project, not of the data."""
+    format = manifest.get("format", manifest["dataset"])
+    if format not in axis.names(DATASETS):
         return {"about": "", "files": []}
-    module: ModuleType = axis.load("samrs.datasets", dataset)
+    module: ModuleType = axis.load(DATASETS, format, "read")
+    has = format in axis.names(DATASETS, "sources")
+    official = axis.load(DATASETS, format, "sources").SOURCES if has else ()
     paragraphs = (inspect.getdoc(module) or "").split("\n\n")
     about = " ".join(" ".join(paragraphs[:2]).split())
-    files = [
-        f"{source.file} ({source.checksum or 'no checksum published'})" for source in module.SOURCES
-    ]
+    files = [f"{source.file} ({source.checksum or 'no checksum published'})" for source in official]
     return {"about": about, "files": files}
 
 

@@ -9,7 +9,7 @@ from stages.stage import arguments, declared, running, runtime, section, write_m
 
 
 def main() -> None:
-    dataset, out, inbox, metrics = arguments("dataset", "out", "inbox", "metrics")
+    dataset, inbox, out, metrics = arguments("dataset", "inbox", "out", "metrics")
     path, given = f"download.{dataset}", "inbox parallel"
     values = section(download, declared(), path, "origin", given=given)
     parallel = runtime()["downloads"]

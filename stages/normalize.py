@@ -9,10 +9,12 @@ from stages.stage import arguments, declared, running, runtime, section, write_m
 
 
 def main() -> None:
-    dataset, source, out, metrics = arguments("dataset", "source", "out", "metrics")
-    values = section(normalize, declared(), f"normalize.{dataset}", given="workers")
+    dataset, form, source, out, metrics = arguments("dataset", "format", "source", "out", "metrics")
+    values = section(normalize, declared(), f"normalize.{dataset}", given="format workers")
     workers = runtime()["threads"]
-    write_metrics(metrics, normalize(dataset, Path(source), Path(out), **values, workers=workers))
+    write_metrics(
+        metrics, normalize(dataset, Path(source), Path(out), format=form, workers=workers, **values)
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ def main() -> None:
     normalized, labelled, quality_model, out, metrics = arguments(
         "normalized", "labelled", "quality_model", "out", "metrics"
     )
-    values = section(release, declared(), "release", "origin")
+    values = section(release, declared(), "release")
     paths = (Path(path) for path in (normalized, labelled, out, quality_model))
     write_metrics(metrics, release(*paths, **values))
 

@@ -13,7 +13,7 @@ def main() -> None:
         "released", "metrics", "measured", "normalized", "out"
     )
     params = declared()
-    values = section(report, params, "", "origin", given="measured normalized")
+    values = section(report, params, "", given="measured normalized")
     report(
         subsets(params, released),
         Path(metrics),

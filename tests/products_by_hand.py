@@ -99,9 +99,8 @@ def write(
     masks = [_mask(thing, name, side) for thing, name in zip(things, names, strict=True)]
     write_table(labelled, "masks", MASKS, masks)
     about = {"dataset": "dota", "categories": CATEGORIES, "terms": "academic use only"}
-    write_manifest(
-        normalized, {"product": "normalize", "subset": subset, **about, "parameters": {}}
-    )
+    read_as = {"format": "dota", "origin": "demo", "subset": subset, "parameters": {}}
+    write_manifest(normalized, {"product": "normalize", **read_as, **about})
     made_by = {"recipe": "hbox", "segmenter": "sam", "model": "nano", "model_sha256": "00ff"}
     write_manifest(labelled, {"product": "sam_label", **about, **made_by})
     return normalized, labelled

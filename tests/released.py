@@ -20,6 +20,6 @@ def write_release(normalized: Path, labelled: Path, out: Path, **changes: Any) -
         labelled,
         out,
         quality,
-        **{"origin": "demo", **params["release"], "min_area": 0, **changes},
+        **{**params["release"], "min_area": 0, **changes},
     )
     return out

@@ -1,34 +1,46 @@
 """Axes as folders: a value of an axis is a module found by its name, so a new value is a new file.
 
-``load("samrs.datasets", "dota")`` imports ``samrs/datasets/dota.py``; there is no registry to edit.
+``load("samrs.prompts", "hbox")`` imports ``samrs/prompts/hbox.py``; where a value has several
+modules it is a folder: ``load("samrs.datasets", "dota", "read")`` imports
+``samrs/datasets/dota/read.py``. There is no registry to edit.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from importlib.util import find_spec
 from types import ModuleType
 
 from samrs.core.errors import UnknownNameError
 
 
-def names(axis: str) -> tuple[str, ...]:
-    """The values of an axis (a package such as ``samrs.datasets``), sorted."""
+def names(axis: str, part: str | None = None) -> tuple[str, ...]:
+    """The values of an axis (a package such as ``samrs.datasets``), sorted.
+
+    Args:
+        part: only those that have this module, e.g. ``demo``.
+    """
     package = importlib.import_module(axis)
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(package.__path__)))
+    found = sorted(m.name for m in pkgutil.iter_modules(package.__path__))
+    return tuple(n for n in found if part is None or find_spec(f"{axis}.{n}.{part}") is not None)
 
 
-def load(axis: str, name: str) -> ModuleType:
-    """The module of one value of an axis.
+def load(axis: str, name: str, part: str | None = None) -> ModuleType:
+    """The module of one value of an axis, or one of its modules.
+
+    Args:
+        part: which, where a value of this axis is a folder, e.g. ``read``.
 
     Raises:
         UnknownNameError: no file of that name lies in the axis' folder.
     """
-    allowed = names(axis)
+    allowed = names(axis, part)
     if name not in allowed:
         word = axis.rsplit(".", 1)[-1]
+        path = f"{axis.replace('.', '/')}/{name}{f'/{part}' if part else ''}.py"
         raise UnknownNameError(
             f"{word}: unknown name, got {name!r}; allowed are {', '.join(allowed)}; "
-            f"use one of these or add {axis.replace('.', '/')}/{name}.py"
+            f"use one of these or add {path}"
         )
-    return importlib.import_module(f"{axis}.{name}")
+    return importlib.import_module(f"{axis}.{name}{f'.{part}' if part else ''}")

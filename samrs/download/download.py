@@ -1,9 +1,10 @@
 """The raw files of a dataset in its official layout: rendered for the demo, or the real ones.
 
-``demo`` asks the dataset's writer in ``samrs/demo`` for procedural scenes. ``official`` takes the
+``demo`` asks the dataset's ``demo.py`` for procedural scenes. ``official`` takes the
 publisher's files from ``data/inbox/<dataset>/``, fetches there what has an address, checks every
 one, and unpacks them. A folder of the inbox that holds the layout already unpacked is taken as it
-is, which is also how users bring their own images (dataset ``coco``).
+is. A user's own dataset is not downloaded: ``datasets.<name>.path`` in params.yaml says where it
+lies.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any
 
 from samrs.core import axis
 from samrs.core.errors import ParameterError
-from samrs.core.shards import fresh_product
+from samrs.core.shards import fresh_product, write_json
 from samrs.download.editions import edition_of
-from samrs.download.official import take_official
+from samrs.download.official import MANIFEST, take_official
 
 ORIGINS = ("demo", "official")
 DEMO_TERMS = "procedural scenes rendered by this project, Apache-2.0; no data of the real dataset"
@@ -39,9 +40,9 @@ def download(
         origin: ``demo`` or ``official``.
         scenes: number of scenes to render (demo only).
         seed: of the rendered scenes (demo only).
-        edition: which official files, see ``samrs/download/editions.py``; None: the usual ones.
+        edition: which official files, see its ``sources.py``; None: the usual ones.
         terms_accepted: whether the user accepts the publisher's terms (official only).
-        inbox: folder with a folder per dataset for files that users bring and fetched ones.
+        inbox: folder for files that users bring and fetched ones.
         parallel: number of files fetched at the same time.
 
     Returns:
@@ -56,16 +57,18 @@ def download(
         ArchiveError: an archive is broken or hostile.
     """
     if origin == "demo":
-        terms = _write_demo(dataset, out, scenes, seed)
+        _write_demo(dataset, out, scenes, seed)
+        terms = DEMO_TERMS
     elif origin == "official":
         chosen = edition_of(dataset, edition)
         terms = chosen.terms
         take_official(
+            dataset,
             chosen,
             edition,
             out,
             accepted=terms_accepted,
-            inbox=inbox / dataset,
+            inbox=inbox,
             parallel=parallel,
         )
     else:
@@ -77,12 +80,13 @@ def download(
     return {"files": len(sizes), "bytes": sum(sizes), "origin": origin, "terms": terms}
 
 
-def _write_demo(dataset: str, out: Path, scenes: int, seed: int) -> str:
-    writer = axis.load("samrs.demo", dataset)
+def _write_demo(dataset: str, out: Path, scenes: int, seed: int) -> None:
+    writer = axis.load("samrs.datasets", dataset, "demo")
     if scenes < 1:
         raise ParameterError(
             f"download: no demo scenes to render, got scenes {scenes}; 1 or more are allowed; "
             f"set download.{dataset}.scenes in params.yaml"
         )
     writer.write(fresh_product(out), scenes=scenes, seed=seed)
-    return DEMO_TERMS
+    said = {"dataset": dataset, "origin": "demo", "terms": edition_of(dataset, None).terms}
+    write_json(out / MANIFEST, said)

@@ -22,17 +22,12 @@ EXTRA = "extra"
 """Folder of the inbox with files that are added to the official ones."""
 
 
-def holds_layout(inbox: Path, *, extra: bool) -> bool:
-    """Whether the inbox holds files that are no archives: a dataset already unpacked.
-
-    Args:
-        extra: whether it is an official dataset's inbox, where the folder ``extra`` is that of
-            extra files and only files in folders make a layout; else a user's own.
-    """
+def holds_layout(inbox: Path) -> bool:
+    """Whether folders of the inbox hold files that are no archives: a dataset already unpacked."""
     packed = (*SUFFIXES, *UNSUPPORTED)
     return any(
-        not (extra and path.parent == inbox) and not path.name.lower().endswith(packed)
-        for path in _layout_files(inbox, extra)
+        path.parent != inbox and not path.name.lower().endswith(packed)
+        for path in _layout_files(inbox)
     )
 
 
@@ -42,13 +37,9 @@ def listing(inbox: Path, most: int = 5) -> str:
     return ", ".join([*names[:most], *(["..."] if len(names) > most else [])]) or "nothing"
 
 
-def copy_layout(inbox: Path, out: Path, *, extra: bool) -> None:
-    """Copy an unpacked dataset; files that are in ``out`` already stay.
-
-    Args:
-        extra: whether the folder ``extra`` is that of extra files, which are not copied here.
-    """
-    files = list(_layout_files(inbox, extra))
+def copy_layout(inbox: Path, out: Path) -> None:
+    """Copy an unpacked dataset without its extra files; files that are in ``out`` already stay."""
+    files = list(_layout_files(inbox))
     for path in progress(files, desc=f"copy {inbox.name}", unit="file"):
         target = out / path.relative_to(inbox)
         if not target.exists():
@@ -98,9 +89,9 @@ def _copy(path: Path, target: Path) -> None:
     shutil.copyfile(path, target)
 
 
-def _layout_files(inbox: Path, extra: bool) -> Iterator[Path]:
+def _layout_files(inbox: Path) -> Iterator[Path]:
     for path in _visible_files(inbox):
-        if not (extra and path.relative_to(inbox).parts[0] == EXTRA):
+        if path.relative_to(inbox).parts[0] != EXTRA:
             yield path
 
 

@@ -16,22 +16,29 @@ from typing import Any
 from samrs.core.errors import MissingInputError, TermsError
 from samrs.core.shards import fresh_product, write_json
 from samrs.download.checksums import Known, know, remember
-from samrs.download.editions import Edition
 from samrs.download.inbox import add_extra, copy_layout, describe_extra, holds_layout, listing
 from samrs.download.unpack import extract, is_archive
 from samrs.fetch.mirrors import fetch_all
-from samrs.fetch.source import Source, missing
+from samrs.fetch.source import Edition, Source, missing
 
 log = logging.getLogger("samrs")
 MANIFEST = "manifest.json"
 
 
 def take_official(
-    edition: Edition, name: str | None, out: Path, *, accepted: bool, inbox: Path, parallel: int
+    dataset: str,
+    edition: Edition,
+    name: str | None,
+    out: Path,
+    *,
+    accepted: bool,
+    inbox: Path,
+    parallel: int,
 ) -> None:
     """Put a dataset's official files, unpacked, into a folder made anew, with a manifest.
 
     Args:
+        dataset: its name, a folder of ``samrs/datasets``.
         name: of the edition, for the manifest.
         accepted: whether the user accepts the terms.
         inbox: the dataset's folder for files that users bring and fetched ones.
@@ -39,11 +46,11 @@ def take_official(
 
     Raises:
         TermsError: the terms are not accepted.
-        MissingInputError: a file is missing that cannot be fetched, or a user's own dataset.
+        MissingInputError: a file is missing that cannot be fetched, or there are no official ones.
         SourceError: a file cannot be fetched or is not the official one.
         ArchiveError: an archive is broken or hostile.
     """
-    sources, dataset = edition.sources, edition.dataset
+    sources = edition.sources
     if sources and not accepted:
         raise TermsError(
             f"download: the terms of {dataset} are not accepted, got terms_accepted false; its "
@@ -51,36 +58,30 @@ def take_official(
             f"download.{dataset}.terms_accepted to true in params.yaml if you accept them"
         )
     absent = missing(sources, inbox)
-    if len(absent) == len(sources) and holds_layout(inbox, extra=bool(sources)):
-        log.info("%s: taking the unpacked files in %s", dataset, inbox)
-        _take_layout(edition, name, out, inbox)
-        return
     if not sources:
         raise MissingInputError(
-            f"{inbox}: no dataset there, got {listing(inbox)}; unpacked files in the layout that "
-            f"{dataset} has in docs/datasets.md are needed; put yours there"
+            f"download: {dataset} is a format without official files, got origin official; say "
+            f"where yours lie: datasets.<name>.path in params.yaml; `samrs add {dataset} FOLDER` "
+            "writes it"
         )
+    if len(absent) == len(sources) and holds_layout(inbox):
+        log.info("%s: taking the unpacked files in %s", dataset, inbox)
+        fresh_product(out)
+        write_json(out / MANIFEST, _manifest(dataset, edition, name, {}, inbox))
+        copy_layout(inbox, out)
+        add_extra(inbox, out)
+        return
     _require_fetchable(absent, inbox, edition.terms)
     known = know([s for s in sources if s not in absent], inbox, parallel=parallel)
     fetch_all(absent, inbox, terms=edition.terms, parallel=parallel)
     known |= know([s for s in absent if s.checksum is None], inbox, parallel=parallel)
     known |= {s.file: _as_fetched(s, inbox) for s in absent if s.checksum is not None}
     fresh_product(out)
-    write_json(out / MANIFEST, _manifest(edition, name, known, inbox))
+    write_json(out / MANIFEST, _manifest(dataset, edition, name, known, inbox))
     for source in sources:
         _unpack(source, inbox / source.file, out / source.extract_to)
     add_extra(inbox, out)
     remember(known, inbox)
-
-
-def _take_layout(edition: Edition, name: str | None, out: Path, inbox: Path) -> None:
-    official = bool(edition.sources)  # else it is a user's own: nothing to record, no extra files
-    fresh_product(out)
-    if official:
-        write_json(out / MANIFEST, _manifest(edition, name, {}, inbox))
-    copy_layout(inbox, out, extra=official)
-    if official:
-        add_extra(inbox, out)
 
 
 def _as_fetched(source: Source, inbox: Path) -> Known:
@@ -89,11 +90,15 @@ def _as_fetched(source: Source, inbox: Path) -> Known:
 
 
 def _manifest(
-    edition: Edition, name: str | None, known: Mapping[str, Known], inbox: Path
+    dataset: str,
+    edition: Edition,
+    name: str | None,
+    known: Mapping[str, Known],
+    inbox: Path,
 ) -> dict[str, Any]:
     """What the folder was made of; ``sources`` is empty where a user brought it unpacked."""
     return {
-        "dataset": edition.dataset,
+        "dataset": dataset,
         "edition": name,
         "origin": "official",
         "terms": edition.terms,

@@ -44,6 +44,30 @@ class Source:
         return next((match[1] for match in found if match), None)
 
 
+@dataclass(frozen=True)
+class Edition:
+    """Another set of official files of a dataset, in the layout that its reader reads.
+
+    Args:
+        terms: licence or terms of use, one line.
+        sources: its files; empty where users bring their own.
+    """
+
+    terms: str
+    sources: tuple[Source, ...]
+
+
+def hugging_face(repository: str, revision: str, path: str) -> tuple[str, ...]:
+    """The address of a file in a dataset on the Hugging Face Hub, at one commit.
+
+    Args:
+        repository: ``owner/name``.
+        revision: the commit, 40 hex digits.
+        path: of the file in the repository, quoted as in an address.
+    """
+    return (f"https://hf.co/datasets/{repository}/resolve/{revision}/{path}",)
+
+
 def file_checksum(path: Path, algorithm: str) -> str:
     """The checksum of a file as a source states it, e.g. ``md5:91ae52...``."""
     with path.open("rb") as file:

@@ -24,7 +24,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Self
 
 from samrs.core.axis import load
@@ -38,6 +37,8 @@ from samrs.normalize.scene_rows import SCHEMAS, Cut, Scene, make_scene
 from samrs.normalize.shard_ends import Boundaries
 from samrs.reading.annotations import set_scene_aside
 
+DATASETS = "samrs.datasets"
+OWN_TERMS = "as the owner of the data says"
 ALWAYS = ("tiles", "instances")
 COUNTS = (
     "scenes",
@@ -58,6 +59,7 @@ def normalize(
     source: Path,
     out: Path,
     *,
+    format: str | None = None,
     tile: int | None,
     overlap: int,
     min_visible: float,
@@ -71,9 +73,10 @@ def normalize(
     """Write the product ``normalize/<dataset>`` and return its metrics.
 
     Args:
-        dataset: a file of ``samrs/datasets``.
-        source: the dataset's folder in its official layout.
+        dataset: its name, in the product and what is made of it.
+        source: the dataset's folder, in the layout of its format.
         out: folder of the product; what stood there before is removed.
+        format: whose reader reads it, a folder of ``samrs/datasets``; None: that of its name.
         tile: side of a tile in px; None keeps scenes whole.
         overlap: px shared by neighbouring tiles.
         min_visible: share [0, 1] of a box that a tile must see to list it.
@@ -97,11 +100,12 @@ def normalize(
             "allowed; correct params.yaml"
         )
     windows(1, 1, tile=tile, overlap=overlap)  # refuses an overlap that does not fit
-    module = load("samrs.datasets", dataset)
+    format = format or dataset
+    module = load(DATASETS, format, "read")
     if not source.is_dir():
         raise MissingInputError(
-            f"{source}: no {dataset} dataset, got no such folder; the official layout (see "
-            f"samrs/datasets/{dataset}.py) is needed there; run the stage download@{dataset}"
+            f"{source}: no {format} dataset, got no such folder; the layout that docs/datasets.md "
+            f"shows of {format} is needed there; correct datasets.{dataset}.path in params.yaml"
         )
     own = getattr(module, "categories", None)
     categories: tuple[str, ...] = module.CATEGORIES if own is None else own(source)
@@ -128,8 +132,8 @@ def normalize(
     write_table(out, "quarantine", QUARANTINE, quarantine.rows)
     if not (quarantine.rows or totals.counts["scenes"]):
         raise MissingInputError(
-            f"{source}: a {dataset} dataset without a single image, got empty folders or files of "
-            f"other names; the official layout (see samrs/datasets/{dataset}.py) is needed there; "
+            f"{source}: a {format} dataset without a single image, got empty folders or files of "
+            f"other names; the layout that docs/datasets.md shows of {format} is needed there; "
             "put the files there"
         )
     _check_quarantine(quarantine, totals.counts, max_quarantined, out)
@@ -148,25 +152,29 @@ def normalize(
         {
             "product": "normalize",
             "dataset": dataset,
-            "subset": module.SUBSET,
+            "format": format,
+            "subset": module.SUBSET if format == dataset else None,
             "categories": list(categories),
-            "terms": _terms(source, module),
+            **_origin(source),
             "parameters": parameters,
         },
     )
     return totals.metrics(quarantine)
 
 
-def _terms(source: Path, module: ModuleType) -> str:
-    """Those of the edition that ``download`` took, by its manifest, else the usual ones."""
+def _origin(source: Path) -> dict[str, str]:
+    """``origin`` and ``terms`` of the files: those that ``download`` noted, else a user's own."""
+    found = {"origin": "own", "terms": OWN_TERMS}
     manifest = source / "manifest.json"
     if not manifest.is_file():
-        return str(module.TERMS)
+        return found
     try:
         said = json.loads(manifest.read_text(encoding="utf-8"))
     except ValueError:  # a file of the user's own that happens to have that name
-        said = None
-    return str(said["terms"] if isinstance(said, dict) and "terms" in said else module.TERMS)
+        return found
+    if not (isinstance(said, dict) and {"origin", "terms"} <= said.keys()):
+        return found
+    return {key: str(said[key]) for key in found}
 
 
 def _check(name: str, share: float) -> None:

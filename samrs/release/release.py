@@ -89,7 +89,6 @@ def release(
     out: Path,
     quality_model: Path,
     *,
-    origin: str,
     min_area: int,
     min_predicted_iou: float,
     min_stability: float,
@@ -108,14 +107,13 @@ def release(
         labelled: its sam_label product.
         out: the release product; replaced.
         quality_model: the estimate of masks' quality, ``samrs/models/quality.json``.
-        origin: of the images, ``demo`` (drawn by this project) or ``official``: put on record.
         min_area: smallest mask kept, px. Empty masks are dropped whatever this says.
         min_predicted_iou: lowest predicted IoU kept, 0-1. Masks without that score pass.
         min_stability: lowest stability score kept, 0-1. Masks without that score pass.
         max_outside: largest share of a mask's px outside its box kept, 0-1.
         min_quality: lowest estimated IoU with the true mask kept, 0-1 (``release/quality.py``).
         keep_difficult: whether instances annotated as difficult are kept.
-        overlap: which mask is on top in semantic maps, one of ``samrs.overlap.RULES``.
+        overlap: which mask is on top in semantic maps, one of ``samrs.release.overlap.RULES``.
 
     Returns:
         Numbers of tiles, instances and px (see ``SemanticMap``), dropped instances by reason;
@@ -145,9 +143,10 @@ def release(
     counts, label_pixels = _write(normalized, labelled, fresh, quality, thresholds, overlap)
     about = {
         "product": "release",
-        "subset": source["subset"] or source["dataset"].upper(),
+        "subset": source["subset"] or out.name,
         "dataset": source["dataset"],
-        "origin": origin,
+        "format": source["format"],
+        "origin": source["origin"],
         "terms": source["terms"],
         "categories": categories,
         "palette": palette(len(categories)),

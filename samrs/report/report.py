@@ -92,9 +92,7 @@ def _class_rows(classes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _subset(
-    name: str, release: Path, stats: Mapping[str, Any], plots: Path, origin: str
-) -> dict[str, Any]:
+def _subset(name: str, release: Path, stats: Mapping[str, Any], plots: Path) -> dict[str, Any]:
     manifest = read_manifest(release)
     examples = load_tiles(release, example_tiles(release, NUM_EXAMPLES))
     captions = {
@@ -105,7 +103,7 @@ def _subset(
     return {
         "anchor": f"subset-{name}",
         "name": manifest["subset"],
-        "input": input_note(origin, manifest),
+        "input": input_note(manifest),
         "facts": [
             ("tiles", number(stats["tiles"])),
             ("instances", number(stats["instances"])),
@@ -128,9 +126,9 @@ def _subset(
     }
 
 
-def input_note(origin: str, manifest: Mapping[str, Any]) -> str:
+def input_note(manifest: Mapping[str, Any]) -> str:
     """Where the images of a subset are from and under which terms."""
-    if origin == "demo":
+    if manifest["origin"] == "demo":
         return (
             f"From procedural demo scenes in the layout of {manifest['dataset']}; no image and no "
             f"box of the real dataset, whose terms are: {manifest['terms']}"
@@ -143,14 +141,12 @@ def report(
     metrics: Path,
     out: Path,
     *,
-    origin: str,
     measured: Path,
     normalized: Path,
 ) -> dict[str, Any]:
     """Write ``index.html``.
 
     Args:
-        origin: ``demo`` or ``official``: whether the scenes are this project's or the publishers'.
         releases: folder of each release product, by the subset's name.
         metrics: the metrics folder of the run; every stage before this one writes there.
         out: folder; replaced.
@@ -186,7 +182,7 @@ def report(
         "input": input_table(metrics_of_each(metrics / "normalize", "normalize")),
     }
     subsets = [
-        _subset(name, path, stats[name], metrics / "stats", origin)
+        _subset(name, path, stats[name], metrics / "stats")
         for name, path in progress(releases.items(), desc="report", unit="subset")
     ]
     note = model_note(next(iter(manifests.values()), {}))

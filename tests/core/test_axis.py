@@ -9,11 +9,18 @@ from samrs.core.errors import UnknownNameError
 
 
 def test_file_of_the_folder_is_found_by_name() -> None:
-    assert axis.load("samrs.datasets", "dota").__name__ == "samrs.datasets.dota"
+    assert axis.load("samrs.prompts", "hbox").__name__ == "samrs.prompts.hbox"
+
+
+def test_a_part_of_a_folder_is_found_by_name() -> None:
+    found = axis.load("samrs.datasets", "dota", "read")
+    assert found.__name__ == "samrs.datasets.dota.read"
+    assert "voc" in axis.names("samrs.datasets")
+    assert "voc" not in axis.names("samrs.datasets", "demo")
 
 
 def test_unknown_name_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(UnknownNameError, match=r"datasets: unknown name, got 'dotaa'; allowed are"):
-        axis.load("samrs.datasets", "dotaa")
-    with pytest.raises(UnknownNameError, match=r"or add samrs/datasets/dotaa.py"):
-        axis.load("samrs.datasets", "dotaa")
+        axis.load("samrs.datasets", "dotaa", "read")
+    with pytest.raises(UnknownNameError, match=r"or add samrs/datasets/dotaa/read.py"):
+        axis.load("samrs.datasets", "dotaa", "read")

@@ -107,7 +107,7 @@ def write_dataset(dataset: str, root: Path) -> None:
 
 def check(dataset: str, root: Path) -> None:
     """Read a dataset as normalize would and check what it gives; raises what is wrong."""
-    module: ModuleType = axis.load("samrs.datasets", dataset)
+    module: ModuleType = axis.load("samrs.datasets", dataset, "read")
     quarantine = Quarantine()
     with time_limit():
         try:

@@ -13,7 +13,7 @@ import pytest
 from samrs.core.errors import AnnotationError
 from samrs.core.records import Quarantine, SceneRecord
 from samrs.core.rle import rle_area, rle_to_hbb
-from samrs.datasets import coco
+from samrs.datasets.coco import read as coco
 from tests.datasets import by_hand
 from tests.datasets.by_hand import HEIGHT, WIDTH, coco_value, write_image, write_text
 

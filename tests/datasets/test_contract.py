@@ -1,4 +1,4 @@
-"""What holds for every file of samrs/datasets."""
+"""What holds for every dataset of samrs/datasets."""
 
 from __future__ import annotations
 
@@ -18,13 +18,18 @@ NAMES = axis.names("samrs.datasets")
 
 @pytest.mark.parametrize("name", NAMES)
 def test_module_is_a_dataset_card(name: str) -> None:
-    module = axis.load("samrs.datasets", name)
+    module = axis.load("samrs.datasets", name, "read")
     assert re.search(r"Source:|Format:", module.__doc__)
     assert "::" in module.__doc__, "no raw sample"
-    assert module.TERMS
-    assert "\n" not in module.TERMS
     assert module.SUBSET in (None, "SOTA", "SIOR", "FAST")
     assert len(set(module.CATEGORIES)) == len(module.CATEGORIES)
+
+
+@pytest.mark.parametrize("name", axis.names("samrs.datasets", "sources"))
+def test_official_files_have_terms_in_one_line(name: str) -> None:
+    module = axis.load("samrs.datasets", name, "sources")
+    assert module.TERMS
+    assert "\n" not in module.TERMS
     assert all(isinstance(source, Source) for source in module.SOURCES)
 
 
@@ -32,7 +37,7 @@ def test_module_is_a_dataset_card(name: str) -> None:
 def test_scenes_come_sorted_with_ids_that_are_safe_and_unique(name: str, tmp_path: Path) -> None:
     WRITERS[name](tmp_path)
     quarantine = Quarantine()
-    scenes = list(axis.load("samrs.datasets", name).read_scenes(tmp_path, quarantine))
+    scenes = list(axis.load("samrs.datasets", name, "read").read_scenes(tmp_path, quarantine))
     ids = [scene.scene_id for scene in scenes]
     assert len(ids) == 2
     assert ids == sorted(set(ids))
@@ -43,7 +48,7 @@ def test_scenes_come_sorted_with_ids_that_are_safe_and_unique(name: str, tmp_pat
 
 @pytest.mark.parametrize("name", NAMES)
 def test_missing_dataset_says_what_is_expected_where(name: str, tmp_path: Path) -> None:
-    read = axis.load("samrs.datasets", name).read_scenes
+    read = axis.load("samrs.datasets", name, "read").read_scenes
     with pytest.raises(MissingInputError, match=rf"nowhere: no {name} dataset, got no such folder"):
         list(read(tmp_path / "nowhere", Quarantine()))
     with pytest.raises(MissingInputError, match=r"got an empty folder; .+ is needed below it"):
@@ -53,13 +58,13 @@ def test_missing_dataset_says_what_is_expected_where(name: str, tmp_path: Path) 
 @pytest.mark.parametrize("name", NAMES)
 def test_annotation_files_are_named_relative_to_the_dataset(name: str, tmp_path: Path) -> None:
     WRITERS[name](tmp_path)
-    for scene in axis.load("samrs.datasets", name).read_scenes(tmp_path, Quarantine()):
+    for scene in axis.load("samrs.datasets", name, "read").read_scenes(tmp_path, Quarantine()):
         for annotation in scene.annotations:
             assert (tmp_path / annotation.source_file).is_file()
 
 
 def test_class_lists_have_the_sizes_samrs_publishes() -> None:
-    sizes = {n: len(axis.load("samrs.datasets", n).CATEGORIES) for n in NAMES}
+    sizes = {n: len(axis.load("samrs.datasets", n, "read").CATEGORIES) for n in NAMES}
     assert sizes == {
         "coco": 0,
         "dior": 20,
@@ -91,6 +96,6 @@ def test_an_image_whose_annotation_file_does_not_parse_is_no_negative(
     label, scene_id = BROKEN[name]
     (tmp_path / label).write_bytes(b"\xff\xfe<")
     quarantine = Quarantine()
-    scenes = list(axis.load("samrs.datasets", name).read_scenes(tmp_path, quarantine))
+    scenes = list(axis.load("samrs.datasets", name, "read").read_scenes(tmp_path, quarantine))
     assert scene_id not in [scene.scene_id for scene in scenes]
     assert quarantine.counts() == {"does not parse": 1, "image of a bad annotation file": 1}

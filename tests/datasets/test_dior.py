@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from samrs.core.records import Quarantine, SceneRecord
-from samrs.datasets import dior
+from samrs.datasets.dior import read as dior
 from tests.datasets.by_hand import robnd_object, voc_object, write_image, write_text
 
 HBB, OBB = "Annotations/Horizontal Bounding Boxes", "Annotations/Oriented Bounding Boxes"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from samrs.core.records import Quarantine, SceneRecord
-from samrs.datasets import dota
+from samrs.datasets.dota import read as dota
 from tests.datasets.by_hand import write_image, write_text
 
 LINE = "4 4 14 4 14 10 4 10 plane 0"

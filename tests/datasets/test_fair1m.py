@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from samrs.core.records import Quarantine, SceneRecord
-from samrs.datasets import fair1m
+from samrs.datasets.fair1m import read as fair1m
 from tests.datasets import by_hand
 from tests.datasets.by_hand import fair1m_object, write_image, write_text
 

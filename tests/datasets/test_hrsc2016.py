@@ -12,7 +12,7 @@ import pytest
 from samrs.core.geometry import hbb_iou, polygon_area, polygon_to_hbb
 from samrs.core.records import Quarantine, SceneRecord
 from samrs.core.rle import rle_area, rle_to_hbb
-from samrs.datasets import hrsc2016
+from samrs.datasets.hrsc2016 import read as hrsc2016
 from tests.datasets.by_hand import hrsc_object, hrsc_xml, painted, write_image, write_text
 
 CYAN = (0, 255, 255)

@@ -11,7 +11,7 @@ import pytest
 
 from samrs.core.records import Quarantine, SceneRecord
 from samrs.core.rle import mask_to_rle, rle_area, rle_to_hbb
-from samrs.datasets import isaid
+from samrs.datasets.isaid import read as isaid
 from samrs.reading.colour_codes import colour_codes
 from tests.datasets import by_hand
 from tests.datasets.by_hand import painted, write_image
@@ -123,7 +123,7 @@ MEMORY = """
 import resource, sys
 from pathlib import Path
 from samrs.core.records import Quarantine
-from samrs.datasets import isaid
+from samrs.datasets.isaid import read as isaid
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 (scene,) = isaid.read_scenes(Path(sys.argv[1]), Quarantine())
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024, len(scene.annotations))

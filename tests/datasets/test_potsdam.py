@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from samrs.core.records import Quarantine, SceneRecord
-from samrs.datasets import potsdam
+from samrs.datasets.potsdam import read as potsdam
 from tests.datasets import by_hand
 from tests.datasets.by_hand import image, painted, write_image
 

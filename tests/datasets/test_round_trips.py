@@ -18,7 +18,7 @@ from benchmarks.written_back import (
     to_dota,
     to_fair1m,
 )
-from samrs.datasets import fair1m
+from samrs.datasets.fair1m import read as fair1m
 from tests.datasets.by_hand import fair1m_object, image, write_image, write_text
 from tests.normalize.test_normalize import run
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from samrs.core.records import Quarantine, SceneRecord
-from samrs.datasets import voc
+from samrs.datasets.voc import read as voc
 from tests.datasets import by_hand
 from tests.datasets.by_hand import voc_object, write_image, write_text
 

@@ -9,7 +9,7 @@ import pytest
 
 from samrs.core.errors import AnnotationError, MissingInputError
 from samrs.core.records import Quarantine, SceneRecord
-from samrs.datasets import yolo
+from samrs.datasets.yolo import read as yolo
 from tests.datasets import by_hand
 from tests.datasets.by_hand import HEIGHT, WIDTH, write_text
 

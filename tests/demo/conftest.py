@@ -50,7 +50,7 @@ def scene(*objects: SceneObject, size_hw: tuple[int, int] = SIZE_HW, gsd: float 
 def read(name: str, root: Path) -> list[SceneRecord]:
     """What the dataset's reader finds; nothing may be quarantined."""
     quarantine = Quarantine()
-    scenes = list(axis.load("samrs.datasets", name).read_scenes(root, quarantine))
+    scenes = list(axis.load("samrs.datasets", name, "read").read_scenes(root, quarantine))
     assert quarantine.rows == []
     return scenes
 

@@ -12,7 +12,10 @@ import pytest
 import rasterio
 
 from samrs.core.rle import rle_to_mask
-from samrs.demo import dior, dota, fair1m, hrsc2016
+from samrs.datasets.dior import demo as dior
+from samrs.datasets.dota import demo as dota
+from samrs.datasets.fair1m import demo as fair1m
+from samrs.datasets.hrsc2016 import demo as hrsc2016
 from tests.demo.conftest import Install, box_object, read, scene, turned_object
 
 

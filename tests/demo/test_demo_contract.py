@@ -23,8 +23,8 @@ from samrs.scenes.series import (
 )
 from tests.demo.conftest import read
 
-NAMES = axis.names("samrs.demo")
-WRITERS = [axis.load("samrs.demo", name) for name in NAMES]
+NAMES = axis.names("samrs.datasets", "demo")
+WRITERS = [axis.load("samrs.datasets", name, "demo") for name in NAMES]
 SCENES = 4
 
 
@@ -47,7 +47,7 @@ def digests(root: Path) -> dict[str, str]:
 def test_the_reader_takes_all_and_another_run_gives_the_same_bytes(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = axis.load("samrs.demo", name)
+    writer = axis.load("samrs.datasets", name, "demo")
     shrink(writer, monkeypatch)
     for folder, seed in (("a", 3), ("b", 3), ("c", 4)):
         (tmp_path / folder).mkdir()
@@ -82,7 +82,7 @@ def test_instance_colours_are_many_and_none_is_black() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_writer_shows_several_themes_and_known_kinds(name: str) -> None:
-    writer = axis.load("samrs.demo", name)
+    writer = axis.load("samrs.datasets", name, "demo")
     assert len({view.theme for view in writer.VIEWS}) >= 3
     tables = [getattr(writer, key, ()) for key in ("CLASSES", "COLOURS", "CATEGORIES", "KINDS")]
     kinds = {kind for table in tables for kind in table} & set(KINDS)

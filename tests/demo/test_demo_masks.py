@@ -14,7 +14,9 @@ from samrs.core import axis
 from samrs.core.errors import ParameterError
 from samrs.core.records import IGNORE
 from samrs.core.rle import rle_to_mask
-from samrs.demo import coco, isaid, potsdam
+from samrs.datasets.coco import demo as coco
+from samrs.datasets.isaid import demo as isaid
+from samrs.datasets.potsdam import demo as potsdam
 from samrs.scenes.scene import LAND_COVERS, SceneObject
 from tests.demo.conftest import Install, box_object, read, scene
 
@@ -57,7 +59,7 @@ def test_potsdam_tiles_bear_official_numbers(install: Install, tmp_path: Path) -
 
 
 def test_potsdam_numbers_agree_with_the_reader_and_end(tmp_path: Path) -> None:
-    assert set(potsdam.TEST) == axis.load("samrs.datasets", "potsdam").TEST_TILES
+    assert set(potsdam.TEST) == axis.load("samrs.datasets", "potsdam", "read").TEST_TILES
     assert len(set(potsdam.TRAIN)) == 24
     assert not set(potsdam.TRAIN) & set(potsdam.TEST)
     assert len(set(potsdam._names(36))) == 36

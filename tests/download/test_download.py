@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import samrs.datasets
+from samrs.core import axis
 from samrs.core.errors import (
     ArchiveError,
     MissingInputError,
@@ -22,8 +23,9 @@ from samrs.core.errors import (
 )
 from samrs.core.parameters import check_section
 from samrs.download.download import download
-from samrs.download.editions import EDITIONS, Edition, edition_of
-from samrs.fetch.source import Source
+from samrs.download.editions import edition_of
+from samrs.fetch.source import Edition, Source
+from tests.download.published import EDITIONS
 from tests.pipeline.closure import ROOT
 
 
@@ -48,13 +50,18 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A dataset module in a folder of its own, found by the axis as any other; set SOURCES."""
     folder = tmp_path / "axis"
     folder.mkdir()
-    (folder / "toy.py").write_text("SOURCES = ()\nTERMS = 'academic use only'\n")
+    (folder / "toy").mkdir()
+    text = "SOURCES = ()\nTERMS = 'academic use only'\nEDITIONS = {}\n"
+    (folder / "toy" / "sources.py").write_text(text)
+    (folder / "toy" / "__init__.py").touch()
     monkeypatch.setattr(samrs.datasets, "__path__", [*samrs.datasets.__path__, str(folder)])
-    monkeypatch.delitem(sys.modules, "samrs.datasets.toy", raising=False)
+    for name in ("samrs.datasets.toy", "samrs.datasets.toy.sources"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     import importlib
 
-    yield importlib.import_module("samrs.datasets.toy")
-    sys.modules.pop("samrs.datasets.toy", None)
+    yield importlib.import_module("samrs.datasets.toy.sources")
+    for name in ("samrs.datasets.toy", "samrs.datasets.toy.sources"):
+        sys.modules.pop(name, None)
 
 
 def sources(*, urls: tuple[str, ...] = ()) -> tuple[Source, ...]:
@@ -76,7 +83,7 @@ def official(
         seed=0,
         edition=edition,
         terms_accepted=terms_accepted,
-        inbox=tmp_path / "inbox",
+        inbox=tmp_path / "inbox" / "toy",
         parallel=2,
     )
 
@@ -296,14 +303,6 @@ def test_extra_files_are_added_to_an_unpacked_layout(toy: Any, tmp_path: Path) -
     assert listing(tmp_path / "out") == ["a/1.xml", "manifest.json", "train/1.png"]
 
 
-def test_a_folder_named_extra_is_like_any_other_in_a_users_own_dataset(
-    toy: Any, tmp_path: Path
-) -> None:
-    put(tmp_path, "extra/1.png", b"")
-    official(tmp_path)
-    assert listing(tmp_path / "out") == ["extra/1.png"]
-
-
 @pytest.mark.parametrize("name", ["train/images/P0000.png", "manifest.json"])
 def test_extra_files_replace_no_official_one(toy: Any, tmp_path: Path, name: str) -> None:
     toy.SOURCES = sources()[:1]
@@ -326,11 +325,11 @@ def test_misnamed_archives_are_no_unpacked_layout(toy: Any, tmp_path: Path) -> N
 
 
 def test_another_edition_of_a_dataset_is_chosen_by_name(
-    toy: Any, tmp_path: Path, server: Any, monkeypatch: pytest.MonkeyPatch
+    toy: Any, tmp_path: Path, server: Any
 ) -> None:
     server.files["images"] = IMAGES
     chosen = sources(urls=(server.url("images"),))[:1]
-    monkeypatch.setitem(EDITIONS, "toy_v1", Edition("toy", "free", chosen))
+    toy.EDITIONS = {"toy_v1": Edition("free", chosen)}
     toy.SOURCES = sources()
     assert official(tmp_path, edition="toy_v1")["terms"] == "free"
     assert manifest(tmp_path)["edition"] == "toy_v1"
@@ -339,20 +338,22 @@ def test_another_edition_of_a_dataset_is_chosen_by_name(
         official(tmp_path, edition="dota_v1")
 
 
-@pytest.mark.parametrize("name", sorted(EDITIONS))
-def test_editions_belong_to_a_dataset_and_have_terms(name: str) -> None:
-    edition = EDITIONS[name]
-    assert edition_of(edition.dataset, name) is edition
+@pytest.mark.parametrize(("dataset", "edition"), EDITIONS)
+def test_editions_have_terms_and_files_of_different_names(dataset: str, edition: Edition) -> None:
+    sources = axis.load("samrs.datasets", dataset, "sources")
+    name = next(name for name, found in sources.EDITIONS.items() if found is edition)
+    assert edition_of(dataset, name) is edition
     assert edition.terms
     assert "\n" not in edition.terms
     assert len({s.file for s in edition.sources}) == len(edition.sources)
 
 
-def test_a_dataset_without_sources_is_the_folder_a_user_brings(toy: Any, tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match=r"got nothing; .* put yours there"):
-        official(tmp_path, terms_accepted=False)
+def test_a_format_without_official_files_says_where_ones_own_are_named(
+    toy: Any, tmp_path: Path
+) -> None:
     put(tmp_path, "images/1.png", b"picture")
-    assert official(tmp_path, terms_accepted=False)["files"] == 1
+    with pytest.raises(MissingInputError, match=r"toy is a format without .*datasets.<name>.path"):
+        official(tmp_path)
 
 
 def test_unaccepted_terms_stop_before_anything_is_done(
@@ -404,23 +405,10 @@ def test_bad_parameters_are_named(
 def test_params_hold_what_every_download_needs() -> None:
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     assert params["runtime"]["downloads"] >= 1
-    for dataset in params["datasets"]:
+    for dataset in params["download"]:
         values = {**params["download"][dataset], "origin": params["origin"]}
         check_section(download, values, f"download.{dataset}", ["inbox", "parallel"])
         assert values["terms_accepted"] is False, "nobody's terms are accepted by default"
-
-
-def test_a_users_own_dataset_may_lie_flat_in_the_inbox(toy: Any, tmp_path: Path) -> None:
-    put(tmp_path, "annotations.json", b"{}")
-    put(tmp_path, "1.png", b"")
-    official(tmp_path)
-    assert listing(tmp_path / "out") == ["1.png", "annotations.json"]
-
-
-def test_an_archive_of_a_users_own_dataset_is_named(toy: Any, tmp_path: Path) -> None:
-    put(tmp_path, "mine.zip", IMAGES)
-    with pytest.raises(MissingInputError, match=r"got mine\.zip; unpacked files in the layout"):
-        official(tmp_path)
 
 
 def test_files_of_other_names_in_the_inbox_are_said(toy: Any, tmp_path: Path) -> None:

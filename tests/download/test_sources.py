@@ -6,18 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from samrs.core import axis
 from samrs.core.errors import SourceError
-from samrs.download.editions import EDITIONS
 from samrs.fetch.source import Source, missing, verify
 from samrs.sam.published import CHECKPOINTS
+from tests.download.published import EDITIONS, MODULES
 
 BODY = b"the publisher's bytes " * 5000
 SHA = "sha256:" + hashlib.sha256(BODY).hexdigest()
 
 OFFICIAL = [
-    *(s for n in axis.names("samrs.datasets") for s in axis.load("samrs.datasets", n).SOURCES),
-    *(s for edition in EDITIONS.values() for s in edition.sources),
+    *(s for module in MODULES for s in module.SOURCES),
+    *(s for _, edition in EDITIONS for s in edition.sources),
     *CHECKPOINTS.values(),
 ]
 

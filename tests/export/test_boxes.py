@@ -7,7 +7,8 @@ import pytest
 
 from samrs.core.records import Quarantine
 from samrs.core.rle import polygons_to_rle, rle_intersection
-from samrs.datasets import dota, voc
+from samrs.datasets.dota import read as dota
+from samrs.datasets.voc import read as voc
 from samrs.export.export import export
 from tests.export.releases import HEIGHT, WIDTH, instance, masks, stored, tile, write_release
 

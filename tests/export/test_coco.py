@@ -12,7 +12,7 @@ from pycocotools.cocoeval import COCOeval
 
 from samrs.core.records import Quarantine
 from samrs.core.rle import rle_iou, rle_to_mask
-from samrs.datasets import coco as reader
+from samrs.datasets.coco import read as reader
 from samrs.export.export import export
 from tests.export.releases import CATEGORIES, instance, masks, stored, tile, write_release
 

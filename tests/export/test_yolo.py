@@ -9,7 +9,7 @@ import yaml
 from samrs.core.geometry import polygon_to_hbb
 from samrs.core.records import Quarantine
 from samrs.core.rle import hbb_to_rle, rle_to_mask
-from samrs.datasets import yolo as reader
+from samrs.datasets.yolo import read as reader
 from samrs.export.export import export
 from samrs.export.formats.yolo_seg import opencv_iou, pycocotools_iou, read_line
 from tests.export.releases import CATEGORIES, HEIGHT, WIDTH, instance, masks, stored, tile

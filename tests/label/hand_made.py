@@ -65,8 +65,9 @@ def write_product(product: Path, *, with_truth: bool = True) -> Path:
     write_table(product, "instances", INSTANCES, tables["instances"])
     if with_truth:
         write_table(product, "truth", TRUTH, tables["truth"])
-    about = {"product": "normalize", "dataset": "hand", "categories": list(CATEGORIES)}
-    write_manifest(product, {**about, "terms": "free", "parameters": {}})
+    about = {"product": "normalize", "dataset": "hand", "format": "hand", "subset": None}
+    own = {"categories": list(CATEGORIES), "origin": "own", "terms": "free", "parameters": {}}
+    write_manifest(product, {**about, **own})
     return product
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -30,7 +31,7 @@ from samrs.core.shards import (
     sha256,
     verify_product,
 )
-from samrs.normalize.normalize import normalize
+from samrs.normalize.normalize import OWN_TERMS, normalize
 from tests.datasets import by_hand
 from tests.datasets.by_hand import HEIGHT, WIDTH, WRITERS, image, write_image, write_text
 
@@ -348,15 +349,25 @@ def test_real_nwpu_keeps_every_image_and_mask(real: Path, tmp_path: Path) -> Non
     assert all(rle_area(row["rle"]) > 0 for row in truth)
 
 
-def test_terms_are_those_of_what_download_took(tmp_path: Path) -> None:
+def test_origin_and_terms_are_those_of_what_download_took(tmp_path: Path) -> None:
     by_hand.coco(tmp_path / "in")
     (tmp_path / "in" / "annotations.json").rename(tmp_path / "in" / "instances_train.json")
-    write_text(tmp_path / "in" / "manifest.json", '{"terms": "as the edition says"}')
+    said = {"origin": "official", "terms": "as the edition says"}
+    write_text(tmp_path / "in" / "manifest.json", json.dumps(said))
     run("coco", tmp_path / "in", tmp_path / "out")
-    assert read_manifest(tmp_path / "out")["terms"] == "as the edition says"
+    assert read_manifest(tmp_path / "out").items() >= said.items()
     (tmp_path / "in" / "manifest.json").unlink()
     run("coco", tmp_path / "in", tmp_path / "out")
-    assert read_manifest(tmp_path / "out")["terms"] == axis.load("samrs.datasets", "coco").TERMS
+    own = {"origin": "own", "terms": OWN_TERMS}
+    assert read_manifest(tmp_path / "out").items() >= own.items()
+
+
+def test_a_dataset_has_its_own_name_whatever_its_format(tmp_path: Path) -> None:
+    by_hand.dota(tmp_path / "in")
+    run("airfields", tmp_path / "in", tmp_path / "out", format="dota")
+    manifest = read_manifest(tmp_path / "out")
+    named = {key: manifest[key] for key in ("dataset", "format", "subset")}
+    assert named == {"dataset": "airfields", "format": "dota", "subset": None}
 
 
 @pytest.mark.parametrize("dataset", NAMES)

@@ -13,24 +13,21 @@ from tests.pipeline.graph import paths, stages
 
 SCRIPTS = {name.split("@")[0] for name in stages()}
 
+PARTS = {"download": ("demo.py", "sources.py"), "normalize": ("read.py",)}
+"""Files of a dataset that a stage finds by the dataset's name."""
 AXES = {
-    "download": ("samrs.datasets", "samrs.demo"),
-    "normalize": ("samrs.datasets",),
     "sam-label": ("samrs.prompts", "samrs.segmenters"),
     "prompt-ablation": ("samrs.prompts", "samrs.segmenters"),
 }
-"""Modules a stage finds by name: the stage depends on the value it uses, or on the whole axis."""
+"""Axes whose values a stage finds by name: it depends on the whole axis."""
 
 
 def axis_files(stage: str) -> set[Path]:
     """Files a stage loads by name."""
     name, _, value = stage.partition("@")
-    files = set()
+    files = {ROOT / "samrs" / "datasets" / value / part for part in PARTS.get(name, ())}
     for package in AXES.get(name, ()):
-        folder = ROOT / package.replace(".", "/")
-        by_value = package in ("samrs.datasets", "samrs.demo")
-        values = [value] if by_value else axis.names(package)
-        files |= {folder / f"{v}.py" for v in values}
+        files |= {ROOT / package.replace(".", "/") / f"{v}.py" for v in axis.names(package)}
     return files
 
 
@@ -56,11 +53,9 @@ def test_code_deps_hold_the_import_closure_and_nothing_that_is_not_imported(name
     for stage in expanded:
         missing = needed[stage] - set.union(*code_deps(stage).values())
         assert not missing, f"{stage}: add {sorted(str(p.relative_to(ROOT)) for p in missing)}"
-    everything = set.union(*needed.values())
     for stage in expanded:
         for dep, files in code_deps(stage).items():
-            used = everything if dep.startswith("samrs/datasets") else needed[stage]
-            assert files & used, f"{stage}: remove {dep}"
+            assert files & needed[stage], f"{stage}: remove {dep}"
 
 
 def test_no_dependency_lies_within_another() -> None:
@@ -89,7 +84,7 @@ def test_every_path_of_the_command_is_declared(stage: str) -> None:
         for path in paths(definition.get(key, []))
     ]
     for word in definition["cmd"].split():
-        if word.startswith(("data/", "metrics/", "samrs/")) and word != "data/inbox":
+        if word.startswith(("data/", "metrics/", "samrs/")):
             assert any(word == d or d.startswith(f"{word}/") for d in declared), word
 
 

@@ -24,7 +24,6 @@ def write_release(root: Path, name: str, tiles: list[str], things: list[Thing]) 
         labelled,
         out,
         QUALITY,
-        origin="demo",
         min_area=0,
         min_predicted_iou=0.0,
         min_stability=0.0,

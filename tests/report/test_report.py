@@ -17,7 +17,6 @@ from tests.products_by_hand import Thing
 from tests.report.releases import write_metrics, write_release
 
 HOSTILE = "<script>alert('x')</script><img src=http://evil.example/x>"
-ABOUT = {"origin": "official"}
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
@@ -95,7 +94,7 @@ def html(
 ) -> str:
     releases, metrics = run
     out = tmp_path_factory.mktemp("out") / "report"
-    told = report(releases, metrics, out, **ABOUT, **measured)
+    told = report(releases, metrics, out, **measured)
     page = (out / "index.html").read_text(encoding="utf-8")
     assert [p.name for p in out.iterdir()] == ["index.html"]
     assert told == {"bytes": len(page.encode()), "subsets": 2, "examples": 2, "worst": 3}
@@ -177,7 +176,7 @@ def test_best_recipe_of_each_size_bin_is_marked(html):
 
 def test_same_input_gives_the_same_page(html, run, measured, tmp_path):
     releases, metrics = run
-    report(releases, metrics, tmp_path / "again", **ABOUT, **measured)
+    report(releases, metrics, tmp_path / "again", **measured)
     assert (tmp_path / "again" / "index.html").read_text(encoding="utf-8") == html
 
 
@@ -202,7 +201,7 @@ def test_missing_metrics_name_the_stage_to_run(run, measured, tmp_path, lost, st
     path.unlink()
     try:
         with pytest.raises(MissingInputError, match=f"metrics are missing.*run dvc repro {stage}"):
-            report(releases, metrics, tmp_path / "report", **ABOUT, **measured)
+            report(releases, metrics, tmp_path / "report", **measured)
     finally:
         path.write_bytes(data)
 

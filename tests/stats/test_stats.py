@@ -28,7 +28,6 @@ def measure(root: Path, things: list[Thing] = THINGS) -> dict[str, Any]:
         labelled,
         out,
         QUALITY,
-        origin="demo",
         min_area=5,
         min_predicted_iou=0.0,
         min_stability=0.0,

@@ -36,7 +36,6 @@ from samrs.core.errors import AnnotationError, ImageError, UnknownNameError
 from samrs.core.geometry import clockwise, polygon_to_hbb
 from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.fetch.source import Source
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     missing_dataset,
@@ -52,8 +51,6 @@ CATEGORIES: tuple[str, ...] = ()
 """Empty: see ``categories``."""
 
 SUBSET: str | None = None
-TERMS = "as the owner of the data says"
-SOURCES: tuple[Source, ...] = ()
 
 _LAYOUT = "data.yaml or classes.txt, images/ and labels/*.txt"
 _BOX, _CORNERS = 5, 9

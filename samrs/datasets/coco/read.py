@@ -38,7 +38,6 @@ from samrs.core.errors import AnnotationError, UnknownNameError
 from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.core.rle import Rle, polygons_to_rle, rle_area, run_lengths
-from samrs.fetch.source import Source
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     missing_dataset,
@@ -52,8 +51,6 @@ CATEGORIES: tuple[str, ...] = ()
 """Empty: see ``categories``."""
 
 SUBSET: str | None = None
-TERMS = "as the owner of the data says"
-SOURCES: tuple[Source, ...] = ()
 
 _LAYOUT = "annotations.json (COCO's format) with the images of its file_name entries"
 _LARGEST_SIDE = 65_535

@@ -32,19 +32,12 @@ from numpy.typing import NDArray
 from samrs.core.names import clean_id
 from samrs.core.records import IGNORE, Quarantine, SceneRecord
 from samrs.core.tiling import Window
-from samrs.fetch.source import Source
 from samrs.reading.annotations import first_folder, missing_dataset, pair_files, relative_name
 from samrs.reading.scene_image import open_scene
 
 CATEGORIES: tuple[str, ...] = ("impervious", "building", "low-vegetation", "tree", "car")
 SUBSET: str | None = None
-TERMS = "ISPRS Potsdam: research use, registration required (isprs.org)"
 
-_PAGE = "https://www.isprs.org/education/benchmarks/UrbanSemLab/2d-sem-label-potsdam.aspx"
-SOURCES: tuple[Source, ...] = (
-    Source("2_Ortho_RGB.zip", (), None, "", _PAGE),
-    Source("5_Labels_all.zip", (), None, "", _PAGE),
-)
 
 TEST_COLUMNS = {
     2: (13, 14),

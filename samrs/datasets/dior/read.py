@@ -43,7 +43,6 @@ from samrs.core.geometry import clockwise, hbb_to_polygon
 from samrs.core.names import clean_id
 from samrs.core.parallel import map_many
 from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.fetch.source import Source
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     category_of,
@@ -84,18 +83,7 @@ CATEGORIES: tuple[str, ...] = (
     "windmill",
 )
 SUBSET: str | None = "SIOR"
-TERMS = "DIOR: CC BY-NC 4.0, research use (arXiv 1909.00133)"
 
-_MIRROR = "https://hf.co/datasets/torchgeo/dior/resolve/ec7be9567d2e08eb3d3401c15a52ee2145d0ef01/"
-_PAGE = "https://gcheng-nwpu.github.io/#Datasets"
-SOURCES: tuple[Source, ...] = tuple(
-    Source(file, (_MIRROR + file,), f"md5:{md5}", "", _PAGE)
-    for file, md5 in (
-        ("Images_trainval.zip", "070e9314120403e5c965d12fe5321cb0"),
-        ("Annotations_trainval.zip", "90e045de37255c5919bbecf659b72c1a"),
-        ("Images_test.zip", "97f3cbc86de0867624a6a34190c694ae"),
-    )
-)
 
 _HORIZONTAL = ("Annotations/Horizontal Bounding Boxes", "annotations/horizontal", "Annotations")
 _ORIENTED = ("Annotations/Oriented Bounding Boxes", "annotations/oriented")

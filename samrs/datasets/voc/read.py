@@ -31,7 +31,6 @@ import numpy as np
 from samrs.core.errors import AnnotationError
 from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.fetch.source import Source
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     files_by_stem,
@@ -51,8 +50,6 @@ CATEGORIES: tuple[str, ...] = ()
 """Empty: see ``categories``."""
 
 SUBSET: str | None = None
-TERMS = "as the owner of the data says"
-SOURCES: tuple[Source, ...] = ()
 
 _ANNOTATIONS = ("Annotations", "annotations")
 _IMAGES = ("JPEGImages", "images")

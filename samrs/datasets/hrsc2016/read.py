@@ -39,7 +39,6 @@ from samrs.core.geometry import rotated_box_to_polygon
 from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.core.rle import crop_to_rle
-from samrs.fetch.source import Source
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     files_by_stem,
@@ -56,10 +55,6 @@ from samrs.reading.xml import child_text, read_xml
 
 CATEGORIES: tuple[str, ...] = ("ship",)
 SUBSET: str | None = None
-TERMS = "HRSC2016: academic use only (Google Earth imagery)"
-SOURCES: tuple[Source, ...] = (
-    Source("HRSC2016.zip", (), None, "", "https://www.kaggle.com/datasets/guofeng/hrsc2016"),
-)
 
 _LAYOUT = "Train|Test/AllImages/*.bmp with Train|Test/Annotations/*.xml"
 _BOX = ("box_xmin", "box_ymin", "box_xmax", "box_ymax")

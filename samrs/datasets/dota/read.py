@@ -38,7 +38,6 @@ from samrs.core.errors import AnnotationError
 from samrs.core.geometry import clockwise, polygon_to_hbb
 from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.fetch.source import Source
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     category_of,
@@ -76,24 +75,8 @@ CATEGORIES: tuple[str, ...] = (
     "helipad",
 )
 SUBSET: str | None = "SOTA"
-TERMS = "DOTA-v2.0: academic use only, commercial use prohibited (captain-whu.github.io/DOTA)"
 
-_MIRROR = (
-    "https://hf.co/datasets/isaaccorley/dota/resolve/672e63236622f7da6ee37fca44c50ac368b77cab/"
-)
-_PAGE = "https://captain-whu.github.io/DOTA/dataset.html"
 # Version 2.0 adds scenes to those of version 1.0, so both image archives are needed.
-SOURCES: tuple[Source, ...] = tuple(
-    Source(file, (_MIRROR + file,), f"md5:{md5}", "", _PAGE)
-    for file, md5 in (
-        ("dotav1.0_images_train.tar.gz", "363b472dc3c71e7fa2f4a60223b437ea"),
-        ("dotav1.0_images_val.tar.gz", "42293219ba61d61c417ae558bbe1f2ba"),
-        ("dotav2.0_images_train.tar.gz", "91ae5212d170330ab9f65ccb6c675763"),
-        ("dotav2.0_images_val.tar.gz", "737f65edf54b5aa627b3d48b0e253095"),
-        ("dotav2.0_annotations_train.tar.gz", "04d3d626df2203053b7f06581b3b0667"),
-        ("dotav2.0_annotations_val.tar.gz", "ec53c1dbcfc125d7532bd6a065c647ac"),
-    )
-)
 
 
 def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
