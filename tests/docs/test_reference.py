@@ -1,0 +1,45 @@
+"""Pages made from the code are those committed; a decision has its parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools.docs import decisions
+from tools.docs.reference import PAGES
+from tools.docs.text import ROOT, first_sentence, paragraphs
+
+DECISIONS = sorted(p for p in decisions.FOLDER.glob("*.md") if p.name != "index.md")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_what_the_code_says(path: str) -> None:
+    committed = (ROOT / path).read_text(encoding="utf-8")
+    assert committed == PAGES[path](), f"{path} is old: run `make reference` and commit it"
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: str(page.stem))
+def test_a_decision_has_date_context_and_decision(page: Path) -> None:
+    decisions.head(page)
+    headings = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:2] == "##"]
+    assert headings[:2] == ["## Context", "## Decision"]
+    assert set(headings[2:]) <= {"## Tried", "## Figures"}
+
+
+def test_a_decision_without_date_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "x.md"
+    page.write_text("# X\n\nyesterday, pipeline\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="YYYY-MM-DD, AREA"):
+        decisions.head(page)
+
+
+def test_an_announced_block_is_fenced() -> None:
+    text = paragraphs("Layout::\n\n    a/\n      b\n\nMore.")
+    assert text == "Layout:\n\n```text\na/\n  b\n```\n\nMore."
+
+
+def test_the_first_sentence_ends_at_a_full_stop() -> None:
+    assert first_sentence("COCO's format: one JSON\na split. Ids begin at 1.") == (
+        "COCO's format: one JSON a split."
+    )
