@@ -6,7 +6,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test test-slow lint env clean-work release
+.PHONY: repro test test-slow lint env clean-work release reference
 
 repro: .venv/ready
 	dvc repro
@@ -16,6 +16,10 @@ test: lint
 
 test-slow: .venv/ready
 	pytest -m slow
+
+# The pages that are made from the code; a test compares them.
+reference: .venv/ready
+	python -m tools.docs.reference
 
 lint: .venv/ready
 	ruff format --check .

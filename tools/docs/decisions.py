@@ -47,8 +47,8 @@ def page() -> str:
     parts = [
         "# Decisions",
         "What was decided, when and why, with what was tried and failed: a page each. To add one, "
-        "copy a page, then run `make reference`. Measurements that are not the reason of a decision "
-        "are in the [log](../log.md).",
+        "copy a page, then run `make reference`. Measurements that are not the reason of a "
+        "decision are in the [log](../log.md).",
     ]
     for area, title in AREAS.items():
         own = sorted((date, name, p.name) for p, (name, date, a) in heads.items() if a == area)

@@ -21,4 +21,6 @@ def page() -> str:
         "[exports](../exports.md). How to add one: "
         "[contributing](../contributing.md#an-export-format)."
     )
-    return "\n\n".join(["# Export formats", intro, table(("format", "what"), rows), *sections]) + "\n"
+    return (
+        "\n\n".join(["# Export formats", intro, table(("format", "what"), rows), *sections]) + "\n"
+    )

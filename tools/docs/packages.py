@@ -27,8 +27,7 @@ KINDS = {
         "review": "what a pull request changes, and its gate",
     },
     "Axes: a value is a module, found by its name": {
-        "datasets": "readers and official sources, a dataset each",
-        "demo": "writers of drawn scenes in a dataset's official layout",
+        "datasets": "a folder each: reader, official sources, drawn demo scenes",
         "prompts": "parts of recipes",
         "segmenters": "what answers a prompt: SAM, and floors that have learnt nothing",
         "executors": "where tiles are labelled: threads of this machine, or a Ray cluster",

@@ -10,11 +10,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 
-from tools.docs import decisions, formats, packages, recipes
+from tools.docs import datasets, decisions, formats, packages, recipes
 from tools.docs.text import ROOT
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/decisions/index.md": decisions.page,
+    "docs/reference/datasets.md": datasets.page,
     "docs/reference/packages.md": packages.page,
     "docs/reference/recipes.md": recipes.page,
     "docs/reference/formats.md": formats.page,
