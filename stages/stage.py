@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import errno
 import logging
 import os
 import shutil
@@ -20,26 +19,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from samrs.core.errors import ParameterError, SamrsError
-from samrs.core.parameters import check_section
+from samrs.core.errors import ParameterError, SamrsError, full_disk
+from samrs.core.parameters import check_runtime, check_section, read_parameters
 from samrs.core.shards import write_json
 
-PARAMS = Path("params.yaml")
-DEVICES = ("auto", "cpu", "cuda")
-
-
-def _read_params() -> dict[str, Any]:
-    values: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    return values
+HERE = Path()
 
 
 def declared() -> dict[str, Any]:
     """The parameters declared for the running stage, as a nested dict."""
     name = os.environ.get("DVC_STAGE")
     if name is None:
-        return _read_params()
+        return read_parameters(HERE)
     from dvc.api import params_show  # a second of import time that a run by hand does not need
 
     values: dict[str, Any] = params_show(stages=name)
@@ -52,24 +43,9 @@ def runtime() -> dict[str, Any]:
     Raises:
         ParameterError: a value is missing, unknown, of the wrong type or not allowed.
     """
-    values = check_section(_runtime, value(_read_params(), "runtime"), "runtime")
-    _runtime(**values)
+    values = check_section(check_runtime, value(read_parameters(HERE), "runtime"), "runtime")
+    check_runtime(**values)
     return values
-
-
-def _runtime(
-    *, executor: str, device: str, threads: int | None, workers: int, downloads: int
-) -> None:
-    if device not in DEVICES:
-        raise ParameterError(
-            f"params.yaml: unknown device, got runtime.device = {device!r}; {', '.join(DEVICES)} "
-            "are allowed; correct it"
-        )
-    if threads is not None and threads < 1:
-        raise ParameterError(
-            f"params.yaml: too few, got runtime.threads = {threads}; at least 1, or null for all "
-            "cores, is allowed; correct it"
-        )
 
 
 def value(params: Mapping[str, Any], path: str) -> Any:
@@ -125,12 +101,9 @@ def running() -> Iterator[None]:
     except SamrsError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if (sentence := full_disk(error)) is None:
             raise
-        sys.exit(
-            f"error: {error.filename or 'an output'}: cannot be written, got {error}; room on the "
-            "disk is needed; make some and run again"
-        )
+        sys.exit(f"error: {sentence}")
 
 
 def subsets(params: Mapping[str, Any], released: str) -> dict[str, Path]:

@@ -13,8 +13,8 @@ FLOORS = (
     "data drawing executors fetch measures prompting reading scenes stats training verify",
     "comparison datasets download finetune label normalize pretrain prompts release sam",
     "ablation card nano report segmenters",
-    "export fit_quality review",
-    "audit formats publish",
+    "check export fit_quality",
+    "audit formats publish review",
     "__main__ stages",
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}

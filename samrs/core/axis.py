@@ -12,7 +12,7 @@ import pkgutil
 from importlib.util import find_spec
 from types import ModuleType
 
-from samrs.core.errors import UnknownNameError
+from samrs.core.errors import UnknownNameError, advice
 
 
 def names(axis: str, part: str | None = None) -> tuple[str, ...]:
@@ -41,6 +41,6 @@ def load(axis: str, name: str, part: str | None = None) -> ModuleType:
         path = f"{axis.replace('.', '/')}/{name}{f'/{part}' if part else ''}.py"
         raise UnknownNameError(
             f"{word}: unknown name, got {name!r}; allowed are {', '.join(allowed)}; "
-            f"use one of these or add {path}"
+            + advice(name, allowed, f"use one of these or add {path}")
         )
     return importlib.import_module(f"{axis}.{name}{f'.{part}' if part else ''}")

@@ -5,6 +5,10 @@ Each is one sentence: where, what is wrong, what was got, what is allowed, what 
 
 from __future__ import annotations
 
+import difflib
+import errno
+from collections.abc import Iterable
+
 
 class SamrsError(Exception):
     """Base of every error this project raises on purpose, with a message for the user."""
@@ -62,3 +66,25 @@ class TermsError(SamrsError):
 
 class ArchiveError(SamrsError):
     """An archive is broken or a member of it is hostile; nothing of it was unpacked."""
+
+
+def advice(got: object, allowed: Iterable[str], otherwise: str) -> str:
+    """What to do about an unknown name, the end of an error's sentence.
+
+    Args:
+        got: the unknown name.
+        allowed: the names that exist.
+        otherwise: what to do where none of them is close.
+    """
+    close = difflib.get_close_matches(str(got), list(allowed), 1)
+    return f"did you mean {close[0]}?" if close else otherwise
+
+
+def full_disk(error: OSError) -> str | None:
+    """The sentence for a user whose disk or quota is full, None for any other error."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    return (
+        f"{error.filename or 'an output'}: cannot be written, got {error}; room on the disk is "
+        "needed; make some and run again"
+    )

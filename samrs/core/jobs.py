@@ -10,6 +10,8 @@ Job = TypeVar("Job")
 Answer = TypeVar("Answer")
 Wait = Callable[[], Answer]
 """Gives a job's answer when it is there, or raises the error the job ended with."""
+DEVICES = ("auto", "cpu", "cuda")
+"""Where networks compute; auto: on a GPU if there is one."""
 GPU_THREADS = 12
 """Jobs that share a GPU: some are encoded or decoded together, while threads read images and write
 masks of others."""

@@ -1,4 +1,7 @@
-"""A library function's keyword-only signature is the schema of its section of params.yaml."""
+"""params.yaml: how it is read, and how its sections are checked.
+
+A library function's keyword-only signature is the schema of its section.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,79 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from samrs.core.errors import ParameterError
+import yaml
+
+from samrs.core.errors import MissingInputError, ParameterError, advice
+from samrs.core.jobs import DEVICES
+
+PARAMS = "params.yaml"
+
+
+def parse_parameters(content: bytes) -> dict[str, Any]:
+    """The content of params.yaml as nested values.
+
+    Raises:
+        ParameterError: it is no YAML mapping.
+    """
+    try:
+        values = yaml.safe_load(content)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ParameterError(
+            f"params.yaml: unreadable, got {type(error).__name__}; YAML is allowed; mend it"
+        ) from error
+    if not isinstance(values, dict):
+        raise ParameterError(
+            f"params.yaml: no parameters, got {type(values).__name__}; a mapping is allowed; "
+            "write `name: value` lines"
+        )
+    return values
+
+
+def read_parameters(root: Path) -> dict[str, Any]:
+    """params.yaml of a checkout as nested values.
+
+    Raises:
+        MissingInputError: there is none.
+        ParameterError: it is no YAML mapping.
+    """
+    try:
+        content = (root / PARAMS).read_bytes()
+    except FileNotFoundError:
+        raise MissingInputError(
+            f"{root / PARAMS}: missing, got nothing there; the parameters of a checkout are "
+            "needed; run this in the project's folder"
+        ) from None
+    return parse_parameters(content)
+
+
+def check_runtime(
+    *, executor: str, device: str, threads: int | None, workers: int, downloads: int
+) -> None:
+    """Check the values of the section ``runtime``, whose schema this signature is.
+
+    Args:
+        executor: a file of ``samrs/executors``.
+        device: one of ``DEVICES``.
+        threads: CPU cores, and so tiles labelled at once; None: all.
+        workers: processes that read crops for training; 0 reads in the training process.
+        downloads: files fetched at the same time.
+
+    Raises:
+        ParameterError: a value is not allowed.
+    """
+    if device not in DEVICES:
+        raise ParameterError(
+            f"params.yaml: unknown device, got runtime.device = {device!r}; {', '.join(DEVICES)} "
+            f"are allowed; {advice(device, DEVICES, 'correct it')}"
+        )
+    if threads is not None and threads < 1:
+        raise ParameterError(
+            f"params.yaml: too few, got runtime.threads = {threads}; at least 1, or null for all "
+            "cores, is allowed; correct it"
+        )
 
 
 def _fits(value: Any, kind: Any) -> bool:
@@ -59,7 +132,7 @@ def check_section(
         if name not in allowed:
             raise ParameterError(
                 f"params.yaml: unknown parameter, got {where}.{name}; {listed} are allowed; "
-                "correct or remove it"
+                + advice(name, allowed, "correct or remove it")
             )
     for name, kind in allowed.items():
         if name not in section:

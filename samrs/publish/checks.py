@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 
+from samrs.check.remotes import PLACEHOLDER
 from samrs.core.shards import read_manifest
 from samrs.publish.artifacts import products
 from samrs.publish.repository import PublishError, Repository
-
-PLACEHOLDER = "samrs.example"
-"""The host in the committed addresses; ``.example`` belongs to nobody (RFC 2606)."""
 
 
 def check_tree(repository: Repository) -> str:

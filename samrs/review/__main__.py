@@ -19,6 +19,7 @@ from pathlib import Path
 
 from samrs.core.errors import SamrsError
 from samrs.review.changelog import entry
+from samrs.review.guard import check_guard
 from samrs.review.lock import graph, stale
 from samrs.review.markdown import render
 from samrs.review.review import review
@@ -50,11 +51,14 @@ def lock() -> int:
 
 
 def parameters() -> int:
-    """Check params.yaml."""
-    from samrs.review.schema import check  # it imports torch, which the other commands do without
+    """Check params.yaml; 1 where something in it is wrong."""
+    from samrs.check.schema import faults  # it imports torch, which the other commands do without
 
-    print(f"params.yaml is valid; {check(HERE)} metrics are guarded")
-    return 0
+    wrong = faults(HERE)
+    for line in wrong:
+        print(f"error: {line}", file=sys.stderr)
+    print(f"## params.yaml: {len(wrong)} faults; {check_guard(HERE)} metrics are guarded")
+    return 1 if wrong else 0
 
 
 def comment() -> int:

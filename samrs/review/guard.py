@@ -10,11 +10,13 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from samrs.core.errors import ParameterError
+from samrs.core.parameters import read_parameters
 from samrs.review.directions import Direction, direction
-from samrs.review.values import Value
+from samrs.review.values import Value, metrics_values
 
 ROUNDING = 1e-9
 """Differences of decimal numbers are not exact: 0.81 - 0.80 is a little more than 0.01."""
@@ -116,3 +118,14 @@ def judge(
         worse_by = None if either else _worse_by(name, before or 0.0, after or 0.0)
         found.append(Verdict(name, tolerance, before, after, worse_by))
     return found
+
+
+def check_guard(root: Path) -> int:
+    """Check that a checkout's guarded metrics are in its ``metrics/``; returns their number.
+
+    Raises:
+        ParameterError: the section is missing, a tolerance is no number, a metric does not exist.
+    """
+    files = {p.relative_to(root).as_posix(): p for p in (root / "metrics").rglob("*.json")}
+    metrics = metrics_values({path: file.read_bytes() for path, file in files.items()})
+    return len(judge(tolerances(read_parameters(root)), metrics, metrics))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samrs.core.errors import MissingInputError, ParameterError
+from samrs.core.parameters import parse_parameters
 from samrs.review import revisions
 from samrs.review.guard import Verdict, judge, tolerances
-from samrs.review.values import Change, Value, compare, metrics_values, parameter_values, parameters
+from samrs.review.values import Change, Value, compare, metrics_values, parameter_values
 
 PARAMS, PIPELINE, METRICS = "params.yaml", "dvc.yaml", "metrics"
 
@@ -67,8 +68,8 @@ class _Commit:
                 "needed; name another"
             )
         read = {p: revisions.read(repo, p, b) for p, b in self.files.items() if _is_read(p)}
-        self.params = parameters(read.pop(PARAMS))
-        pipeline = parameters(read.pop(PIPELINE, b"{}")).get("stages")
+        self.params = parse_parameters(read.pop(PARAMS))
+        pipeline = parse_parameters(read.pop(PIPELINE, b"{}")).get("stages")
         self.stages = [str(s).replace("-", "_") for s in pipeline or ()]
         self.metrics = metrics_values(read)
 

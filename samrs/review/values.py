@@ -13,9 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
-from samrs.core.errors import ParameterError, ProductError
+from samrs.core.errors import ProductError
 
 MAX_VALUES = 200_000
 """More values than this in one file are refused: YAML's aliases can stand for billions."""
@@ -126,26 +124,6 @@ def metrics_values(contents: Mapping[str, bytes]) -> dict[str, Value]:
                 "allowed; run dvc repro for the stage that writes it"
             ) from error
     return found
-
-
-def parameters(content: bytes) -> dict[str, Any]:
-    """params.yaml as nested values.
-
-    Raises:
-        ParameterError: it is no YAML mapping.
-    """
-    try:
-        values = yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ParameterError(
-            f"params.yaml: unreadable, got {type(error).__name__}; YAML is allowed; mend it"
-        ) from error
-    if not isinstance(values, dict):
-        raise ParameterError(
-            f"params.yaml: no parameters, got {type(values).__name__}; a mapping is allowed; "
-            "write `name: value` lines"
-        )
-    return values
 
 
 def parameter_values(values: Mapping[str, Any]) -> dict[str, Value]:

@@ -20,7 +20,9 @@ def test_a_part_of_a_folder_is_found_by_name() -> None:
 
 
 def test_unknown_name_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(UnknownNameError, match=r"datasets: unknown name, got 'dotaa'; allowed are"):
-        axis.load("samrs.datasets", "dotaa", "read")
-    with pytest.raises(UnknownNameError, match=r"or add samrs/datasets/dotaa/read.py"):
+    with pytest.raises(UnknownNameError, match=r"datasets: unknown name, got 'moon'; allowed are"):
+        axis.load("samrs.datasets", "moon", "read")
+    with pytest.raises(UnknownNameError, match=r"or add samrs/datasets/moon/read.py"):
+        axis.load("samrs.datasets", "moon", "read")
+    with pytest.raises(UnknownNameError, match=r"allowed are coco, .*; did you mean dota\?$"):
         axis.load("samrs.datasets", "dotaa", "read")

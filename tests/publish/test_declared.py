@@ -8,8 +8,8 @@ from pathlib import Path
 from dvc.config import Config
 from dvc.repo import Repo
 
+from samrs.check.remotes import PLACEHOLDER
 from samrs.publish.artifacts import read_artifacts
-from samrs.publish.checks import PLACEHOLDER
 from samrs.publish.tags import release_tags
 
 ROOT = Path(__file__).parents[2]

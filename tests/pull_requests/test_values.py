@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
 from samrs.core.errors import ParameterError, ProductError
+from samrs.core.parameters import parse_parameters
 from samrs.review.directions import Direction, direction
-from samrs.review.guard import judge, tolerances
+from samrs.review.guard import check_guard, judge, tolerances
 from samrs.review.values import (
     MAX_VALUES,
     Value,
     compare,
     metrics_values,
     parameter_values,
-    parameters,
 )
+from tests.pull_requests.changes import ROOT
 
 
 def numbers(**values: object) -> dict[str, Value]:
@@ -60,7 +63,7 @@ def test_unreadable_metrics_are_named(content: bytes) -> None:
 def test_yaml_that_stands_for_billions_of_values_is_refused() -> None:
     lines = ["a0: &a0 {x: 1, y: 2}"]
     lines += [f"a{n}: &a{n} {{l: *a{n - 1}, r: *a{n - 1}}}" for n in range(1, 40)]
-    values = parameters("\n".join(lines).encode())
+    values = parse_parameters("\n".join(lines).encode())
     with pytest.raises(ProductError, match=f"more than {MAX_VALUES:,}"):
         parameter_values(values)
 
@@ -68,7 +71,7 @@ def test_yaml_that_stands_for_billions_of_values_is_refused() -> None:
 @pytest.mark.parametrize("content", [b"a: [", b"- 1", b"", b"!!python/object/apply:os.getcwd []"])
 def test_parameters_that_are_no_plain_mapping_are_refused(content: bytes) -> None:
     with pytest.raises(ParameterError, match=r"params\.yaml: "):
-        parameters(content)
+        parse_parameters(content)
 
 
 def test_changes_tell_new_gone_and_different() -> None:
@@ -162,3 +165,22 @@ def test_a_tolerance_is_a_number_from_0_on(tolerance: object) -> None:
 def test_guard_is_a_mapping(params: dict[str, object]) -> None:
     with pytest.raises(ParameterError, match="no guarded metrics"):
         tolerances(params)
+
+
+def test_the_projects_own_guard_names_metrics_that_exist() -> None:
+    assert check_guard(ROOT) >= 10
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        ("miou_x: 0.01", "unknown metric, got guard: .*miou_x"),
+        ("miou_i: a", "wrong tolerance"),
+    ],
+)
+def test_a_wrong_guard_is_named(tmp_path: Path, new: str, said: str) -> None:
+    shutil.copytree(ROOT / "metrics", tmp_path / "metrics")
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(text.replace("miou_i: 0.01", new, 1), encoding="utf-8")
+    with pytest.raises(ParameterError, match=said):
+        check_guard(tmp_path)

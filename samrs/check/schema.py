@@ -1,0 +1,224 @@
+"""Whether params.yaml is valid before anything runs.
+
+Every section is checked against the function it feeds, every name against the files of its axis.
+The section ``guard`` is checked by ``tools/review``, which reads the metrics it names.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samrs.core import axis
+from samrs.core.errors import ParameterError, SamrsError, advice
+from samrs.core.parameters import check_runtime, check_section, read_parameters
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a stage reads.
+
+    Args:
+        stage: its script, which names the same function.
+        top: parameters from the top of params.yaml.
+        given: keyword-only parameters that the stage passes itself.
+        each: the top-level key for each of whose names its section has one; empty where it has
+            none below it.
+        own: whether it has a section at all.
+    """
+
+    stage: str
+    module: str
+    function: str
+    top: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    each: str = ""
+    own: bool = True
+
+
+MODEL = ("segmenter", "model", "precision")
+SECTIONS = (
+    Section(
+        "download",
+        "samrs.download.download",
+        "download",
+        ("origin",),
+        ("inbox", "parallel"),
+        each="download",
+    ),
+    Section(
+        "normalize",
+        "samrs.normalize.normalize",
+        "normalize",
+        (),
+        ("format", "workers"),
+        each="datasets",
+    ),
+    Section("prompt_ablation", "samrs.ablation.ablation", "ablate", MODEL, ("runtime",)),
+    Section(
+        "sam_label",
+        "samrs.label.label",
+        "label",
+        ("prompt", *MODEL),
+        ("runtime", "work"),
+        own=False,
+    ),
+    Section("release", "samrs.release.release", "release"),
+    Section("pretrain", "samrs.pretrain", "pretrain", (), ("runtime",)),
+    Section("finetune", "samrs.finetune", "finetune", (), ("runtime",)),
+)
+
+DATASETS = "samrs.datasets"
+STRUCTURE = {"datasets": dict, "subsets": dict, "benchmarks": list, "runtime": dict, "guard": dict}
+"""Top-level keys that no stage declares, and what they hold."""
+TOP = dict.fromkeys((name for section in SECTIONS for name in section.top), str)
+OWN = {section.stage: dict for section in SECTIONS if section.own}
+KEYS: Mapping[str, type] = {**STRUCTURE, **TOP, **OWN}
+"""Top-level keys of params.yaml, and what they hold."""
+WORDS = {dict: "a mapping", list: "a list", str: "a text"}
+
+
+def faults(root: Path) -> list[str]:
+    """What is wrong with params.yaml of a checkout, a sentence each, none twice.
+
+    Raises:
+        MissingInputError: it has none.
+        ParameterError: it is no YAML mapping.
+    """
+    params = read_parameters(root)
+    checks = (_top_level, _unknown_names, _recipes, _datasets, _sections, _runtime)
+    return list(dict.fromkeys(fault for check in checks for fault in check(params)))
+
+
+def _top_level(params: Mapping[str, Any]) -> Iterator[str]:
+    for name in params:
+        if name not in KEYS:
+            yield (
+                f"params.yaml: unknown parameter, got {name}; {', '.join(KEYS)} are allowed; "
+                + advice(name, KEYS, "remove it")
+            )
+    for name, kind in KEYS.items():
+        if not isinstance(params.get(name), kind):
+            yield (
+                f"params.yaml: wrong or missing parameter, got {name} = {params.get(name)!r}; "
+                f"{WORDS[kind]} is needed; correct it"
+            )
+
+
+def _allowed(params: Mapping[str, Any]) -> dict[str, Iterable[str]]:
+    """What is allowed at each place of params.yaml that holds a name, a list or a key of names."""
+    from samrs import finetune
+    from samrs.download import download
+    from samrs.release import overlap
+    from samrs.sam import checkpoints
+    from samrs.segmenters import sam
+    from samrs.training import loop as training
+    from samrs.training import networks
+
+    segmenters = axis.names("samrs.segmenters")
+    datasets, formats = _names(params, "datasets"), axis.names(DATASETS, "read")
+    return {
+        "origin": download.ORIGINS,
+        **{f"datasets.{name}.format": formats for name in datasets},
+        "download": axis.names(DATASETS, "demo" if params.get("origin") == "demo" else "sources"),
+        "normalize": datasets,
+        "subsets": datasets,
+        "benchmarks": datasets,
+        "segmenter": segmenters,
+        "prompt_ablation.floors": segmenters,
+        "model": checkpoints.BUILDERS,
+        "precision": sam.PRECISIONS,
+        "release.overlap": overlap.RULES,
+        "pretrain.decoder": networks.DECODERS,
+        "finetune.inits": finetune.INITS,
+        "pretrain.precision": training.PRECISIONS,
+        "finetune.precision": training.PRECISIONS,
+        "runtime.executor": axis.names("samrs.executors"),
+    }
+
+
+def _names(params: Mapping[str, Any], path: str) -> list[Any]:
+    """The names at a dotted path; none where no name can be, which the schemas tell."""
+    found: Any = params
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    if isinstance(found, str):
+        return [found]
+    return list(found) if isinstance(found, list | dict) else []
+
+
+def _unknown_names(params: Mapping[str, Any]) -> Iterator[str]:
+    for where, names in _allowed(params).items():
+        allowed = [str(name) for name in names]
+        for name in _names(params, where):
+            if name not in allowed:
+                yield (
+                    f"params.yaml: unknown name, got {where}: {name!r}; {', '.join(allowed)} are "
+                    f"allowed; {advice(name, allowed, 'correct it')}"
+                )
+
+
+def _recipes(params: Mapping[str, Any]) -> Iterator[str]:
+    from samrs.label.auto import AUTO
+    from samrs.prompting.recipes import parse_recipe
+
+    chosen = [name for name in _names(params, "prompt") if name != AUTO]
+    for name in (*chosen, *_names(params, "prompt_ablation.recipes")):
+        try:
+            parse_recipe(str(name))
+        except SamrsError as error:
+            yield f"params.yaml: {error}"
+
+
+def _datasets(params: Mapping[str, Any]) -> Iterator[str]:
+    if isinstance(datasets := params.get("datasets"), Mapping):
+        for name, values in datasets.items():
+            yield from _section_faults(_dataset, values, f"datasets.{name}")
+
+
+def _dataset(*, format: str, path: str) -> None:
+    """The schema of a dataset: a folder of ``samrs/datasets``, and where its files lie."""
+
+
+def _sections(params: Mapping[str, Any]) -> Iterator[str]:
+    for section in SECTIONS:
+        own = params.get(section.stage) if section.own else {}
+        if not isinstance(own, Mapping):
+            continue  # told among the top-level keys, as a wrong value of these is
+        function = getattr(importlib.import_module(section.module), section.function)
+        given = (*section.given, *section.top)
+        if not section.each:
+            yield from _section_faults(function, own, section.stage, given)
+            continue
+        for name in _names(params, section.each):
+            yield from _section_faults(function, own.get(name), f"{section.stage}.{name}", given)
+
+
+def _runtime(params: Mapping[str, Any]) -> Iterator[str]:
+    values = params.get("runtime")
+    told = list(_section_faults(check_runtime, values, "runtime"))
+    yield from told
+    if isinstance(values, Mapping) and not told:
+        try:
+            check_runtime(**values)
+        except ParameterError as error:
+            yield str(error)
+
+
+def _section_faults(
+    function: Callable[..., Any], values: Any, where: str, given: Sequence[str] = ()
+) -> Iterator[str]:
+    """What ``check_section`` has to say of any value."""
+    if not isinstance(values, Mapping):
+        yield (
+            f"params.yaml: wrong or missing parameter, got {where} = {values!r}; "
+            f"{WORDS[dict]} is needed; correct it"
+        )
+        return
+    try:
+        check_section(function, values, where, given)
+    except ParameterError as error:
+        yield str(error)
