@@ -78,7 +78,7 @@ TOP = dict.fromkeys((name for section in SECTIONS for name in section.top), str)
 OWN = {section.stage: dict for section in SECTIONS if section.own}
 KEYS: Mapping[str, type] = {**STRUCTURE, **TOP, **OWN}
 """Top-level keys of params.yaml, and what they hold."""
-WORDS = {dict: "a mapping", list: "a list", str: "a text"}
+WORDS: Mapping[type, str] = {dict: "a mapping", list: "a list", str: "a text"}
 
 
 def faults(root: Path) -> list[str]:
