@@ -5,20 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from samrs.ablation.ablation import ablate
-from samrs.comparison.plots import write_ablation_plots
-from samrs.comparison.tables import write_tables
 from stages.stage import arguments, declared, running, runtime, section
 
 
 def main() -> None:
-    normalized, out, metrics = arguments("normalized", "out", "metrics")
+    normalized, out = arguments("normalized", "out")
     top = ("segmenter", "model", "precision")
     values = section(ablate, declared(), "prompt_ablation", *top, given="runtime")
     frame = ablate(Path(normalized), runtime=runtime(), **values)
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(out)
-    _, rows = write_tables(frame, Path(metrics), {name: values[name] for name in top})
-    write_ablation_plots(rows, Path(metrics))
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from tests.pipeline.closure import ROOT, closure, imports
 FLOORS = (
     "core",
     "data drawing executors fetch measures prompting reading scenes stats training verify",
-    "comparison datasets download finetune label normalize pretrain prompts release sam",
-    "ablation card nano report segmenters",
-    "check export fit_quality",
+    "datasets download finetune label normalize pretrain prompts release sam",
+    "ablation card comparison nano segmenters",
+    "check export fit_quality report",
     "review",
     "audit formats publish",
     "__main__ stages",

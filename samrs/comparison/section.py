@@ -14,7 +14,7 @@ from samrs.drawing.gallery import file_uri
 from samrs.drawing.tables import NONE, Table, metrics_file, metrics_json, number, percent
 from samrs.measures.groups import ALL, REFERENCE
 
-STAGE = "prompt-ablation"
+STAGE = "compare-prompts"
 PLOTS = {
     "plot": "mIOU_I of each recipe over all instances, with its 95 % interval, and by true size.",
     "differences": f"Mean difference of IoU to {REFERENCE} on the same instances, by true size, "
@@ -67,7 +67,7 @@ def _points(text: str, sign: str = "") -> str:
 
 
 def ablation_table(path: Path) -> dict[str, Any]:
-    """The prompt ablation: recipes by size bins, from the CSV of stage prompt-ablation.
+    """The prompt ablation: recipes by size bins, from the CSV of stage compare-prompts.
 
     Returns:
         ``bins`` with the number of instances in each; ``rows``: ``recipe``, whether it is a

@@ -1,6 +1,6 @@
-"""``prompt: auto``: the recipe that the prompt ablation's rule chose (``comparison/choice.py``).
+"""``prompt: auto``: the recipe that the ablation's rule chose (``comparison/choice.py``).
 
-    dvc repro prompt-ablation && python -m samrs.label.auto
+    dvc repro compare-prompts && python -m samrs.label.auto
 
 writes the choice to ``samrs/models/auto_prompt.json``, which is in git and is what labelling reads.
 It is taken over by hand, as a model's weights are: labels need neither HRSC2016 nor the ablation,
@@ -23,7 +23,7 @@ from samrs.core.shards import read_table, write_json
 
 log = logging.getLogger("samrs")
 AUTO = "auto"
-SUMMARY = Path("metrics/prompt_ablation/summary.json")
+SUMMARY = Path("metrics/compare_prompts/summary.json")
 CHOICE = Path("samrs/models/auto_prompt.json")
 MEASURED = ("segmenter", "model")
 """What a choice holds for."""
@@ -57,7 +57,7 @@ def resolve(prompt: str, choice: Path, normalized: Path, *, segmenter: str, mode
     if {key: made[key] for key in MEASURED} != asked:
         raise ParameterError(
             f"prompt: auto was chosen for {made['segmenter']} {made['model']}, got {segmenter} "
-            f"{model}; the ablation of these is needed; run `dvc repro prompt-ablation` and "
+            f"{model}; the ablation of these is needed; run `dvc repro compare-prompts` and "
             "`python -m samrs.label.auto`, or name a recipe"
         )
     obb = read_table(normalized, "instances", ["obb"])["obb"]
@@ -79,8 +79,8 @@ def _read(choice: Path) -> dict[str, str | None]:
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ProductError(
             f"{choice}: no choice of a recipe, got a file that cannot be read "
-            f"({type(error).__name__}); what samrs.auto_prompt writes is needed; check it out "
-            "again, or run `dvc repro prompt-ablation` and `python -m samrs.label.auto`"
+            f"({type(error).__name__}); what samrs.label.auto writes is needed; check it out "
+            "again, or run `dvc repro compare-prompts` and `python -m samrs.label.auto`"
         ) from None
 
 
@@ -89,7 +89,7 @@ def main() -> None:
     if not SUMMARY.exists():
         raise MissingInputError(
             f"{SUMMARY}: missing, got nothing there; the ablation's summary is needed; run "
-            "`dvc repro prompt-ablation` in the project's folder"
+            "`dvc repro compare-prompts` in the project's folder"
         )
     choice = choice_of(json.loads(SUMMARY.read_text(encoding="utf-8")))
     write_json(CHOICE, choice)

@@ -166,7 +166,7 @@ def report(
         "dropped": dropped_table(manifests),
         "made": made_table(manifests),
         "ablation": prompts_section(
-            metrics / "prompt_ablation",
+            metrics / "compare_prompts",
             normalized,
             pd.read_parquet(metrics_file(measured, "prompt-ablation")),
         ),

@@ -70,6 +70,6 @@ def test_a_broken_choice_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_the_choice_in_git_is_that_of_the_figures_in_git() -> None:
-    summary = json.loads((ROOT / "metrics/prompt_ablation/summary.json").read_text("utf-8"))
+    summary = json.loads((ROOT / "metrics/compare_prompts/summary.json").read_text("utf-8"))
     choice = json.loads((ROOT / "samrs/models/auto_prompt.json").read_text("utf-8"))
     assert choice == choice_of(summary)

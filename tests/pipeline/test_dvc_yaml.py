@@ -18,6 +18,7 @@ PARTS = {"download": ("demo.py", "sources.py"), "normalize": ("read.py",)}
 AXES = {
     "sam-label": ("samrs.prompts", "samrs.segmenters"),
     "prompt-ablation": ("samrs.prompts", "samrs.segmenters"),
+    "compare-prompts": ("samrs.prompts",),
 }
 """Axes whose values a stage finds by name: it depends on the whole axis."""
 

@@ -22,6 +22,7 @@ BENCHMARKS = PARAMS["benchmarks"]
 TRAINING = {"pretrain", *(f"finetune@{b}" for b in BENCHMARKS), "report"}
 RELEASING = {*(f"release@{d}" for d in SUBSETS), "stats"} | TRAINING
 LABELLING = {f"sam-label@{d}" for d in SUBSETS} | RELEASING
+ABLATION = {"prompt-ablation", "compare-prompts"}
 
 
 def after_normalize(dataset: str) -> set[str]:
@@ -32,7 +33,7 @@ def after_normalize(dataset: str) -> set[str]:
     if dataset in BENCHMARKS:
         found |= {f"finetune@{dataset}"}
     if dataset == "hrsc2016":
-        found |= {"prompt-ablation"}
+        found |= ABLATION
     return found
 
 
@@ -45,13 +46,13 @@ def expected(leaf: tuple[str, ...]) -> set[str]:
         case "prompt":
             return LABELLING
         case "segmenter" | "model" | "precision":
-            return LABELLING | {"prompt-ablation"}
+            return LABELLING | ABLATION
         case "download":
             return {f"download@{dataset}", f"normalize@{dataset}"} | after_normalize(dataset)
         case "normalize":
             return {f"normalize@{dataset}"} | after_normalize(dataset)
         case "prompt_ablation":
-            return {"prompt-ablation", "report"}
+            return ABLATION | {"report"}
         case "release":
             return RELEASING
         case "pretrain":
@@ -107,6 +108,18 @@ def test_experiment_reruns_what_the_prompt_decides_and_switching_back_nothing(re
     assert ran(repo, "exp", "run", "-S", "prompt=hbox") == set()
     assert ran(repo, "exp", "run", "-S", "prompt=rbox") == set()
     run(repo, "git", "checkout", "-q", "--", ".")
+    run(repo, "dvc", "checkout", "-q")
+
+
+def test_a_comment_in_a_plot_reruns_drawings_only(repo: Path) -> None:
+    for file, drawings in (
+        ("samrs/comparison/plots.py", {"compare-prompts", "report"}),
+        ("samrs/drawing/plots.py", {"compare-prompts", "stats", "report"}),
+    ):
+        with (repo / file).open("a", encoding="utf-8") as code:
+            code.write("# a comment\n")
+        assert ran(repo, "repro") == drawings
+    run(repo, "git", "reset", "-q", "--hard")
     run(repo, "dvc", "checkout", "-q")
 
 

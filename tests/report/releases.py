@@ -59,7 +59,7 @@ def write_metrics(root: Path, releases: Mapping[str, Path]) -> Path:
     measured = stats(releases)
     write_json(metrics / "stats.json", measured)
     write_plots(measured, metrics / "stats")
-    ablation = metrics / "prompt_ablation"
+    ablation = metrics / "compare_prompts"
     write_json(ablation / "summary.json", SUMMARY)
     (ablation / "table.csv").write_text(ABLATION, encoding="utf-8")
     for name in ("plot", "differences", "precision_recall"):
