@@ -1,12 +1,13 @@
 # make repro   create the environment if missing, run the pipeline (dvc repro)
 # make test    the same environment; lint, types, tests
+# make docs    the pages made from the code, and the site (site/index.html) in .venv-docs
 # All they assume is Python 3.11+, git and make.
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test test-slow lint env clean-work release reference
+.PHONY: repro test test-slow lint env clean-work release reference docs site
 
 repro: .venv/ready
 	dvc repro
@@ -20,6 +21,17 @@ test-slow: .venv/ready
 # The pages that are made from the code; a test compares them.
 reference: .venv/ready
 	python -m tools.docs.reference
+
+docs: reference site
+
+# The site has an environment of its own: it reads the library and does not import it.
+site: .venv-docs/ready
+	.venv-docs/bin/python -m tools.docs.site
+
+.venv-docs/ready: requirements-docs.lock
+	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet -r requirements-docs.lock
+	touch $@
 
 lint: .venv/ready
 	ruff format --check .
