@@ -20,10 +20,11 @@ FOLDER = ROOT / ".github" / "workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
 READABLE = {"contents": "read"}
 WRITERS = {
-    "metrics-comment.yml": {"contents": "read", "pull-requests": "write"},
-    "release.yml": {"contents": "write"},
+    "docs.yml": {"publish": {"pages": "write", "id-token": "write"}},
+    "metrics-comment.yml": {"comment": {"contents": "read", "pull-requests": "write"}},
+    "release.yml": {"release": {"contents": "write"}},
 }
-"""What each workflow may beyond reading; those that run a fork's code are not among them."""
+"""What jobs may beyond reading, by workflow; those that run a fork's code are not among them."""
 
 
 def load(file: Path) -> dict[Any, Any]:
@@ -40,7 +41,7 @@ def steps(workflow: dict[Any, Any]) -> list[dict[str, Any]]:
 
 
 def test_all_are_here() -> None:
-    names = {"ci.yml", "lock.yml", "metrics.yml", "metrics-comment.yml", "release.yml"}
+    names = {"ci.yml", "docs.yml", "lock.yml", "metrics.yml", "metrics-comment.yml", "release.yml"}
     assert {file.name for file in FILES} == names
 
 
@@ -94,9 +95,8 @@ def test_variables_of_a_script_are_quoted_and_known(file: Path) -> None:
 def test_rights_are_the_least(file: Path) -> None:
     workflow = load(file)
     assert workflow["permissions"] in ({}, READABLE)
-    for job in workflow["jobs"].values():
-        expected = WRITERS.get(file.name)
-        assert job.get("permissions") == expected
+    for name, job in workflow["jobs"].items():
+        assert job.get("permissions") == WRITERS.get(file.name, {}).get(name)
         assert "timeout-minutes" in job
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import griffe
 
 
-class Blocks(griffe.Extension):
+class Blocks(griffe.Extension):  # type: ignore[misc]
     """An extension of griffe, which reads the docstrings."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:

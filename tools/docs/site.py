@@ -142,7 +142,7 @@ def main() -> int:
         sys.stderr.write("".join(f"{fault}\n" for fault in faults))
         return 1
     stage()
-    command = [Path(sys.executable).with_name("zensical"), "build", "--clean", "--strict"]
+    command = [str(Path(sys.executable).with_name("zensical")), "build", "--clean", "--strict"]
     done = subprocess.run(command, cwd=STAGE, check=False)  # noqa: S603
     if done.returncode:
         return done.returncode
