@@ -5,7 +5,7 @@
 
 Scenes are of seeds that neither the fit, nor nano's training, nor the demo uses, drawn as those of
 the fit (``samrs/fit_quality/scenes.py``). Real images serve evaluation only. Prints one JSON line a
-dataset and recipe (``samrs.quality_figures.figures``), beside it what nano's predicted IoU alone
+dataset and recipe (``samrs/fit_quality/figures.py``), beside it what nano's predicted IoU alone
 would do; ``--plot`` draws the reliability diagram.
 """
 

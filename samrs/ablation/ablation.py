@@ -61,8 +61,8 @@ def ablate(
     Returns:
         One row per instance and recipe (floors by their segmenter's name): ``scene_id, tile_id,
         instance_id, category, hbb`` (xyxy, the box asked about), ``kind`` (recipe or floor),
-        ``recipe, fallback``, the columns of ``samrs.truth_scores.truth_scores`` (``iou`` and
-        others) and of ``samrs.scores.mask_scores`` (``obb_iou`` is NaN without obb),
+        ``recipe, fallback``, the columns of ``samrs.measures.truth_scores`` (``iou`` and others)
+        and of ``samrs.label.scores.mask_scores`` (``obb_iou`` is NaN without obb),
         ``predicted_iou``, ``stability_score`` and ``disagreement`` (NaN where unknown),
         ``encoder_passes`` and ``decoder_prompts`` (the instance's share of its tile's) and ``rle``.
         Instances whose true mask has no pixel in their tile are left out.

@@ -98,7 +98,7 @@ def audit(
         limit: number of images, evenly spaced in the order of their names; None takes all.
 
     Returns:
-        What ``samrs.ablation.ablate`` gives, and what stands in ``summary.json``.
+        What ``samrs.ablation.ablation.ablate`` gives, and what stands in ``summary.json``.
     """
     parse_recipes(recipes)
     axis.load(SEGMENTERS, SEGMENTER).device(runtime)

@@ -33,7 +33,7 @@ def write_ablation_plots(rows: Sequence[dict[str, Any]], folder: Path) -> list[s
     ``precision_recall.png``.
 
     Args:
-        rows: as ``samrs.ablation_tables.to_rows`` returns them.
+        rows: as ``samrs.comparison.tables.to_rows`` returns them.
 
     Returns:
         The names of the files. Where a plot has nothing to show, it says so.

@@ -29,7 +29,7 @@ def prompts_section(folder: Path, product: Path, frame: pd.DataFrame) -> dict[st
     Args:
         folder: with ``table.csv``, ``summary.json`` and the plots of an ablation.
         product: the normalized product that was measured.
-        frame: as ``samrs.ablation.ablate`` returned it.
+        frame: as ``samrs.ablation.ablation.ablate`` returned it.
 
     Raises:
         MissingInputError: a file is not there.

@@ -63,7 +63,7 @@ def side_by_side(product: Path, frame: pd.DataFrame, count: int = COUNT) -> list
 
     Args:
         product: the normalized product that was measured.
-        frame: as ``samrs.ablation.ablate`` returns it.
+        frame: as ``samrs.ablation.ablation.ablate`` returns it.
 
     Returns:
         One entry an instance: ``tile_id, instance_id, category, bin, true_area``, ``picture`` (the

@@ -33,7 +33,7 @@ class Measured:
     """An ablation's frame as tables with one row an instance and one column a recipe or floor.
 
     Args:
-        frame: as ``samrs.ablation.ablate`` returns it.
+        frame: as ``samrs.ablation.ablation.ablate`` returns it.
 
     Attributes:
         series: kind and name of each recipe and floor, in the frame's order.

@@ -1,8 +1,8 @@
 """Tiles that are labelled already: what a killed or outdated labelling run leaves to the next one.
 
 DVC removes a stage's outputs before the stage runs, so finished work lives beside them, in a work
-folder: ``<folder>/<fingerprint>/000000.parquet ...``, a file for every few tiles, each row with the
-key of its tile. The fingerprint is a hash of all that decides a mask but the tile (recipe, weights,
+folder: ``<folder>/<fingerprint>/000000.tiles ...``, a file for every few tiles. Each tile is sealed
+by itself (``core/kept.py``): one that a bad disk damaged is labelled again. The fingerprint is a hash of all that decides a mask but the tile (recipe, weights,
 code, libraries), the key one of all that the tile brings (pixels, instances, boxes): whatever
 changed is labelled again and nothing else is. A killed run loses at most the file that is being
 collected and the tiles in work, one or two for each thread or actor. The rows read back are the
@@ -18,16 +18,15 @@ import logging
 import shutil
 import sys
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import Any, NamedTuple, Self
 
 from samrs.core.errors import ProductError
+from samrs.core.kept import seal, unseal, write_whole
 
 log = logging.getLogger("samrs")
 Row = dict[str, Any]
@@ -43,31 +42,41 @@ LIBRARIES = ("torch", "numpy", "opencv-python-headless", "pycocotools", "segment
 """Their versions may change a mask."""
 
 
+KEY_BYTES = 32
+
+
+class _Place(NamedTuple):
+    """Where a sealed tile stands."""
+
+    path: Path
+    begin: int
+    end: int
+
+
 class Journal:
     """The finished tiles of one labelling job; a context manager, which writes what is pending.
 
     Args:
         folder: of this dataset's jobs; made if missing.
-        schema: of the rows.
         made_by: what decides the masks besides code, libraries and tiles.
 
     Raises:
         ProductError: another process labels with this folder now.
     """
 
-    def __init__(self, folder: Path, schema: pa.Schema, made_by: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, made_by: Mapping[str, Any]) -> None:
         self.folder = folder
         self.job = folder / fingerprint(made_by)
-        self.schema = schema.append(pa.field("key", pa.string()))
-        self.found = 0
-        self._pending: list[Row] = []
-        self._tiles, self._since = 0, time.monotonic()
+        self.found = self.damaged = 0
+        self._pending: list[bytes] = []
+        self._rows, self._since = 0, time.monotonic()
         self._used: set[Path] = set()
-        self._open: tuple[Path, dict[str, list[Row]]] | None = None
+        self._where: dict[str, _Place] = {}
         self.job.mkdir(parents=True, exist_ok=True)
         self._lock = (folder / "lock").open("w")
         self._take_lock()
-        self._where = self._index()
+        for path in sorted(self.job.glob("*.tiles")):
+            self._index(path)
 
     def _take_lock(self) -> None:
         """The lock falls with its process; one that was told to stop is given time to do so."""
@@ -83,38 +92,52 @@ class Journal:
             "allowed; wait for it or stop it"
         )
 
-    def _index(self) -> dict[str, Path]:
-        """The file of every key; files cut short by a full disk or a crash are removed."""
-        where: dict[str, Path] = {}
-        for path in sorted(self.job.glob("*.parquet")):
-            try:
-                keys = pq.read_table(path, columns=["key"])["key"].unique().to_pylist()
-            except (pa.ArrowInvalid, OSError):
-                log.warning("%s: does not read, removed; its tiles are labelled again", path)
+    def _index(self, path: Path) -> None:
+        """Note where a file's tiles stand; damaged ones are taken out of it and counted."""
+        data = path.read_bytes()
+        parts = [(data[begin:end], content) for begin, end, content in unseal(data)]
+        good = [(sealed, content) for sealed, content in parts if content is not None]
+        if damaged := len(parts) - len(good):
+            log.warning("%s: %d damaged parts, removed; they are labelled again", path, damaged)
+            self.damaged += damaged
+            if good:
+                write_whole(path, b"".join(sealed for sealed, _ in good))
+            else:
                 path.unlink()
-                continue
-            where.update(dict.fromkeys(keys, path))
-        return where
+        begin = 0
+        for sealed, content in good:
+            end = begin + len(sealed)
+            self._where[content[:KEY_BYTES].hex()] = _Place(path, begin, end)
+            begin = end
 
     def get(self, key: str) -> list[Row] | None:
-        """The rows of a tile, None where it is not labelled yet."""
-        path = self._where.get(key)
-        if path is None:
+        """The rows of a tile, None where it is not labelled yet.
+
+        Args:
+            key: see ``tile_key``.
+        """
+        place = self._where.get(key)
+        if place is None:
             return None
-        if self._open is None or self._open[0] != path:
-            by_key: dict[str, list[Row]] = {}
-            for row in pq.read_table(path, schema=self.schema).to_pylist():
-                by_key.setdefault(row.pop("key"), []).append(row)
-            self._open = (path, by_key)
-        self._used.add(path)
+        with place.path.open("rb") as file:
+            file.seek(place.begin)
+            sealed = file.read(place.end - place.begin)
+        content = next((content for _, _, content in unseal(sealed)), None)
+        if content is None or content[:KEY_BYTES].hex() != key:
+            log.warning("%s: a tile is damaged; it is labelled again", place.path)
+            self.damaged += 1
+            return None
+        self._used.add(place.path)
         self.found += 1
-        return self._open[1][key]
+        rows: list[Row] = json.loads(zlib.decompress(content[KEY_BYTES:]))
+        return rows
 
     def put(self, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Keep a tile's rows; there is at least one."""
-        self._pending += [{**row, "key": key} for row in rows]
-        self._tiles += 1
-        full = self._tiles >= CHUNK_TILES or len(self._pending) >= CHUNK_ROWS
+        """Keep a tile's rows: values that JSON can hold; there is at least one row."""
+        text = json.dumps(list(rows), ensure_ascii=False, allow_nan=False)
+        self._pending.append(seal(bytes.fromhex(key) + zlib.compress(text.encode(), 1)))
+        self._rows += len(rows)
+        full = len(self._pending) >= CHUNK_TILES or self._rows >= CHUNK_ROWS
         if full or time.monotonic() - self._since >= CHUNK_SECONDS:
             self.flush()
 
@@ -124,22 +147,20 @@ class Journal:
         Raises:
             ProductError: it cannot be written, as on a full disk; earlier files are whole.
         """
-        if self._pending:
-            numbers = [int(p.stem) for p in self.job.glob("*.parquet")]
-            path = self.job / f"{max(numbers, default=-1) + 1:06d}.parquet"
-            table = pa.Table.from_pylist(self._pending, schema=self.schema)
-            pending, self._pending = self._pending, []
-            try:
-                pq.write_table(table, path.with_suffix(".part"), compression="zstd")
-                path.with_suffix(".part").replace(path)
-            except OSError as error:
-                path.with_suffix(".part").unlink(missing_ok=True)
-                raise ProductError(
-                    f"{path}: cannot be written, got {error}; {len(pending)} masks are lost, "
-                    "earlier ones are kept; make room and run again"
-                ) from error
-            self._used.add(path)
-        self._pending, self._tiles, self._since = [], 0, time.monotonic()
+        pending, rows = self._pending, self._rows
+        self._pending, self._rows, self._since = [], 0, time.monotonic()
+        if not pending:
+            return
+        numbers = [int(p.stem) for p in self.job.glob("*.tiles")]
+        path = self.job / f"{max(numbers, default=-1) + 1:06d}.tiles"
+        try:
+            write_whole(path, b"".join(pending))
+        except OSError as error:
+            raise ProductError(
+                f"{path}: cannot be written, got {error}; {rows} masks are lost, "
+                "earlier ones are kept; make room and run again"
+            ) from error
+        self._used.add(path)
 
     def prune(self) -> None:
         """Remove what the run that ends here did not need: other jobs, tiles that are gone."""

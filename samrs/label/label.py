@@ -97,7 +97,7 @@ def label(
     )  # fmt: skip
     with (
         executor_of(labeller, {**runtime, "device": device}) as executor,
-        Journal(work, MASKS, {**made_by, **made_with, "device": device}) as journal,
+        Journal(work, {**made_by, **made_with, "device": device}) as journal,
         LabelLog(desc, work / "log.jsonl", {**made_by, **made_with, "device": device}) as totals,
         ShardWriter(fresh_product(out), "masks", MASKS) as writer,
         _stopping() as stopped,
@@ -208,7 +208,9 @@ class _Run:
             self.totals.tile(bool(instances))
             if instances:
                 key = tile_key(tile, instances)
-                yield _Job(tile, instances, key, self.journal.get(key))
+                kept = self.journal.get(key)
+                self.totals.damaged = self.journal.damaged
+                yield _Job(tile, instances, key, kept)
 
     def _submit(self, job: _Job) -> Wait[list[Row]]:
         kept = job.kept

@@ -25,11 +25,14 @@ class LabelLog:
         desc: what is being done.
         path: of the log.
         about: what the masks are made by, for its first line.
+
+    Attributes:
+        damaged: kept tiles that did not pass their check; they are labelled again.
     """
 
     def __init__(self, desc: str, path: Path, about: Mapping[str, Any]) -> None:
         self.desc = desc
-        self.tiles = self.without = self.kept_tiles = self.failures = 0
+        self.tiles = self.without = self.kept_tiles = self.failures = self.damaged = 0
         self.instances = self.new = self.empty = self.fallbacks = self.multiple = 0
         self._sums = dict.fromkeys(MEANS, 0.0)
         self._counts = dict.fromkeys(MEANS, 0)
@@ -85,7 +88,7 @@ class LabelLog:
         rows = {
             "tiles": f"{self.tiles}, {self.without} of them without instances",
             "labelled now": f"{labelled} in {seconds:.1f} s, {labelled / seconds:.2f} tiles/s",
-            "kept from before": f"{self.kept_tiles}",
+            "kept from before": f"{self.kept_tiles}, {self.damaged} more were damaged",
             "failures": f"{self.failures}",
             "masks": f"{self.instances}, {self.new} of them new, {self.new / seconds:.1f} masks/s",
             "empty masks": f"{self.empty}",
@@ -113,6 +116,6 @@ class LabelLog:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         ended = "complete" if kind is None else kind.__name__
-        self._say(event="end", how=ended, **self.metrics())
+        self._say(event="end", how=ended, damaged=self.damaged, **self.metrics())
         self._file.close()
         log.info("%s", self.table())

@@ -279,7 +279,7 @@ LARGE = 30_000
 READ_LARGE = """
 import resource, sys
 from pathlib import Path
-from samrs.core.scene_image import open_scene
+from samrs.reading.scene_image import open_scene
 from samrs.core.tiling import windows
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with open_scene(Path(sys.argv[1]), "a") as scene:

@@ -40,7 +40,7 @@ def test_tiles_come_with_their_label_map_and_split(product: Path, tmp_path: Path
 def test_decoded_tiles_are_held_up_to_a_limit(
     product: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(samrs.semantic_data, "CACHE_BYTES", 2 * 64 * 64 * 4)
+    monkeypatch.setattr(samrs.training.tiles, "CACHE_BYTES", 2 * 64 * 64 * 4)
     tiles = SemanticTiles(product, tmp_path / "cache")
     for index in (0, 1, 2):
         tiles.read(index)
