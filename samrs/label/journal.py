@@ -1,12 +1,13 @@
 """Tiles that are labelled already: what a killed or outdated labelling run leaves to the next one.
 
 DVC removes a stage's outputs before the stage runs, so finished work lives beside them, in a work
-folder: ``<folder>/<fingerprint>/000000.tiles ...``, a file for every few tiles. Each tile is sealed
-by itself (``core/kept.py``): one that a bad disk damaged is labelled again. The fingerprint is a hash of all that decides a mask but the tile (recipe, weights,
-code, libraries), the key one of all that the tile brings (pixels, instances, boxes): whatever
-changed is labelled again and nothing else is. A killed run loses at most the file that is being
-collected and the tiles in work, one or two for each thread or actor. The rows read back are the
-rows written, so a resumed run ends with the same bytes as one that was never stopped.
+folder: ``<folder>/<fingerprint>/000000.tiles ...``, a file for every few tiles. The fingerprint is
+a hash of all that decides a mask but the tile (recipe, weights, code, libraries); each tile has a
+key, a hash of what it brings (pixels, instances, boxes): whatever changed is labelled again and
+nothing else is. Each tile is sealed by itself (``core/kept.py``), so one that a bad disk damaged is
+labelled again, too. A killed run loses at most the file that is being collected and the tiles in
+work, one or two for each thread or actor. The rows read back are the rows written, so a resumed run
+ends with the same bytes as one that was never stopped.
 """
 
 from __future__ import annotations
@@ -40,9 +41,6 @@ PATIENCE = 30.0
 """Seconds to wait for another process to finish its tile."""
 LIBRARIES = ("torch", "numpy", "opencv-python-headless", "pycocotools", "segment-anything")
 """Their versions may change a mask."""
-
-
-KEY_BYTES = 32
 
 
 class _Place(NamedTuple):
@@ -107,7 +105,7 @@ class Journal:
         begin = 0
         for sealed, content in good:
             end = begin + len(sealed)
-            self._where[content[:KEY_BYTES].hex()] = _Place(path, begin, end)
+            self._where[_parted(content)[0]] = _Place(path, begin, end)
             begin = end
 
     def get(self, key: str) -> list[Row] | None:
@@ -123,19 +121,19 @@ class Journal:
             file.seek(place.begin)
             sealed = file.read(place.end - place.begin)
         content = next((content for _, _, content in unseal(sealed)), None)
-        if content is None or content[:KEY_BYTES].hex() != key:
+        found, rows = ("", b"") if content is None else _parted(content)
+        if found != key:
             log.warning("%s: a tile is damaged; it is labelled again", place.path)
             self.damaged += 1
             return None
         self._used.add(place.path)
         self.found += 1
-        rows: list[Row] = json.loads(zlib.decompress(content[KEY_BYTES:]))
-        return rows
+        return list(json.loads(zlib.decompress(rows)))
 
     def put(self, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep a tile's rows: values that JSON can hold; there is at least one row."""
         text = json.dumps(list(rows), ensure_ascii=False, allow_nan=False)
-        self._pending.append(seal(bytes.fromhex(key) + zlib.compress(text.encode(), 1)))
+        self._pending.append(seal(key.encode() + b"\n" + zlib.compress(text.encode(), 1)))
         self._rows += len(rows)
         full = len(self._pending) >= CHUNK_TILES or self._rows >= CHUNK_ROWS
         if full or time.monotonic() - self._since >= CHUNK_SECONDS:
@@ -185,6 +183,12 @@ class Journal:
             self.flush()
         finally:
             self._lock.close()
+
+
+def _parted(content: bytes) -> tuple[str, bytes]:
+    """A tile's key and its packed rows."""
+    key, _, rows = content.partition(b"\n")
+    return key.decode(), rows
 
 
 def fingerprint(made_by: Mapping[str, Any]) -> str:

@@ -88,7 +88,8 @@ class LabelLog:
         rows = {
             "tiles": f"{self.tiles}, {self.without} of them without instances",
             "labelled now": f"{labelled} in {seconds:.1f} s, {labelled / seconds:.2f} tiles/s",
-            "kept from before": f"{self.kept_tiles}, {self.damaged} more were damaged",
+            "kept from before": f"{self.kept_tiles}",
+            **({"damaged, made again": f"{self.damaged}"} if self.damaged else {}),
             "failures": f"{self.failures}",
             "masks": f"{self.instances}, {self.new} of them new, {self.new / seconds:.1f} masks/s",
             "empty masks": f"{self.empty}",
