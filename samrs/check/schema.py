@@ -108,8 +108,12 @@ def _top_level(params: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _allowed(params: Mapping[str, Any]) -> dict[str, Iterable[str]]:
-    """What is allowed at each place of params.yaml that holds a name, a list or a key of names."""
+def allowed_names(params: Mapping[str, Any]) -> dict[str, Iterable[str]]:
+    """What is allowed at each place of params.yaml that holds a name, a list or a key of names.
+
+    Args:
+        params: params.yaml as nested values.
+    """
     from samrs import finetune
     from samrs.download import download
     from samrs.release import overlap
@@ -151,7 +155,7 @@ def _names(params: Mapping[str, Any], path: str) -> list[Any]:
 
 
 def _unknown_names(params: Mapping[str, Any]) -> Iterator[str]:
-    for where, names in _allowed(params).items():
+    for where, names in allowed_names(params).items():
         allowed = [str(name) for name in names]
         for name in _names(params, where):
             if name not in allowed:

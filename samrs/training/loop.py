@@ -52,10 +52,13 @@ class Recipe:
     """What decides a training besides its data; the parameters of that name in params.yaml.
 
     Args:
+        steps: of the optimiser, at least 1.
         crop: side of a training crop in px, divisible by 32.
         batch_size: crops a step, over all subsets.
         lr: AdamW's learning rate at the start of the cosine.
+        weight_decay: AdamW's.
         precision: one of ``PRECISIONS``; mixed bfloat16 is 2.4 times as fast where the CPU has AMX.
+        seed: of the weights, the order of crops and their changes.
     """
 
     steps: int

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools.docs import decisions
+from tools.docs.docstrings import arguments
 from tools.docs.reference import PAGES
 from tools.docs.text import ROOT, first_sentence, paragraphs
 
@@ -43,3 +44,18 @@ def test_the_first_sentence_ends_at_a_full_stop() -> None:
     assert first_sentence("COCO's format: one JSON\na split. Ids begin at 1.") == (
         "COCO's format: one JSON a split."
     )
+
+
+def test_arguments_are_read_with_their_further_lines() -> None:
+    docstring = """Do.
+
+    Args:
+        a, b: two
+            of them.
+        c: third.
+
+    Raises:
+        d: no argument.
+    """
+    assert arguments(docstring) == {"a": "two of them.", "b": "two of them.", "c": "third."}
+    assert arguments(None) == {}
