@@ -18,7 +18,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 
 from samrs.ablation.ablation import ablate
 from samrs.audit.audit import NORMALIZE, keep_scenes, match_truth
-from samrs.drawing.plots import STYLE
+from samrs.drawing.style import styled
 from samrs.fit_quality.figures import figures, reliability
 from samrs.fit_quality.fit_quality import columns_of
 from samrs.fit_quality.scenes import write_scenes
@@ -88,7 +87,7 @@ def kept(estimate: NDArray[np.float64], iou: NDArray[np.float64]) -> dict[str, l
 
 def plot(lines: dict[str, tuple[Any, Any]], path: Path) -> None:
     """The reliability diagram: mean IoU over mean estimate, a line a dataset and recipe."""
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(5.6, 5.2), layout="constrained")
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)

@@ -30,7 +30,7 @@ from samrs.core.errors import ProductError, SamrsError
 from samrs.core.names import plain_text
 from samrs.core.records import SCORES
 from samrs.core.shards import read_manifest, read_table, sha256, shard_paths
-from samrs.drawing.page import TEMPLATES, model_note
+from samrs.drawing.html import TEMPLATES, model_note
 from samrs.drawing.tables import NONE, number
 
 DATASETS = "samrs.datasets"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samrs.drawing.plots import write_plots
+from samrs.stats.plots import write_plots
 from samrs.stats.stats import stats
 from stages.stage import arguments, declared, running, subsets, write_metrics
 

@@ -10,8 +10,8 @@ from tests.pipeline.closure import ROOT, closure, imports
 
 FLOORS = (
     "core",
-    "data drawing executors fetch measures prompting reading scenes stats training verify",
-    "datasets download finetune label normalize pretrain prompts release sam",
+    "data drawing executors fetch measures prompting reading scenes training verify",
+    "datasets download finetune label normalize pretrain prompts release sam stats",
     "ablation card comparison nano segmenters",
     "check export fit_quality report",
     "review",

@@ -51,8 +51,7 @@ from samrs.core.shards import (
     write_manifest,
     write_table,
 )
-from samrs.drawing.gallery import file_uri
-from samrs.drawing.page import render
+from samrs.drawing.html import file_uri, render
 from samrs.label.auto import AUTO
 from samrs.label.label import SEGMENTERS
 from samrs.normalize.normalize import normalize

@@ -6,7 +6,6 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,7 +16,7 @@ from PIL import Image
 
 from samrs.core.geometry import hbb_to_polygon
 from samrs.drawing.crops import Cell, load_cells
-from samrs.drawing.plots import STYLE, shorten
+from samrs.drawing.style import shorten, styled
 
 COLOURS = {"box": "#ffd54a", "true mask": "#35e06f", "predicted mask": "#ff3d8b"}
 CELLS = 8
@@ -81,7 +80,7 @@ def most_frequent(rows: pd.DataFrame) -> list[str]:
 def write_sheet(lines: Lines, path: Path) -> None:
     """Write lines of cells, each with its name at the left, as PNG or JPEG."""
     columns = max(len(cells) for _, cells in lines)
-    with mpl.rc_context({**STYLE, "font.size": 7.5}):
+    with styled(font_size=7.5):
         figure = Figure(figsize=(1.72 * columns + 0.5, 1.98 * len(lines) + 0.4))
         # Not "constrained", which takes minutes for some hundred axes.
         left, low = 0.45 / figure.get_figwidth(), 0.3 / figure.get_figheight()

@@ -11,7 +11,7 @@ import pandas as pd
 
 from samrs.comparison.section import choice_sentence, drawn_sentence, measures_table
 from samrs.core.errors import MissingInputError
-from samrs.drawing.plots import shorten
+from samrs.drawing.style import shorten
 from samrs.drawing.tables import NONE, Table, number
 from samrs.measures.groups import ALL, BINS, REFERENCE
 from samrs.review.cells import code, printable

@@ -1,6 +1,6 @@
 """The plots of an ablation, made for some twenty recipes: one line a recipe, no bars.
 
-Equal tables, equal bytes (``samrs/drawing/plots.py``).
+Equal tables, equal bytes (``samrs/drawing/style.py``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from samrs.drawing.plots import INK, STYLE, save_png, shorten
+from samrs.drawing.style import INK, save_png, shorten, styled
 from samrs.measures.groups import ALL, BINS, REFERENCE
 
 RECIPE, FLOOR = "#2166ac", "#8a8f98"
@@ -53,13 +52,13 @@ def write_ablation_plots(rows: Sequence[dict[str, Any]], folder: Path) -> list[s
         "precision_recall.png": _precision_recall(ranked),
     }
     for name, figure in figures.items():
-        with mpl.rc_context(STYLE):
+        with styled():
             save_png(figure, folder / name)
     return list(figures)
 
 
 def _note(text: str) -> Figure:
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(10, 0.6))
         figure.text(0.01, 0.5, text, va="center")
         return figure
@@ -97,7 +96,7 @@ def _head(table: pd.DataFrame, name: str) -> str:
 def _sizes(table: pd.DataFrame, ranked: pd.DataFrame) -> Figure:
     """mIOU_I: over all with its interval, and by size bin as a table of coloured cells."""
     bins = [name for name in BINS if (table["bin"] == name).any()]
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(10, HEAD + LINE * len(ranked)), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[1, 0.16 + 0.2 * len(bins)])
         _lines(left, ranked)
@@ -133,7 +132,7 @@ def _cells(axes: Axes, table: pd.DataFrame, ranked: pd.DataFrame, bins: Sequence
 def _differences(table: pd.DataFrame, compared: pd.DataFrame) -> Figure:
     """A forest plot: mean difference to hbox on the same instances, with its paired interval."""
     shown = [name for name in (ALL, *BINS) if (table["bin"] == name).any()]
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(11, HEAD + 0.3 + LINE * len(compared)), layout="constrained")
         panels = figure.subplots(1, len(shown), width_ratios=[1.6, *[1] * (len(shown) - 1)])
         for k, (name, axes) in enumerate(zip(shown, np.atleast_1d(panels), strict=True)):
@@ -169,7 +168,7 @@ def _forest(axes: Axes, table: pd.DataFrame, compared: pd.DataFrame, name: str) 
 
 def _precision_recall(ranked: pd.DataFrame) -> Figure:
     """Precision, recall and boundary F of each recipe on one line."""
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(10, HEAD + LINE * len(ranked)), layout="constrained")
         axes = figure.subplots()
         _lines(axes, ranked)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from samrs.comparison.side_by_side import side_by_side
-from samrs.drawing.gallery import file_uri
+from samrs.drawing.html import file_uri
 from samrs.drawing.tables import NONE, Table, metrics_file, metrics_json, number, percent
 from samrs.measures.groups import ALL, REFERENCE
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from samrs.core.geometry import hbb_to_polygon
 from samrs.drawing.crops import Cell, load_cells
-from samrs.drawing.gallery import jpeg_uri
+from samrs.drawing.html import jpeg_uri
 from samrs.drawing.overlay import Image, draw_polygon, resize
 from samrs.measures.groups import BINS, SMALL, in_bin
 

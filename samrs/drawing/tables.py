@@ -27,7 +27,17 @@ class Table:
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """A cell: whole numbers with separators, others with ``digits`` decimals, a dash for None."""
+    """A cell: whole numbers with separators, a dash for None and for what holds nothing.
+
+    Args:
+        value: of a metrics file or a manifest. A list is its items; a mapping is a count of each
+            name, as in ``2 × box has no area``.
+        digits: decimals of numbers that are not whole.
+    """
+    if isinstance(value, Mapping):
+        value = [f"{number(count, digits)} × {name}" for name, count in value.items()]
+    if isinstance(value, list):
+        value = ", ".join(number(item, digits) for item in value) or None
     if value is None:
         return NONE
     if isinstance(value, float):
@@ -131,7 +141,7 @@ def made_table(manifests: Mapping[str, Mapping[str, Any]]) -> Table:
     columns = [
         {
             **{key: manifest.get(key) for key in shown},
-            **{f"release.{key}": value for key, value in manifest["parameters"].items()},
+            **dict(flat(manifest["parameters"], "release.")),
         }
         for manifest in manifests.values()
     ]
@@ -141,6 +151,7 @@ def made_table(manifests: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _plain(value: Any) -> str:
+    """A parameter as it is written in params.yaml."""
     text = NONE if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= 40 else f"{text[:12]}…"
 
@@ -150,10 +161,9 @@ def input_table(normalized: Mapping[str, Mapping[str, Any]]) -> Table:
     shown = ("scenes", "tiles", "tiles_empty", "instances")
     rows = []
     for dataset, values in normalized.items():
-        bad = {k: v for k, v in values["quarantined"].items() if k != "total"}
-        reasons = ", ".join(f"{count} × {reason}" for reason, count in bad.items())
-        total = number(values["quarantined"]["total"])
-        rows.append([dataset, *(number(values[k]) for k in shown), total, reasons or NONE])
+        bad = values["quarantined"]
+        cells = [*(values[key] for key in shown), bad["total"], bad["by_reason"]]
+        rows.append([dataset, *map(number, cells)])
     return Table(
         ["Dataset", "Scenes", "Tiles", "Without boxes", "Instances", "Quarantined", "Reasons"], rows
     )

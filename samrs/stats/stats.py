@@ -1,7 +1,7 @@
 """What the released subsets hold: counts, sizes, overlap and quality, per subset and per class.
 
 What is a list here (classes, histograms) is left out of ``dvc metrics show``, which keeps that
-table readable; ``drawing/plots.py`` writes the lists as CSV and as the plots of the SAMRS paper.
+table readable; ``stats/plots.py`` writes the lists as CSV and as the plots of the SAMRS paper.
 """
 
 from __future__ import annotations

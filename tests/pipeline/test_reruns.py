@@ -114,7 +114,7 @@ def test_experiment_reruns_what_the_prompt_decides_and_switching_back_nothing(re
 def test_a_comment_in_a_plot_reruns_drawings_only(repo: Path) -> None:
     for file, drawings in (
         ("samrs/comparison/plots.py", {"compare-prompts", "report"}),
-        ("samrs/drawing/plots.py", {"compare-prompts", "stats", "report"}),
+        ("samrs/drawing/style.py", {"compare-prompts", "stats", "report"}),
     ):
         with (repo / file).open("a", encoding="utf-8") as code:
             code.write("# a comment\n")

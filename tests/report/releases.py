@@ -9,8 +9,8 @@ import numpy as np
 
 from samrs.core.images import encode_rgb
 from samrs.core.shards import write_json
-from samrs.drawing.plots import write_plots
 from samrs.release.release import release
+from samrs.stats.plots import write_plots
 from samrs.stats.stats import stats
 from tests.products_by_hand import QUALITY, Thing, write
 
@@ -78,6 +78,6 @@ def write_metrics(root: Path, releases: Mapping[str, Path]) -> Path:
     tuned = {"tested": 4, "runs": runs, "gain": {"0.05": 0.1}}
     write_json(metrics / "finetune" / "potsdam.json", tuned)
     read = {"scenes": 2, "tiles": 3, "tiles_empty": 1, "instances": 1234}
-    bad = {"total": 2, "box has no area": 2}
+    bad = {"total": 1235, "by_reason": {"box has no area": 1234, "image too large": 1}}
     write_json(metrics / "normalize" / "dota.json", {**read, "quarantined": bad})
     return metrics

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from samrs.core.images import encode_rgb
+from samrs.drawing.overlay import Image
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(template: str, **values: Any) -> bytes:
-    """A page of ``samrs/templates`` with its values, as UTF-8; a missing value is an error."""
+    """A page of ``templates/`` with its values, as UTF-8; a missing value is an error."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
     return environment.get_template(template).render(**values).encode("utf-8")
+
+
+def jpeg_uri(image: Image, quality: int) -> str:
+    """An image (H, W, 3) RGB as a data URI: part of the page, not fetched."""
+    return _uri("jpeg", encode_rgb(image, ".jpg", quality))
+
+
+def file_uri(path: Path) -> str:
+    """A PNG or JPEG file (``.png``, ``.jpg``) as a data URI."""
+    return _uri({".png": "png", ".jpg": "jpeg"}[path.suffix], path.read_bytes())
+
+
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def model_note(manifest: Mapping[str, Any]) -> dict[str, str]:

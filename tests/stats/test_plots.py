@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from samrs.core.images import decode_rgb
 from samrs.drawing.palette import colour
-from samrs.drawing.plots import short_number, shorten, write_plots
+from samrs.stats.plots import write_plots
 from samrs.stats.stats import size_histogram
 
 
@@ -67,16 +66,3 @@ def test_subset_without_instances_can_be_plotted(tmp_path):
     nothing = {**subset([0, 0]), "mask_sizes": size_histogram(np.array([], dtype=int))}
     write_plots({"sota": nothing}, tmp_path)
     assert len(list(tmp_path.glob("*.png"))) == 2
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0, "0"), (999, "999"), (1000, "1k"), (1234, "1.2k"), (45_600, "46k"), (2e6, "2M")],
-)
-def test_numbers_are_short(value, text):
-    assert short_number(value) == text
-
-
-def test_long_names_are_cut():
-    assert shorten("ship") == "ship"
-    assert len(shorten("x" * 99)) == 28

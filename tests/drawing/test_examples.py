@@ -1,11 +1,6 @@
 from __future__ import annotations
 
-import base64
-
-import numpy as np
-
-from samrs.core.images import decode_rgb
-from samrs.drawing.gallery import example_tiles, jpeg_uri, worst_instances
+from samrs.drawing.examples import example_tiles, worst_instances
 from tests.products_by_hand import Thing
 from tests.report.releases import write_release
 
@@ -58,10 +53,3 @@ def test_release_without_instances_has_no_examples_and_no_worst(tmp_path):
     out = write_release(tmp_path, "sota", ["a__0_0"], [])
     assert example_tiles(out, 6) == []
     assert len(worst_instances(out, 16)) == 0
-
-
-def test_data_uri_holds_the_picture():
-    uri = jpeg_uri(np.full((8, 8, 3), 200, np.uint8), 90)
-    kind, _, data = uri.partition(",")
-    assert kind == "data:image/jpeg;base64"
-    assert decode_rgb(base64.b64decode(data), "uri").shape == (8, 8, 3)

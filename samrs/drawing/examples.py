@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from pathlib import Path
 
 import pandas as pd
 
-from samrs.core.images import encode_rgb
 from samrs.core.shards import read_table
-from samrs.drawing.overlay import Image
 
 SCORES = ("predicted_iou", "stability_score", "box_iou")
 
@@ -56,17 +53,3 @@ def worst_instances(release: Path, at_most: int) -> pd.DataFrame:
     rows = rows.sort_values(["score", "instance_id", "tile_id"], kind="stable")
     unique: pd.DataFrame = rows.drop_duplicates("instance_id").head(at_most)
     return unique
-
-
-def jpeg_uri(image: Image, quality: int) -> str:
-    """An image (H, W, 3) RGB as a data URI: part of the page, not fetched."""
-    return _uri("jpeg", encode_rgb(image, ".jpg", quality))
-
-
-def file_uri(path: Path) -> str:
-    """A PNG or JPEG file (``.png``, ``.jpg``) as a data URI."""
-    return _uri({".png": "png", ".jpg": "jpeg"}[path.suffix], path.read_bytes())
-
-
-def _uri(kind: str, data: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -1,73 +1,26 @@
 """The plots of the SAMRS paper for each subset, and the tables behind them.
 
-Drawn without pyplot, in matplotlib's own font and without metadata: equal numbers, equal bytes.
+Equal numbers, equal bytes (``samrs/drawing/style.py``).
 """
 
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
-from PIL import Image
 
 from samrs.drawing.palette import bright, colour, to_hex
+from samrs.drawing.style import save_png, short_number, shorten, styled
 
-INK, FAINT = "#1f2933", "#d5dbe1"
 BAR = "#3b7dd8"
 LEFT_END = 0.8  # of the log axes, so that a class with one instance shows
 ROOM_FOR_NUMBERS = 1.16  # of the axis' length, right of the longest bar
-LONGEST_NAME = 28
-STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": FAINT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "text.parse_math": False,  # names from datasets may hold dollar signs
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "grid.color": FAINT,
-    "grid.linewidth": 0.6,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "ytick.major.size": 0,
-}
-
-
-def short_number(value: float) -> str:
-    """1,234,567 as ``1.2M``, 999 as it is."""
-    for bound, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= bound:
-            scaled = value / bound
-            digits = 1 if scaled < 9.95 and scaled % 1 else 0
-            return f"{scaled:.{digits}f}{unit}"
-    return f"{value:.0f}"
-
-
-def shorten(name: str) -> str:
-    """A name of at most LONGEST_NAME characters, its end cut off where it was longer."""
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-
-
-def save_png(figure: Figure, path: Path) -> None:
-    """Write a PNG of at most 128 colours: a third of the bytes, for files that live in git."""
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=100)
-    image = Image.open(drawn).convert("RGB")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def _class_bars(axes: Axes, classes: Sequence[Mapping[str, Any]], key: str, title: str) -> None:
@@ -104,7 +57,7 @@ def plot_classes(subset: Mapping[str, Any], name: str, path: Path) -> None:
     """
     classes = subset["classes"]
     present = [c for c in classes if c["instances"]]
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(10, 1.1 + 0.235 * len(present)), layout="constrained")
         left, right = figure.subplots(1, 2)
         _class_bars(left, present, "instances", f"{name}: instances per class")
@@ -126,7 +79,7 @@ def plot_mask_sizes(subset: Mapping[str, Any], name: str, path: Path) -> None:
     bins = subset["mask_sizes"]
     lows, counts = [b["low"] for b in bins], [b["count"] for b in bins]
     width, total = bins[0]["high"], sum(counts)
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(10, 3.2), layout="constrained")
         axes = figure.subplots()
         bars = axes.bar(lows, counts, width=width * 0.9, align="edge", color=BAR)
