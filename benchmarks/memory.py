@@ -72,7 +72,7 @@ def _instances(name: str, seed: int, side: int, boxes: int) -> Iterator[dict[str
 CHILD = """
 import sys
 from pathlib import Path
-from samrs.label import label
+from samrs.label.label import label
 folder, segmenter, threads = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 given = {"prompt": "hbox", "segmenter": segmenter, "model": "nano", "precision": "float32"}
 runtime = {"executor": "local", "device": "cpu", "threads": threads}

@@ -44,14 +44,14 @@ OTHER = {"min_area": 30, "min_predicted_iou": 0.8, "min_stability": 0.8}
 STATS = """
 import json, sys
 from pathlib import Path
-from samrs.stats import stats
+from samrs.stats.stats import stats
 json.dump(stats({Path(path).name: Path(path) for path in sys.argv[1:]}), sys.stdout)
 """
 
 COCO = """
 import sys
 from pathlib import Path
-from samrs.export import export
+from samrs.export.export import export
 for path in sys.argv[1:]:
     export("coco", Path(path), Path("coco", Path(path).name), images=False)
 """

@@ -48,6 +48,12 @@ class ImageSizeError(ImageError):
     reason = "image too large"
 
 
+class DeclaredSizeError(ImageError):
+    """An image is of another size than its annotations say."""
+
+    reason = "image of another size than declared"
+
+
 class QuarantineError(SamrsError):
     """More of the input was bad than the parameters allow."""
 

@@ -166,6 +166,7 @@ class SceneRecord:
         scene_id: unique in the dataset; ``[A-Za-z0-9_.-]`` only.
         image: path of the image file.
         gsd: metres per px, or None.
+        declared_wh: width and height that the annotations say of the image, or None.
         semantic: returns the (H, W) uint8 map of label ids (255 = unlabelled); None without one.
     """
 
@@ -174,6 +175,7 @@ class SceneRecord:
     image: Path
     annotations: tuple[Annotation, ...] = ()
     gsd: float | None = None
+    declared_wh: tuple[int, int] | None = None
     semantic: Callable[[], NDArray[np.uint8]] | None = None
 
 

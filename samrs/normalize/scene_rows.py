@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from samrs.core.errors import ImageError
+from samrs.core.errors import DeclaredSizeError, ImageError
 from samrs.core.images import encode_rgb
 from samrs.core.label_png import encode_labels
 from samrs.core.parallel import map_ahead
@@ -94,6 +94,7 @@ def make_scene(
     rows = scene.rows
     try:
         with open_scene(record.image, where, cut.stretch) as image:
+            _turn_as_declared(record, image, where)
             size_wh = image.size_wh
             places = windows(*size_wh, tile=cut.tile, overlap=cut.overlap)
             encoded = map_ahead(_encode, _parts(image, places, cut), pool, ahead=TILES_AHEAD)
@@ -117,6 +118,24 @@ def make_scene(
         annotations = [a for a in annotations if not a.difficult]
     rows["instances"], rows["truth"] = instance_rows(record.scene_id, annotations, places, cut)
     return scene
+
+
+def _turn_as_declared(record: SceneRecord, image: SceneImage, where: str) -> None:
+    """Leave the image as it is stored where its annotations are of that size.
+
+    Raises:
+        DeclaredSizeError: their size is neither that of the image as seen nor as stored.
+    """
+    if record.declared_wh in (None, image.size_wh):
+        return
+    if record.declared_wh != image.stored_wh:
+        raise DeclaredSizeError(
+            f"{where}: image is not of the size that its annotations declare, got "
+            f"{image.size_wh[0]} x {image.size_wh[1]} px for {record.declared_wh[0]} x "
+            f"{record.declared_wh[1]}; equal sizes are allowed; scale the boxes, or bring the "
+            "image that they were drawn on"
+        )
+    image.as_stored()
 
 
 def instance_rows(

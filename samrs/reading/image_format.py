@@ -12,10 +12,15 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
+from PIL import Image
+
 from samrs.core.errors import ImageError, ImageNameError
 
 KEEP_BYTES = 16 * 2**20
 """Largest file whose bytes are handed on as they are."""
+
+ORIENTATION = 274
+"""Exif's tag, also TIFF's: how the stored picture must be turned to be seen as it was taken."""
 
 
 class Kind(NamedTuple):
@@ -71,54 +76,90 @@ def image_kind(path: Path, where: str) -> Kind:
 def _is_whole(data: mmap.mmap, driver: str) -> bool:
     """Whether the format's end is there; a TIFF's parts may stand anywhere: reading tells."""
     if driver == "JPEG":
-        scan, _ = _jpeg_header(data)
-        return 0 < scan < int(data.rfind(b"\xff\xd9"))
+        return 0 < _jpeg_header(data).scan < int(data.rfind(b"\xff\xd9"))
     if driver == "PNG":
-        return _png_ends(data)
+        return _png_chunk(data, b"IEND") is not None
     if driver == "BMP":
         declared = int.from_bytes(data[2:6], "little")
         return len(data) >= max(14, declared)
     return True
 
 
-def _png_ends(data: mmap.mmap) -> bool:
-    """Whether a PNG's chunks follow one another up to the last; GDAL reads what is cut as zeros."""
+def _png_chunk(data: bytes | mmap.mmap, wanted: bytes) -> bytes | None:
+    """What the first chunk of a name holds; None where the chunks, one after another, have none.
+
+    GDAL reads the pixels of a PNG that is cut off as zeros: the last chunk, IEND, must be there.
+    """
     at = 8
     while at + 12 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
+        if name == wanted and at + 12 + length <= len(data):
+            return bytes(data[at + 8 : at + 8 + length])
         at += 12 + length
-        if name == b"IEND":
-            return bool(at <= len(data))
-    return False
+    return None
+
+
+def orientation(path: Path, kind: Kind) -> int:
+    """How a picture must be turned to be seen as it was taken: Exif's number, 1 (as it is) to 8.
+
+    Viewers, OpenCV, Ultralytics and supervision turn it, and so boxes are drawn on the turned one.
+    A tag that does not parse counts as none, as it does for them.
+    """
+    exif = Image.Exif()
+    with path.open("rb") as file:
+        try:
+            if kind.driver == "GTiff":
+                exif.load_from_fp(file)
+            else:
+                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                    exif.load(_exif(data, kind.driver))
+            found = int(exif.get(ORIENTATION, 1))
+        except (ValueError, TypeError, KeyError, SyntaxError, OSError, struct.error):
+            return 1
+    return found if 1 <= found <= 8 else 1
+
+
+def _exif(data: mmap.mmap, driver: str) -> bytes:
+    """The Exif data of a JPEG or PNG, with the mark that JPEG puts before it; empty without."""
+    if driver == "JPEG":
+        return _jpeg_header(data).exif
+    found = _png_chunk(data, b"eXIf") if driver == "PNG" else None
+    return b"Exif\0\0" + found if found else b""
 
 
 def plain_file(path: Path, kind: Kind) -> tuple[bytes, str] | None:
     """Bytes and suffix (".png", ".jpg") of a file that any reader shows alike.
 
-    That is an 8-bit RGB PNG or JPEG of at most ``KEEP_BYTES`` without orientation tag; None for
-    all others.
+    That is an 8-bit RGB PNG or JPEG of at most ``KEEP_BYTES`` without Exif, by which readers might
+    turn the image; None for all others.
     """
     if kind.driver not in ("PNG", "JPEG") or path.stat().st_size > KEEP_BYTES:
         return None
     data = path.read_bytes()
     if kind.driver == "PNG":
-        return (data, ".png") if data[24:26] == b"\x08\x02" else None
-    return (data, ".jpg") if _jpeg_header(data)[1] else None
+        plain = data[24:26] == b"\x08\x02" and _png_chunk(data, b"eXIf") is None
+        return (data, ".png") if plain else None
+    header = _jpeg_header(data)
+    return (data, ".jpg") if header.rgb and not header.exif else None
 
 
-def _jpeg_header(data: bytes | mmap.mmap) -> tuple[int, bool]:
-    """Where a JPEG's first scan begins (0: nowhere), and whether the file is plain.
+class _JpegHeader(NamedTuple):
+    """Where the first scan begins (0: nowhere), whether it has three 8-bit components, its Exif."""
 
-    Plain is three 8-bit components and no Exif, by which readers might turn the image.
-    """
-    at, plain = 2, True
+    scan: int
+    rgb: bool
+    exif: bytes
+
+
+def _jpeg_header(data: bytes | mmap.mmap) -> _JpegHeader:
+    at, rgb, exif = 2, True, b""
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker, length = data[at + 1], struct.unpack_from(">H", data, at + 2)[0]
         if marker == 0xDA:
-            return at, plain
+            return _JpegHeader(at, rgb, exif)
         if marker == 0xE1 and data[at + 4 : at + 8] == b"Exif":
-            plain = False
+            exif = exif or bytes(data[at + 4 : at + 2 + length])
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            plain = plain and data[at + 4 : at + 5] + data[at + 9 : at + 10] == b"\x08\x03"
+            rgb = rgb and data[at + 4 : at + 5] + data[at + 9 : at + 10] == b"\x08\x03"
         at += 2 + length
-    return 0, False
+    return _JpegHeader(0, rgb=False, exif=exif)

@@ -4,7 +4,7 @@ GDAL (through rasterio) decodes every format a window at a time, so that memory 
 the scene. Grey is repeated, palettes are looked up, CMYK is converted, a fourth channel is left
 out; of more than three bands those that say they are red, green and blue are taken, else the first
 three. More than 8 bits are stretched between percentiles of the whole scene, so that its tiles
-agree.
+agree. A picture is turned as its orientation tag says, unless it lies on a map.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from rasterio.windows import Window as RasterWindow
 
 from samrs.core.errors import ImageError, ImageSizeError
 from samrs.core.tiling import Window
-from samrs.reading.image_format import Kind, image_kind, plain_file
+from samrs.reading.ground import ground_sample_distance
+from samrs.reading.image_format import Kind, image_kind, orientation, plain_file
 from samrs.reading.stretch import percentile_range, stretch_bands
+from samrs.reading.turning import AS_STORED, Turn
 
 LARGEST_PX = 2**30
 """Most px an image may have: 32,768 x 32,768; DOTA's largest scene has 0.8e9."""
@@ -36,9 +38,6 @@ LARGEST_BLOCK = 2**28
 
 SAMPLE_SIDE = 1024
 """Percentiles are those of the scene thinned out to this side."""
-
-METRES_A_DEGREE = 111_320.0
-"""Length of a degree of latitude: for gsd of files in degrees."""
 
 _GDAL = {
     "GDAL_CACHEMAX": 384,  # MB: the lines under a row of tiles; GDAL's own is 5 % of the machine
@@ -65,21 +64,31 @@ class SceneImage:
     """An open image; made by ``open_scene``.
 
     Args:
-        size_wh: width and height in px.
+        size_wh: width and height in px, of the turned image.
+        stored_wh: width and height of the image as its file stores it.
         gsd: metres per px where the file is georeferenced, else None.
         georeference: where it lies, else None.
     """
 
     def __init__(
-        self, dataset: Any, path: Path, kind: Kind, where: str, stretch: float | None
+        self,
+        dataset: Any,
+        path: Path,
+        kind: Kind,
+        where: str,
+        stretch: float | None,
     ) -> None:
-        self.size_wh: tuple[int, int] = (dataset.width, dataset.height)
-        self.gsd = _gsd(dataset)
+        self.stored_wh: tuple[int, int] = (dataset.width, dataset.height)
+        self.gsd = ground_sample_distance(dataset)
         self.georeference = _georeference(dataset)
         self._dataset, self._path, self._kind, self._where = dataset, path, kind, where
         self._stretch = stretch
+        on_map = self.georeference is not None
+        self._turn = AS_STORED if on_map else Turn.of(orientation(path, kind))
+        self.size_wh = self._turn.size(self.stored_wh)
         self._bands, self._palette = _bands(dataset)
         self._eight_bit = set(dataset.dtypes) == {"uint8"}
+        self._inverted = dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
         if not self._eight_bit and (stretch is None or np.dtype(dataset.dtypes[0]).kind == "c"):
             raise ImageError(
                 f"{where}: not an 8-bit image, got bands {dataset.dtypes}; 8 bits are allowed "
@@ -89,6 +98,8 @@ class SceneImage:
     @cached_property
     def plain(self) -> tuple[bytes, str] | None:
         """The file's own bytes and suffix, where any reader shows them alike (``plain_file``)."""
+        if self._turn != AS_STORED:
+            return None
         return plain_file(self._path, self._kind)
 
     def read(self, window: Window | None = None) -> NDArray[np.uint8]:
@@ -97,7 +108,12 @@ class SceneImage:
         Raises:
             ImageError: that part of the file does not decode.
         """
-        pixels = self._read(window or Window(0, 0, *self.size_wh))
+        window = self._turn.stored(window or Window(0, 0, *self.size_wh), self.size_wh)
+        return self._turn.turned(self._rgb(window))
+
+    def _rgb(self, window: Window) -> NDArray[np.uint8]:
+        """Pixels (h, w, 3) of a window of the image as it is stored."""
+        pixels = self._read(window)
         if self._palette is not None:
             return np.ascontiguousarray(self._palette[pixels[0]])
         if not self._eight_bit:
@@ -112,7 +128,7 @@ class SceneImage:
 
     @cached_property
     def _ranges(self) -> NDArray[np.float64]:
-        width, height = self.size_wh
+        width, height = self.stored_wh
         step = max(1, -(-max(width, height) // SAMPLE_SIDE))
         thin_hw = (max(1, height // step), max(1, width // step))
         sample = self._read(Window(0, 0, width, height), thin_hw)
@@ -124,6 +140,10 @@ class SceneImage:
         bits = self._dataset.tags(self._bands[0], ns="IMAGE_STRUCTURE").get("NBITS", "8")
         return int((1 << int(bits)) - 1)
 
+    def as_stored(self) -> None:
+        """Do not turn the image: its annotations are of the picture as it is stored."""
+        self._turn, self.size_wh = AS_STORED, self.stored_wh
+
     def _read(self, window: Window, out_hw: tuple[int, int] | None = None) -> NDArray[Any]:
         shape = None if out_hw is None else (len(self._bands), *out_hw)
         try:
@@ -134,6 +154,9 @@ class SceneImage:
                 f"{error.__cause__ or error}; a whole {self._kind.driver} is allowed; replace the "
                 "file"
             ) from error
+        if self._inverted and pixels.dtype.kind == "u":  # the file says that its least is white
+            largest = self._levels if self._eight_bit else np.iinfo(pixels.dtype).max
+            pixels = pixels.dtype.type(largest) - pixels
         return np.asarray(pixels)
 
 
@@ -195,16 +218,6 @@ def _bands(dataset: Any) -> tuple[list[int], NDArray[np.uint8] | None]:
         if all(colour in meaning for colour in wanted):
             return [meaning.index(colour) + 1 for colour in wanted], None
     return ([1, 2, 3] if dataset.count >= 3 else [1]), None
-
-
-def _gsd(dataset: Any) -> float | None:
-    if dataset.crs is None:
-        return None
-    if dataset.crs.is_geographic:
-        return float(dataset.res[1]) * METRES_A_DEGREE
-    if dataset.crs.linear_units == "metre":
-        return float(dataset.res[0])
-    return float(dataset.res[0]) * float(dataset.crs.linear_units_factor[1])
 
 
 def _georeference(dataset: Any) -> Georeference | None:

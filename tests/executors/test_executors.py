@@ -191,7 +191,7 @@ def test_a_finished_answer_that_dies_with_its_machine_is_made_again() -> None:
 LABEL = """
 import logging, sys
 from pathlib import Path
-from samrs.label import label
+from samrs.label.label import label
 logging.basicConfig(level=logging.WARNING)
 product, out, executor, threads = sys.argv[1:]
 runtime = {"executor": executor, "device": "cpu", "threads": int(threads)}

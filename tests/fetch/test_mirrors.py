@@ -347,8 +347,8 @@ def test_a_process_killed_half_way_is_resumed_by_the_next(server: Any, tmp_path:
     server.faults["file"] = ["stall"]
     wanted = source(server.url("file"))
     code = (
-        "from pathlib import Path; from samrs.core.fetching import fetch; "
-        "from samrs.core.sources import Source; "
+        "from pathlib import Path; from samrs.fetch.mirrors import fetch; "
+        "from samrs.fetch.source import Source; "
         f"fetch({wanted!r}, Path({str(tmp_path)!r}), terms='free')"
     )
     place = partial_path(tmp_path, wanted)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from samrs.core import axis
 from samrs.core.errors import (
@@ -385,7 +386,10 @@ def test_true_mask_of_another_size_than_its_image_is_left_out_and_said(
     tmp_path: Path, tile: int | None
 ) -> None:
     value = by_hand.coco_value()
-    value["images"][0].update(width=WIDTH + 3, height=2 * HEIGHT)
+    for image in value["images"]:
+        del image["width"], image["height"]
+    runs = {"size": [HEIGHT + 1, WIDTH], "counts": [(HEIGHT + 1) * WIDTH - 4, 4]}
+    value["annotations"][0]["segmentation"] = runs
     by_hand.coco(tmp_path / "in", value)
     changes = {"tile": tile, "max_quarantined": 1.0}
     metrics = run("coco", tmp_path / "in", tmp_path / "out", **changes)
@@ -398,3 +402,38 @@ def test_a_users_own_manifest_is_not_mistaken_for_downloads(tmp_path: Path) -> N
     (tmp_path / "in/manifest.json").write_text("{not JSON")
     run("voc", tmp_path / "in", tmp_path / "out")
     assert read_manifest(tmp_path / "out")["terms"] == "as the owner of the data says"
+
+
+def exif_coco(root: Path, declared_wh: tuple[int, int]) -> None:
+    """A picture of 20 x 30 px as stored, 30 x 20 as seen, with a box at its size as declared."""
+    (root / "images").mkdir(parents=True)
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.new("RGB", (20, 30)).save(root / "images" / "a.jpg", exif=exif)
+    width, height = declared_wh
+    value = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": width, "height": height}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [2, 3, 4, 5]}],
+        "categories": [{"id": 1, "name": "ship"}],
+    }
+    write_text(root / "annotations.json", json.dumps(value))
+
+
+@pytest.mark.parametrize("declared_wh", [(30, 20), (20, 30)])
+def test_a_picture_is_turned_or_not_as_its_declared_size_says(
+    declared_wh: tuple[int, int], tmp_path: Path
+) -> None:
+    exif_coco(tmp_path / "in", declared_wh)
+    run("coco", tmp_path / "in", tmp_path / "out")
+    (tile,) = rows(tmp_path / "out", "tiles")
+    assert (tile["width"], tile["height"]) == declared_wh
+    (box,) = rows(tmp_path / "out", "instances")
+    assert box["hbb"] == [2, 3, 6, 8]
+
+
+def test_boxes_of_a_picture_of_another_size_are_set_aside(tmp_path: Path) -> None:
+    exif_coco(tmp_path / "in", (60, 40))
+    metrics = run("coco", tmp_path / "in", tmp_path / "out", max_quarantined=1.0)
+    assert metrics["instances"] == 0
+    reasons = {"annotation of a bad image": 1, "image of another size than declared": 1}
+    assert metrics["quarantined"]["by_reason"] == reasons

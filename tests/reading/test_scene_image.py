@@ -207,9 +207,8 @@ def test_cmyk_is_converted(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("crs", "step", "gsd"),
     [
-        ("EPSG:32650", 0.5, 0.5),
-        ("EPSG:2263", 2.0, 0.6096),  # US survey feet
-        ("EPSG:4326", 1e-5, 1.1132),
+        ("EPSG:32633", 0.5, 0.498656),  # 4.5 degrees west of its central meridian
+        ("EPSG:4326", 1e-5, 0.97374),  # at 40 north: 85,394 m of longitude x 111,035 of latitude
         (None, 0.5, None),
     ],
 )

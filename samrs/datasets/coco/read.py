@@ -149,7 +149,9 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         items = grouped[file.name].get(_id(image, "id"), [])
         parse = partial(_parse, file, image)
         annotations = tuple(read_items(items, parse, file.name, quarantine))
-        yield SceneRecord(scene_id, file.split, path, annotations)
+        declared = (image.get("width"), image.get("height"))
+        size_wh = declared if all(map(_is_side, declared)) else None
+        yield SceneRecord(scene_id, file.split, path, annotations, declared_wh=size_wh)
 
 
 def _composed(name: str) -> str:
