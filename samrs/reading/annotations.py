@@ -140,6 +140,20 @@ def number(text: str, where: str) -> float:
     return value
 
 
+def says_yes(value: object) -> bool:
+    """Whether a flag (``difficult``, ``iscrowd``) is set: any number but 0, or a word for yes.
+
+    Other words (``Unspecified``, an empty text) set nothing.
+    """
+    if isinstance(value, str):
+        text = value.strip().lower()
+        try:
+            return float(text) != 0
+        except ValueError:
+            return text in ("true", "yes", "y", "t")
+    return bool(value)
+
+
 @lru_cache(maxsize=4096)
 def _spelling(name: str) -> str:
     return re.sub(r"[\s_-]", "", name).lower()

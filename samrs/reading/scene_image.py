@@ -188,6 +188,15 @@ def open_scene(path: Path, where: str, stretch: float | None = None) -> Iterator
             yield SceneImage(dataset, path, kind, where, stretch)
 
 
+def size_of(path: Path) -> tuple[int, int] | None:
+    """Width and height of an image as it is seen, px; None where it does not open."""
+    try:
+        with open_scene(path, path.name, stretch=0.0) as scene:
+            return scene.size_wh
+    except ImageError:
+        return None
+
+
 def _refuse_bomb(dataset: Any, where: str) -> None:
     width, height = dataset.width, dataset.height
     if width * height > LARGEST_PX:

@@ -12,7 +12,7 @@ import pytest
 
 from samrs.core.errors import AnnotationError
 from samrs.core.records import Quarantine, SceneRecord
-from samrs.core.rle import rle_area, rle_to_hbb
+from samrs.core.rle import crop_to_rle, rle_area, rle_to_hbb
 from samrs.datasets.coco import read as coco
 from tests.datasets import by_hand
 from tests.datasets.by_hand import HEIGHT, WIDTH, coco_value, write_image, write_text
@@ -62,7 +62,7 @@ def test_run_lengths_are_masks(tmp_path: Path, compressed: bool) -> None:
     edges = np.flatnonzero(np.diff(flat, prepend=False, append=False))
     counts: Any = np.diff([0, *edges.tolist(), flat.size]).tolist()
     if compressed:
-        counts = coco._run_lengths({"size": mask.shape, "counts": counts}, HEIGHT, WIDTH)["counts"]
+        counts = crop_to_rle(mask, 0, 0, mask.shape)["counts"]
     scene, _ = entry(tmp_path, segmentation={"size": list(mask.shape), "counts": counts}, iscrowd=1)
     (ship,) = scene.annotations
     assert ship.truth is not None
@@ -83,9 +83,6 @@ def test_detection_sets_have_no_truth(tmp_path: Path, segmentation: Any) -> None
         ({"bbox": [1, 2, 3]}, "does not parse", "bbox does not parse"),
         ({"bbox": [1, 2, 3, None]}, "does not parse", "not a number, got 'None'"),
         ({"category_id": 99}, "unknown class", "got category_id 99; allowed are"),
-        ({"segmentation": [[1, 2, 3, 4]]}, "does not parse", "fewer than three points"),
-        ({"segmentation": [[1, 2, 3, 4, 5]]}, "does not parse", "segmentation does not parse"),
-        ({"segmentation": {"size": [1, 1], "counts": [1]}}, "does not parse", r"of \[1, 1\] px"),
         ({"image_id": 99}, "annotation without image", "image_id 99"),
     ],
 )
@@ -98,6 +95,205 @@ def test_bad_entries_are_quarantined(
     assert row["reason"] == reason
     assert row["source_line"] == 1
     assert detail.replace("\\", "") in str(row["detail"])
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "told"),
+    [
+        ([[1, 2, 3, 4]], "fewer than three points"),
+        ([[1, 2, 3, 4, 5]], "no list of x and y"),
+        ([4, 4, 14, 4, 14, 10], "no list of x and y"),
+        ([[]], "fewer than three points"),
+        ([[1, 2, 3, 4, 1e9, 5]], "far outside any image"),
+        ({"size": [1, 1], "counts": [2]}, "add up to 2 px"),
+        ({"size": [30, 40]}, "counts"),
+        ("polygon", "neither polygons nor run lengths"),
+    ],
+)
+def test_a_bad_segmentation_costs_the_mask_but_not_the_box(
+    tmp_path: Path, segmentation: Any, told: str
+) -> None:
+    scene, quarantine = entry(tmp_path, segmentation=segmentation)
+    (ship,) = scene.annotations
+    assert (ship.hbb.tolist(), ship.truth) == ([4, 4, 14, 10], None)
+    (row,) = quarantine.rows
+    assert row["reason"] == "true mask does not parse"
+    assert told in str(row["detail"])
+
+
+def test_a_stray_point_beside_a_good_polygon_is_told(tmp_path: Path) -> None:
+    good = [4, 4, 14, 4, 14, 10, 4, 10]
+    scene, quarantine = entry(tmp_path, segmentation=[good, [20, 20]])
+    assert rle_area(scene.annotations[0].truth) == 60
+    assert quarantine.counts() == {"true mask does not parse": 1}
+
+
+@pytest.mark.parametrize("size", [{}, {"width": float(WIDTH), "height": float(HEIGHT)}])
+def test_polygons_are_painted_where_the_size_is_missing_or_a_float(
+    tmp_path: Path, size: dict[str, float]
+) -> None:
+    value = coco_value()
+    image = value["images"][0]
+    del image["width"], image["height"]
+    image.update(size)
+    by_hand.coco(tmp_path, value)
+    scenes, quarantine = read(tmp_path)
+    assert rle_area(scenes[0].annotations[0].truth) == 60
+    assert quarantine.rows == []
+
+
+@pytest.mark.parametrize(
+    ("flag", "difficult"),
+    [("0", False), ("1", True), (0, False), (1, True), (None, False), ("False", False)],
+)
+def test_crowds_are_difficult(tmp_path: Path, flag: Any, difficult: bool) -> None:
+    scene, _ = entry(tmp_path, iscrowd=flag)
+    assert scene.annotations[0].difficult == difficult
+
+
+def test_whole_numbers_may_be_written_as_floats(tmp_path: Path) -> None:
+    scene, quarantine = entry(tmp_path, image_id=10.0, category_id=7.0)
+    assert scene.annotations[0].category == "ship"
+    assert quarantine.rows == []
+
+
+def test_a_class_may_be_named_by_a_number(tmp_path: Path) -> None:
+    value = coco_value()
+    value["categories"][0]["name"] = 737
+    by_hand.coco(tmp_path, value)
+    assert coco.categories(tmp_path) == ("plane", "737")
+
+
+@pytest.mark.parametrize("name", ["ship", "vessels"])
+def test_the_group_of_the_classes_is_no_class(tmp_path: Path, name: str) -> None:
+    """As Roboflow writes it, with the name of a class or another."""
+    value = coco_value()
+    value["categories"] = [
+        {"id": 0, "name": name, "supercategory": "none"},
+        {"id": 7, "name": "ship", "supercategory": name},
+    ]
+    by_hand.coco(tmp_path, value)
+    assert coco.categories(tmp_path) == ("ship",)
+
+
+def test_each_file_has_its_own_category_ids(tmp_path: Path) -> None:
+    value = coco_value()
+    value["images"], value["annotations"][0]["segmentation"] = value["images"][:1], []
+    write_text(tmp_path / "annotations/iSAID_train.json", json.dumps(value))
+    value["categories"] = [{"id": 3, "name": "ship"}, {"id": 7, "name": "plane"}]
+    value["images"][0]["file_name"] = "b.jpg"
+    write_text(tmp_path / "annotations/iSAID_val.json", json.dumps(value))
+    by_hand.write_image(tmp_path / "images/a.jpg")
+    by_hand.write_image(tmp_path / "images/b.jpg")
+    scenes, quarantine = read(tmp_path)
+    found = [(s.scene_id, s.split, s.annotations[0].category) for s in scenes]
+    assert found == [("train_a", "train", "ship"), ("val_b", "val", "plane")]
+    assert set(coco.categories(tmp_path)) == {"ship", "plane"}
+    assert quarantine.rows == []
+
+
+def files(root: Path, layout: dict[str, dict[str, str]]) -> tuple[list[tuple[str, ...]], Any]:
+    """(scene, split, image) of COCO files, each with the images it lists: file_name to path."""
+    for where, images in layout.items():
+        value = coco_value()
+        value["annotations"] = []
+        value["images"] = [{"id": i, "file_name": name} for i, name in enumerate(images)]
+        write_text(root / where, json.dumps(value))
+        for path in images.values():
+            if not (root / path).exists():
+                write_image(root / path)
+    scenes, quarantine = read(root)
+    found = [(s.scene_id, s.split, s.image.relative_to(root).as_posix()) for s in scenes]
+    return found, quarantine.counts()
+
+
+@pytest.mark.parametrize(
+    ("layout", "found"),
+    [
+        pytest.param(
+            {
+                "train/_annotations.coco.json": {"a.jpg": "train/a.jpg"},
+                "valid/_annotations.coco.json": {"a.jpg": "valid/a.jpg"},
+            },
+            [("train_a", "train", "train/a.jpg"), ("val_a", "val", "valid/a.jpg")],
+            id="Roboflow",
+        ),
+        pytest.param(
+            {
+                "annotations/instances_Train.json": {"a.jpg": "images/Train/a.jpg"},
+                "annotations/instances_Validation.json": {"a.jpg": "images/Validation/a.jpg"},
+            },
+            [
+                ("train_a", "train", "images/Train/a.jpg"),
+                ("val_a", "val", "images/Validation/a.jpg"),
+            ],
+            id="CVAT",
+        ),
+        pytest.param(
+            {
+                "annotations/instances_train.json": {"sub/b.jpg": "images/train/sub/b.jpg"},
+                "annotations/image_info_train.json": {"sub/b.jpg": "images/train/sub/b.jpg"},
+                "annotations/stuff_train.json": {"sub/b.jpg": "images/train/sub/b.jpg"},
+            },
+            [("sub_b", "train", "images/train/sub/b.jpg")],
+            id="Datumaro",
+        ),
+        pytest.param(
+            {
+                "annotations/instances_train2017.json": {"a.jpg": "train2017/a.jpg"},
+                "annotations/instances_val2017.json": {"a.jpg": "val2017/a.jpg"},
+            },
+            [("train_a", "train", "train2017/a.jpg"), ("val_a", "val", "val2017/a.jpg")],
+            id="COCO itself",
+        ),
+        pytest.param(
+            {
+                "annotations.json": {
+                    "train\\a.jpg": "images/train/a.jpg",
+                    "./val/a.jpg": "images/val/a.jpg",
+                }
+            },
+            [("train_a", "train", "images/train/a.jpg"), ("val_a", "val", "images/val/a.jpg")],
+            id="paths of other systems",
+        ),
+        pytest.param(
+            {"annotations.json": {"/home/someone/set/a.jpg": "images/a.jpg"}},
+            [("a", "all", "images/a.jpg")],
+            id="absolute",
+        ),
+        pytest.param(
+            {"annotations.json": {"C:\\Users\\someone\\a.jpg": "images/a.jpg"}},
+            [("a", "all", "images/a.jpg")],
+            id="absolute on Windows",
+        ),
+        pytest.param(
+            {"latest.json": {"a.jpg": "a.jpg"}, "interval_split.json": {"b.jpg": "b.jpg"}},
+            [("interval_split_b", "interval_split", "b.jpg"), ("latest_a", "latest", "a.jpg")],
+            id="words within words",
+        ),
+    ],
+)
+def test_files_of_other_tools(
+    tmp_path: Path, layout: dict[str, dict[str, str]], found: list[tuple[str, ...]]
+) -> None:
+    assert files(tmp_path, layout) == (found, {})
+
+
+def test_an_image_of_two_splits_is_in_the_first_alone(tmp_path: Path) -> None:
+    same = {"a.jpg": "images/a.jpg"}
+    layout = {"annotations/train.json": same, "annotations/val.json": same}
+    found, counts = files(tmp_path, layout)
+    assert found == [("train_a", "train", "images/a.jpg")]
+    assert counts == {"image in two splits": 1}
+
+
+def test_what_systems_leave_behind_is_not_read(tmp_path: Path) -> None:
+    by_hand.coco(tmp_path)
+    for name in ("images/._a.jpg", "images/.ipynb_checkpoints/a-checkpoint.jpg", "__MACOSX/a.jpg"):
+        write_text(tmp_path / name, "left over")
+    scenes, quarantine = read(tmp_path)
+    assert [s.scene_id for s in scenes] == ["a", "b"]
+    assert quarantine.rows == []
 
 
 def test_images_missing_on_disk_or_in_the_file_are_quarantined(tmp_path: Path) -> None:

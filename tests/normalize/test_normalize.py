@@ -386,8 +386,8 @@ def test_true_mask_of_another_size_than_its_image_is_left_out_and_said(
     tmp_path: Path, tile: int | None
 ) -> None:
     value = by_hand.coco_value()
-    for image in value["images"]:
-        del image["width"], image["height"]
+    for entry in value["images"]:
+        del entry["width"], entry["height"]
     runs = {"size": [HEIGHT + 1, WIDTH], "counts": [(HEIGHT + 1) * WIDTH - 4, 4]}
     value["annotations"][0]["segmentation"] = runs
     by_hand.coco(tmp_path / "in", value)

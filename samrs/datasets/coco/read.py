@@ -1,9 +1,11 @@
 """Any detection or segmentation set in COCO's format: how users bring their own.
 
 Format: cocodataset.org/#format-data. Layout read: one JSON file (``annotations.json``, else
-``annotations/*.json``, else ``*.json``) and the images anywhere below the folder, found by
-``file_name`` or by its last part. Several JSON files are splits: train, val or test by the word in
-their name, else the name itself; the split is put before the scene's id then.
+``annotations/*.json``, else ``*.json``, else those of the folders below, as Roboflow writes them)
+and the images anywhere below the folder, found by ``file_name``: below the folder, ``images/`` or
+the file's own folder, else by the end of its path. Several JSON files are splits, by the word in
+their name or folder (``reading/splits.py``), else the name itself; the split is put before the
+scene's id then. Beside ``instances_*.json`` the files of other tasks are not read.
 
 A raw file::
 
@@ -14,30 +16,30 @@ A raw file::
                       "segmentation": [[535, 275, 546, 281, 552, 287]]}]}
 
 ``bbox`` is x, y, width, height. ``segmentation`` may be absent, polygons, or run lengths; where it
-is there it is the true mask. Categories are numbered in the order of their ids. Images without
-annotations stay, as negatives; ``iscrowd`` makes an instance difficult. Annotations are numbered by
-their place in the file, per image.
+is there it is the true mask, and where it does not parse the box stays without. Category ids are
+those of their file; categories are numbered in their order. Images without annotations stay, as
+negatives; ``iscrowd`` makes an instance difficult. Annotations are numbered by their place in the
+file, per image.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import reprlib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from samrs.core.errors import AnnotationError, UnknownNameError
 from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.core.rle import Rle, polygons_to_rle, rle_area, run_lengths
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     missing_dataset,
@@ -45,7 +47,14 @@ from samrs.reading.annotations import (
     read_items,
     read_text,
     relative_name,
+    says_yes,
 )
+from samrs.reading.files import files_below
+from samrs.reading.scene_image import size_of
+from samrs.reading.segmentation import LARGEST_SIDE, read_segmentation
+from samrs.reading.splits import split_of, split_of_folders
+
+log = logging.getLogger("samrs")
 
 CATEGORIES: tuple[str, ...] = ()
 """Empty: see ``categories``."""
@@ -53,43 +62,47 @@ CATEGORIES: tuple[str, ...] = ()
 SUBSET: str | None = None
 
 _LAYOUT = "annotations.json (COCO's format) with the images of its file_name entries"
-_LARGEST_SIDE = 65_535
-"""Largest width, height or place of a segmentation's point, px."""
 _KEYS = ("images", "annotations", "categories")
+_OTHER_TASKS = ("image_info", "stuff", "person_keypoints", "captions", "panoptic", "labels")
+"""Beginnings of the files that a set has beside its ``instances_*.json``, of the same images."""
 
 
 @dataclass(frozen=True)
 class _File:
-    """One COCO file: where it is, its split, what it holds."""
+    """One COCO file: where it is, its split (None: its name says none), what it holds."""
 
+    path: Path
     name: str
-    split: str
+    split: str | None
     images: list[dict[str, Any]]
     annotations: list[dict[str, Any]]
     categories: dict[int, str]
 
 
+@dataclass(frozen=True)
+class _Scene:
+    """An image that was found, and its entry."""
+
+    scene_id: str
+    split: str
+    file: _File
+    position: int
+    entry: dict[str, Any]
+    path: Path
+
+
 def categories(root: Path) -> tuple[str, ...]:
-    """Names of all categories in the order of their ids.
+    """Names of all categories in the order of their ids, which each file has for itself.
 
     Raises:
         MissingInputError: there is no COCO file below ``root``.
-        AnnotationError: a file is no COCO file, or two ids or names clash.
+        AnnotationError: a file is no COCO file.
     """
-    names: dict[int, str] = {}
+    first: dict[str, int] = {}
     for file in _read_files(root):
         for category_id, name in file.categories.items():
-            if names.setdefault(category_id, name) != name:
-                raise AnnotationError(
-                    f"{file.name}:1: category id {category_id} has two names, got {name!r} beside "
-                    f"{names[category_id]!r}; one name an id is allowed; correct the files"
-                )
-    if len(set(names.values())) != len(names):
-        raise AnnotationError(
-            f"{root}: two categories share a name, got {sorted(names.values())}; distinct names "
-            "are allowed; correct the file"
-        )
-    return tuple(names[category_id] for category_id in sorted(names))
+            first[name] = min(category_id, first.get(name, category_id))
+    return tuple(sorted(first, key=lambda name: (first[name], name)))
 
 
 def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
@@ -100,37 +113,9 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         AnnotationError: a file is no COCO file.
     """
     files = _read_files(root)
-    paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-    by_name = {_composed(relative_name(p, root)): p for p in paths}
-    by_last: dict[str, list[Path]] = {}
-    for path in paths:
-        by_last.setdefault(_composed(path.name), []).append(path)
-    scenes: list[tuple[str, _File, int, dict[str, Any], Path]] = []
-    for file in files:
-        ids: set[int | str | None] = set()
-        for position, image in enumerate(file.images, start=1):
-            image_id = _id(image, "id")
-            if image_id is not None and image_id in ids:
-                told = f"id {image_id!r} for a second time, its annotations are those of the first"
-                _add(quarantine, file, position, "image id used twice", told)
-                continue
-            ids.add(image_id)
-            name = _id(image, "file_name")
-            if not isinstance(name, str):
-                got = reprlib.repr(image)
-                _add(quarantine, file, position, "annotation without image", f"no file_name: {got}")
-                continue
-            name = _composed(name)
-            exact = by_name.get(name) or by_name.get(f"images/{name}")
-            found = [exact] if exact else by_last.get(_last(name), [])
-            if len(found) != 1:
-                told = f"{len(found) or 'no'} files {name!r}"
-                _add(quarantine, file, position, "annotation without image", told)
-                continue
-            stem = clean_id(name.rsplit(".", 1)[0])
-            scene_id = f"{file.split}_{stem}" if len(files) > 1 else stem
-            scenes.append((scene_id, file, position, image, found[0]))
-    listed = {scene[4] for scene in scenes}
+    paths = files_below(root, IMAGE_SUFFIXES)
+    scenes = _find_images(files, paths, root, quarantine)
+    listed = {scene.path for scene in scenes}
     for path in paths:
         if path not in listed:
             where = relative_name(path, root)
@@ -141,17 +126,124 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
                 f"{where}: not in the COCO file; every image is listed, be it without boxes; "
                 "list it or remove it",
             )
-    found_ids: dict[str, set[Any]] = {file.name: set() for file in files}
-    for _, file, _, image, _ in scenes:
-        found_ids[file.name].add(_id(image, "id"))
-    grouped = {file.name: _by_image(file, found_ids[file.name], quarantine) for file in files}
-    for scene_id, file, _, image, path in sorted(scenes, key=lambda scene: (scene[0], scene[2])):
-        items = grouped[file.name].get(_id(image, "id"), [])
-        parse = partial(_parse, file, image)
-        annotations = tuple(read_items(items, parse, file.name, quarantine))
-        declared = (image.get("width"), image.get("height"))
-        size_wh = declared if all(map(_is_side, declared)) else None
-        yield SceneRecord(scene_id, file.split, path, annotations, declared_wh=size_wh)
+    ids: dict[str, set[Any]] = {file.name: set() for file in files}
+    for scene in scenes:
+        ids[scene.file.name].add(_id(scene.entry, "id"))
+    grouped = {file.name: _by_image(file, ids[file.name], quarantine) for file in files}
+    for scene in sorted(scenes, key=lambda scene: (scene.scene_id, scene.position)):
+        items = grouped[scene.file.name].get(_id(scene.entry, "id"), [])
+        parse = partial(_parse, scene, quarantine)
+        annotations = tuple(read_items(items, parse, scene.file.name, quarantine))
+        declared = _size(scene.entry)
+        yield SceneRecord(
+            scene.scene_id, scene.split, scene.path, annotations, declared_wh=declared
+        )
+
+
+def _find_images(
+    files: Sequence[_File], paths: Sequence[Path], root: Path, quarantine: Quarantine
+) -> list[_Scene]:
+    """The entries whose image is there; the others are quarantined."""
+    images = _Images(paths, root)
+    found: list[tuple[_File, int, dict[str, Any], str, Path]] = []
+    split_by_path: dict[Path, _File] = {}
+    for file in files:
+        ids: set[int | str | None] = set()
+        for position, entry in enumerate(file.images, start=1):
+            image_id = _id(entry, "id")
+            if image_id is not None and image_id in ids:
+                told = f"id {image_id!r} for a second time, its annotations are those of the first"
+                _add(quarantine, file, position, "image id used twice", told)
+                continue
+            ids.add(image_id)
+            name = _id(entry, "file_name")
+            if not isinstance(name, str):
+                got = reprlib.repr(entry)
+                _add(quarantine, file, position, "annotation without image", f"no file_name: {got}")
+                continue
+            fitting = images.named(name, file)
+            if len(fitting) != 1:
+                told = f"{len(fitting) or 'no'} files {name!r}"
+                _add(quarantine, file, position, "annotation without image", told)
+                continue
+            path = fitting[0]
+            other = split_by_path.setdefault(path, file)
+            if other.split != file.split:
+                told = f"{name!r}, which {other.name} lists for the split {other.split}"
+                _add(quarantine, file, position, "image in two splits", told)
+                continue
+            found.append((file, position, entry, images.stem(name, path), path))
+    folders = {split_of_folders(relative_name(path, root)) for *_, path in found}
+    scenes = []
+    for file, position, entry, stem, path in found:
+        split = file.split
+        if split is None and len(files) == 1 and None not in folders:
+            split = split_of_folders(relative_name(path, root))
+        if split is None:
+            split = "all" if len(files) == 1 else clean_id(file.path.stem)
+        scene_id = f"{split}_{stem}" if len(files) > 1 else stem
+        scenes.append(_Scene(scene_id, split, file, position, entry, path))
+    return scenes
+
+
+class _Images:
+    """Finds an image by the name that a COCO file has for it.
+
+    Args:
+        paths: of all images.
+        root: the dataset's folder.
+    """
+
+    def __init__(self, paths: Sequence[Path], root: Path) -> None:
+        self._root = root
+        self._by_name = {self._below(path): path for path in paths}
+        self._by_last: dict[str, list[Path]] = defaultdict(list)
+        for path in paths:
+            self._by_last[_composed(path.name)].append(path)
+
+    def named(self, name: str, file: _File) -> list[Path]:
+        """The images that a name may mean: one where all is well.
+
+        By its path below the dataset's folder, ``images/`` or the COCO file's own folder; else by
+        the longest end of its path that some image has; of several those in a folder of the file's
+        split.
+        """
+        parts = PurePosixPath(_tidy(name)).parts
+        tidy = "/".join(parts)
+        own = relative_name(file.path.parent, self._root) if file.path.parent != self._root else ""
+        for folder in dict.fromkeys((f"{own}/", f"{own}/images/", "", "images/")):
+            if (exact := self._by_name.get(f"{folder.lstrip('/')}{tidy}")) is not None:
+                return [exact]
+        found = self._by_last.get(parts[-1], []) if parts else []
+        for count in range(len(parts), 0, -1):
+            end = "/" + "/".join(parts[-count:])
+            if fitting := [p for p in found if f"/{self._below(p)}".endswith(end)]:
+                found = fitting
+                break
+        in_split = [p for p in found if split_of_folders(self._below(p)) == file.split]
+        return in_split if len(found) > 1 and file.split is not None else list(found)
+
+    def stem(self, name: str, path: Path) -> str:
+        """The scene's id: the name without suffix; that of the file found where it is absolute."""
+        tidy = _tidy(name)
+        if _is_absolute(name):
+            tidy = self._below(path).removeprefix("images/")
+        return clean_id(tidy.rsplit(".", 1)[0])
+
+    def _below(self, path: Path) -> str:
+        return _composed(relative_name(path, self._root))
+
+
+def _is_absolute(name: str) -> bool:
+    return PurePosixPath(name).is_absolute() or bool(PureWindowsPath(name).drive)
+
+
+def _tidy(name: str) -> str:
+    """A file_name with forward slashes, without drive, root and ``./``; composed."""
+    name = name.replace("\\", "/")
+    if len(name) > 1 and name[1] == ":":
+        name = name[2:]
+    return "/".join(part for part in _composed(name).split("/") if part not in ("", "."))
 
 
 def _composed(name: str) -> str:
@@ -159,24 +251,33 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _last(name: str) -> str:
-    return name.replace("\\", "/").rsplit("/", 1)[-1]
-
-
-def _beside(root: Path) -> list[Path]:
-    """JSON files of the folder itself, but for the one that ``download`` writes."""
-    return sorted(path for path in root.glob("*.json") if path.name != "manifest.json")
+def _places(root: Path) -> list[Path]:
+    """The COCO files: of the folder, else of ``annotations/``, else of the splits' folders."""
+    if (root / "annotations.json").is_file():
+        return [root / "annotations.json"]
+    # the folder's own but for the one that ``download`` writes
+    beside = [p for p in files_below(root, (".json",)) if p.name != "manifest.json"]
+    folders = (root / "annotations", root)
+    for folder in folders:
+        if found := [p for p in beside if p.parent == folder]:
+            break
+    else:
+        found = [p for p in beside if p.parent.parent == root]
+    instances = [p for p in found if p.stem.startswith("instances")]
+    left_out = [p for p in found if instances and p.stem.startswith(_OTHER_TASKS)]
+    for path in left_out:
+        log.info("coco: %s is not read, instances stand beside it", relative_name(path, root))
+    return [p for p in found if p not in left_out]
 
 
 def _read_files(root: Path) -> list[_File]:
-    places = [root / "annotations.json"] if (root / "annotations.json").is_file() else []
-    places = places or sorted((root / "annotations").glob("*.json")) or _beside(root)
+    places = _places(root) if root.is_dir() else []
     if not places:
         raise missing_dataset(root, "coco", _LAYOUT)
-    return [_read_file(path, root, alone=len(places) == 1) for path in places]
+    return [_read_file(path, root) for path in places]
 
 
-def _read_file(path: Path, root: Path, *, alone: bool) -> _File:
+def _read_file(path: Path, root: Path) -> _File:
     where = relative_name(path, root)
     try:
         data = json.loads(read_text(path, where))
@@ -192,23 +293,33 @@ def _read_file(path: Path, root: Path, *, alone: bool) -> _File:
             f"{where}:1: not a COCO file, got {got}; lists {', '.join(_KEYS)} are needed; "
             "correct the file or move it away"
         )
-    words = [word for word in ("train", "val", "test") if word in path.stem]
-    split = "all" if alone else (words[0] if words else clean_id(path.stem))
-    names = _category_names(data["categories"], where)
-    return _File(where, split, data["images"], data["annotations"], names)
+    split = split_of(path.stem) or split_of_folders(relative_name(path, root))
+    used = {_id(annotation, "category_id") for annotation in data["annotations"]}
+    names = _category_names(data["categories"], used, where)
+    return _File(path, where, split, data["images"], data["annotations"], names)
 
 
-def _category_names(entries: list[Any], where: str) -> dict[int, str]:
+def _category_names(entries: list[Any], used: Set[Any], where: str) -> dict[int, str]:
+    """Names by id. One that nothing has, and that is but the group of others, is none of them."""
     names: dict[int, str] = {}
+    groups = {e.get("supercategory") for e in entries if isinstance(e, Mapping)} - {None, ""}
     for position, entry in enumerate(entries, start=1):
-        is_map = isinstance(entry, Mapping)
-        number, name = (entry.get("id"), entry.get("name")) if is_map else (None, None)
-        if not isinstance(number, int) or not isinstance(name, str) or number in names:
+        found, name = _id(entry, "id"), entry.get("name") if isinstance(entry, Mapping) else None
+        if isinstance(name, int | float) and not isinstance(name, bool):
+            name = str(name)
+        if not isinstance(found, int) or not isinstance(name, str) or found in names:
             raise AnnotationError(
                 f"{where}:category {position}: does not parse, got {reprlib.repr(entry)}; a name "
                 "and a whole number as id, each id once, are allowed; correct the file"
             )
-        names[number] = name
+        if found in used or name not in groups:
+            names[found] = name
+    clashing = sorted({n for n in names.values() if list(names.values()).count(n) > 1})
+    if clashing:
+        raise AnnotationError(
+            f"{where}: two categories share a name, got {clashing}; distinct names are allowed; "
+            "correct the file"
+        )
     return names
 
 
@@ -232,9 +343,18 @@ def _by_image(
 
 
 def _id(entry: Any, key: str) -> int | str | None:
-    """An entry's number or name; None where it has none."""
+    """An entry's number or name; None where it has none. Some tools write whole numbers as 1.0."""
     value = entry.get(key) if isinstance(entry, Mapping) else None
-    return value if isinstance(value, int | str) else None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int | str) and not isinstance(value, bool) else None
+
+
+def _size(entry: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Width and height that an entry says of its image; None where it says none."""
+    sides = [_id(entry, key) for key in ("width", "height")]
+    width, height = (s if isinstance(s, int) and 0 < s <= LARGEST_SIDE else None for s in sides)
+    return None if width is None or height is None else (width, height)
 
 
 def _add(quarantine: Quarantine, file: _File, position: int, reason: str, got: str) -> None:
@@ -247,8 +367,9 @@ def _add(quarantine: Quarantine, file: _File, position: int, reason: str, got: s
 
 
 def _parse(
-    file: _File, image: Mapping[str, Any], ordinal: int, position: int, entry: dict[str, Any]
+    scene: _Scene, quarantine: Quarantine, ordinal: int, position: int, entry: dict[str, Any]
 ) -> Annotation:
+    file = scene.file
     where = f"{file.name}:annotation {position}"
     box = entry.get("bbox")
     if not isinstance(box, list) or len(box) != 4:
@@ -266,61 +387,16 @@ def _parse(
         )
     x, y, w, h = (number(str(v), where) for v in box)
     hbb = np.array([x, y, x + w, y + h])
-    truth = _truth(entry.get("segmentation"), image, where)
-    difficult = bool(entry.get("iscrowd", 0)) or bool(entry.get("difficult", 0))
-    return Annotation(category, hbb, None, file.name, ordinal, position, difficult, truth)
-
-
-def _truth(segmentation: Any, image: Mapping[str, Any], where: str) -> Rle | None:
-    """The true mask of an entry; None where it has none or paints no px.
-
-    Raises:
-        AnnotationError: it is neither polygons nor run lengths of the image's size.
-    """
-    if not segmentation:
-        return None
-    height: Any = image.get("height")
-    width: Any = image.get("width")
-    if not (_is_side(height) and _is_side(width)):
-        raise AnnotationError(
-            f"{where}: image size unknown, got height {reprlib.repr(height)} and width "
-            f"{reprlib.repr(width)}; whole numbers from 1 to {_LARGEST_SIDE} are needed to paint a "
-            "segmentation; correct the images entry"
+    segmentation = entry.get("segmentation")
+    size_wh = (_size(scene.entry) or size_of(scene.path)) if segmentation else None
+    truth, wrong = read_segmentation(segmentation, size_wh)
+    if wrong is not None:
+        quarantine.add(
+            file.name,
+            position,
+            "true mask does not parse",
+            f"{where}: segmentation does not parse, got {wrong}; polygons [x1, y1, ...] or run "
+            "lengths are allowed; the box stays, correct the entry",
         )
-    try:
-        if isinstance(segmentation, Mapping):
-            rle = _run_lengths(segmentation, height, width)
-        else:
-            points = [np.array(p, dtype=np.float64).reshape(-1, 2) for p in segmentation]
-            if any(len(p) < 3 for p in points):
-                raise ValueError("a polygon of fewer than three points")
-            if any(not (np.abs(p) <= _LARGEST_SIDE).all() for p in points):
-                raise ValueError("a point far outside any image")
-            rle = polygons_to_rle(points, (height, width))
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise AnnotationError(
-            f"{where}: segmentation does not parse, got {error}; polygons [x1, y1, ...] or run "
-            f"lengths of {height} x {width} px are allowed; correct the entry"
-        ) from error
-    return rle if rle_area(rle) > 0 else None
-
-
-def _is_side(value: Any) -> bool:
-    return isinstance(value, int) and 0 < value <= _LARGEST_SIDE
-
-
-def _run_lengths(segmentation: Mapping[str, Any], height: int, width: int) -> Rle:
-    size, counts = [int(v) for v in segmentation["size"]], segmentation["counts"]
-    if size != [height, width]:
-        raise ValueError(f"run lengths of {reprlib.repr(size)} px")
-    if isinstance(counts, str):
-        rle: Rle = {"size": size, "counts": counts}
-        runs = run_lengths(rle) if counts else np.zeros(0, np.int64)
-    else:
-        runs = np.array(counts, dtype=np.int64).reshape(-1)
-    if (runs < 0).any() or runs.sum() != height * width:  # pycocotools would write beyond the mask
-        raise ValueError(f"run lengths that add up to {runs.sum()} px")
-    if isinstance(counts, str):
-        return rle
-    packed = coco_mask.frPyObjects({"size": size, "counts": runs.tolist()}, height, width)
-    return {"size": size, "counts": packed["counts"].decode("ascii")}
+    difficult = says_yes(entry.get("iscrowd")) or says_yes(entry.get("difficult"))
+    return Annotation(category, hbb, None, file.name, ordinal, position, difficult, truth)
