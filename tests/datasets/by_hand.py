@@ -190,6 +190,7 @@ def yolo(root: Path) -> None:
     write_text(
         root / "labels/train/a.txt", f"1 {9 / WIDTH} {7 / HEIGHT} {10 / WIDTH} {6 / HEIGHT}\n"
     )
+    write_text(root / "labels/val/b.txt", "")
 
 
 WRITERS: dict[str, Callable[[Path], None]] = {

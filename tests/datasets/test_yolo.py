@@ -9,6 +9,7 @@ import pytest
 
 from samrs.core.errors import AnnotationError, MissingInputError
 from samrs.core.records import Quarantine, SceneRecord
+from samrs.core.rle import rle_area
 from samrs.datasets.yolo import read as yolo
 from tests.datasets import by_hand
 from tests.datasets.by_hand import HEIGHT, WIDTH, write_text
@@ -124,7 +125,7 @@ def test_labels_of_no_image_and_of_a_bad_one_are_counted(tmp_path: Path) -> None
     (tmp_path / "images/train/a.jpg").write_bytes(b"no image")
     scenes, quarantine = read(tmp_path)
     assert [len(scene.annotations) for scene in scenes] == [0, 0]
-    assert [(row["source_file"], row["reason"]) for row in quarantine.rows] == [
+    assert sorted((row["source_file"], row["reason"]) for row in quarantine.rows) == [
         (LABEL, "annotation of a bad image"),
         ("labels/val/z.txt", "annotation without image"),
     ]
@@ -142,3 +143,190 @@ def test_images_of_formats_that_are_not_read_are_not_forgotten(tmp_path: Path) -
     by_hand.yolo(tmp_path)
     (tmp_path / "images/train/c.webp").write_bytes(b"RIFF")
     assert "train_c" in [scene.scene_id for scene in read(tmp_path)[0]]
+
+
+LINE = "0 0.5 0.5 0.2 0.2\n"
+
+
+def layout(
+    root: Path, said: str, files: dict[str, str | None]
+) -> tuple[list[tuple[str, str, int]], Quarantine]:
+    """(scene, split, boxes) of images and text files; None makes an image."""
+    write_text(root / "data.yaml", said)
+    for name, text in files.items():
+        if text is None:
+            by_hand.write_image(root / name)
+        else:
+            write_text(root / name, text)
+    scenes, quarantine = read(root)
+    return [(s.scene_id, s.split, len(s.annotations)) for s in scenes], quarantine
+
+
+def pictures(*names: str) -> dict[str, str | None]:
+    """Images with a box each, in the usual place."""
+    labels = {n.replace("images/", "labels/", 1).replace(".jpg", ".txt"): LINE for n in names}
+    return {**dict.fromkeys(names), **labels}
+
+
+@pytest.mark.parametrize(
+    ("said", "files", "found"),
+    [
+        pytest.param(
+            "train: images/train\nval: images/val\n",
+            pictures("images/train/s1/a.jpg", "images/train/s2/a.jpg", "images/val/s3/a.jpg"),
+            [("train_s1_a", "train", 1), ("train_s2_a", "train", 1), ("val_s3_a", "val", 1)],
+            id="folders below a listed one",
+        ),
+        pytest.param(
+            "train: [images/f1, images/f2]\nval: [images/f3]\n",
+            pictures("images/f1/a.jpg", "images/f2/a.jpg", "images/f3/a.jpg"),
+            [("f1_a", "train", 1), ("f2_a", "train", 1), ("f3_a", "val", 1)],
+            id="lists of folders",
+        ),
+        pytest.param(
+            "path: .\ntrain: train.txt\nval: val.txt\n",
+            pictures("images/a.jpg", "images/b.jpg")
+            | {"train.txt": "./images/a.jpg\n", "val.txt": "/elsewhere/images/b.jpg\n"},
+            [("a", "train", 1), ("b", "val", 1)],
+            id="lists of images",
+        ),
+        pytest.param(
+            "",
+            pictures("images/train2017/a.jpg", "images/val2017/b.jpg", "images/latest/c.jpg"),
+            [("latest_c", "latest", 1), ("train2017_a", "train", 1), ("val2017_b", "val", 1)],
+            id="words in folders",
+        ),
+        pytest.param(
+            "path: VisDrone\ntrain: VisDrone2019-DET-train/images\n"
+            "test: VisDrone2019-DET-test-dev/images\n",
+            {
+                "VisDrone2019-DET-train/images/0.jpg": None,
+                "VisDrone2019-DET-train/labels/0.txt": LINE,
+                "VisDrone2019-DET-train/annotations/0.txt": "684,8,273,116,0,0,0,0\n",
+                "VisDrone2019-DET-test-dev/images/2.jpg": None,
+                "VisDrone2019-DET-test-dev/labels/2.txt": LINE,
+            },
+            [
+                ("VisDrone2019-DET-test-dev_2", "test", 1),
+                ("VisDrone2019-DET-train_0", "train", 1),
+            ],
+            id="VisDrone",
+        ),
+        pytest.param(
+            "", {"images/a.jpg": None, "images/a.txt": LINE}, [("a", "all", 1)], id="Darknet"
+        ),
+        pytest.param(
+            "", {"images/a.jpg": None, "Labels/a.txt": LINE}, [("a", "all", 1)], id="Labels"
+        ),
+        pytest.param(
+            "train: images/s1/images\n",
+            {"images/s1/images/a.jpg": None, "images/s1/labels/a.txt": LINE},
+            [("a", "train", 1)],
+            id="images within images",
+        ),
+        pytest.param(
+            "",
+            pictures("images/train/a.jpg") | {"labels/train_original/a.txt": "imagesource:x\n"},
+            [("a", "train", 1)],
+            id="labels of before a conversion",
+        ),
+        pytest.param(
+            "",
+            pictures("images/train/a.jpg")
+            | {
+                "images/train/.ipynb_checkpoints/a-checkpoint.jpg": None,
+                "labels/train/._a.txt": "",
+            },
+            [("a", "train", 1)],
+            id="leftovers",
+        ),
+    ],
+)
+def test_layouts_of_others(
+    tmp_path: Path, said: str, files: dict[str, str | None], found: list[tuple[str, str, int]]
+) -> None:
+    scenes, quarantine = layout(tmp_path, f"names: [ship]\n{said}", files)
+    assert scenes == found
+    assert quarantine.rows == []
+
+
+def test_links_to_folders_are_followed_and_loops_of_them_end(tmp_path: Path) -> None:
+    write_text(tmp_path / "store/labels/a.txt", LINE)
+    root = tmp_path / "set"
+    by_hand.write_image(root / "images/train/a.jpg")
+    (root / "labels").mkdir()
+    (root / "labels/train").symlink_to(tmp_path / "store/labels")
+    (root / "images/train/again").symlink_to(root / "images")
+    scenes, quarantine = layout(root, "names: [ship]", {})
+    assert scenes == [("a", "train", 1)]
+    assert quarantine.rows == []
+
+
+def test_a_folder_without_labels_holds_no_negatives(tmp_path: Path) -> None:
+    files = pictures("images/train/a.jpg") | {"images/test/b.jpg": None, "images/test/c.jpg": None}
+    scenes, quarantine = layout(tmp_path, "names: [ship]", files)
+    assert scenes == [("train_a", "train", 1)]
+    (row,) = quarantine.rows
+    assert (row["source_file"], row["reason"]) == ("images/test", "folder without labels")
+    assert "none of its 2 images" in str(row["detail"])
+
+
+def test_a_set_without_any_label_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AnnotationError, match="without labels, got 1 images"):
+        layout(tmp_path, "names: [ship]", {"images/train/a.jpg": None})
+
+
+def test_lists_that_contradict_or_miss_are_told(tmp_path: Path) -> None:
+    lists = {"train.txt": "images/a.jpg\nimages/gone.jpg\n", "val.txt": "images/a.jpg\n"}
+    scenes, quarantine = layout(
+        tmp_path,
+        "names: [ship]\ntrain: train.txt\nval: val.txt\n",
+        pictures("images/a.jpg", "images/b.jpg") | lists,
+    )
+    assert scenes == [("a", "train", 1)]
+    assert quarantine.counts() == {
+        "image in two splits": 1,
+        "images of no split": 1,
+        "listed image is missing": 1,
+    }
+
+
+def test_data_yaml_is_read_before_other_files(tmp_path: Path) -> None:
+    by_hand.yolo(tmp_path)
+    write_text(tmp_path / "args.yaml", "task: detect\nepochs: 3\n")
+    write_text(tmp_path / "a.yaml", "names: [tank]\n")
+    assert yolo.categories(tmp_path) == ("plane", "ship")
+    (tmp_path / "data.yaml").rename(tmp_path / "set.yaml")
+    (tmp_path / "a.yaml").unlink()
+    assert yolo.categories(tmp_path) == ("plane", "ship")
+
+
+def test_a_blank_line_among_the_classes_keeps_its_number(tmp_path: Path) -> None:
+    by_hand.yolo(tmp_path)
+    (tmp_path / "data.yaml").unlink()
+    write_text(tmp_path / "classes.txt", "ship\n\nplane\ntank\n\n")
+    assert yolo.categories(tmp_path) == ("ship", "class 1", "plane", "tank")
+
+
+def test_keypoints_follow_the_box(tmp_path: Path) -> None:
+    write_text(tmp_path / "labels/a.txt", "0 0.5 0.5 0.4 0.3 0.35 0.5 0.65 0.5\n")
+    layout(tmp_path, "names: [ship]\nkpt_shape: [2, 2]\n", {"images/a.jpg": None})
+    (scene,), _ = read(tmp_path)
+    (ship,) = scene.annotations
+    assert np.allclose(ship.hbb, [0.3 * WIDTH, 0.35 * HEIGHT, 0.7 * WIDTH, 0.65 * HEIGHT])
+    assert (ship.obb, ship.truth) == (None, None)
+
+
+def test_polygons_are_true_masks_and_their_hulls_the_boxes(tmp_path: Path) -> None:
+    square = np.array([[4, 4], [14, 4], [14, 10], [4, 10]]) / (WIDTH, HEIGHT)
+    triangle = square[:3]
+    lines = ["0 " + " ".join(f"{v:.9f}" for v in points.ravel()) for points in (square, triangle)]
+    files = {"images/a.jpg": None, "labels/a.txt": "\n".join(lines)}
+    layout(tmp_path, "names: [ship]", files)
+    (scene,), quarantine = read(tmp_path)
+    first, second = scene.annotations
+    assert first.obb is None
+    assert np.allclose(first.hbb, [4, 4, 14, 10], atol=1e-5)
+    assert rle_area(first.truth) == 60
+    assert 25 <= rle_area(second.truth) <= 40
+    assert quarantine.rows == []
