@@ -7,9 +7,9 @@ line and the rest goes on (``read_items``). Nothing here knows a format.
 from __future__ import annotations
 
 import math
-import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +19,7 @@ import numpy as np
 from samrs.core.errors import AnnotationError, MissingInputError, SamrsError, UnknownNameError
 from samrs.core.geometry import polygon_areas
 from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.reading.files import files_below
 
 IMAGE_SUFFIXES = (
     *(".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"),
@@ -46,25 +47,32 @@ def missing_dataset(root: Path, dataset: str, layout: str) -> MissingInputError:
     if root.is_dir():
         got = ", ".join(sorted(p.name for p in root.iterdir())[:5]) or "an empty folder"
     return MissingInputError(
-        f"{root}: no {dataset} dataset, got {got}; {layout} is needed below it; run the stage "
-        f"download@{dataset} or put the official files there"
+        f"{root}: no {dataset} dataset, got {got}; {layout} is needed below it; correct the "
+        "path, or put the files there"
     )
 
 
-def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
-    """Files of a folder with one of the (lower-case) suffixes, by name without suffix, sorted.
+def files_by_stem(
+    folder: Path, suffixes: Sequence[str], apart: Collection[str] = ()
+) -> dict[str, Path]:
+    """Files of a folder and all below it with one of the (lower-case) suffixes, by name.
 
-    Of two that differ in their suffixes alone the second keeps its whole name, so that it is seen
-    to have no partner.
+    The name is without suffix, and of files in folders below without those: annotations may lie
+    flat where images do not. Files that share it have their path below ``folder`` instead; of two
+    that differ in their suffixes alone the second keeps its whole name, so that it is seen to have
+    no partner.
+
+    Args:
+        apart: names of folders that are not part of this one, though they lie in it.
     """
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_file())
-    found: dict[str, Path] = {}
-    for name in names:
-        stem, _, suffix = name.rpartition(".")
-        if stem and f".{suffix.lower()}" in suffixes:
-            found[name if stem in found else stem] = folder / name
-    return found
+    found = files_below(folder, suffixes, apart)
+    stems = Counter(path.stem for path in found)
+    named: dict[str, Path] = {}
+    for path in sorted(found, key=lambda path: (path.parent != folder, path)):
+        below = relative_name(path, folder)
+        stem = path.stem if stems[path.stem] == 1 else below.rpartition(".")[0]
+        named[below if stem in named else stem] = path
+    return dict(sorted(named.items()))
 
 
 def relative_name(path: Path, root: Path) -> str:

@@ -15,11 +15,14 @@ def is_leftover(name: str) -> bool:
     return name.startswith(".") or name in LEFTOVERS
 
 
-def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
+def files_below(folder: Path, suffixes: Collection[str], apart: Collection[str] = ()) -> list[Path]:
     """Files of a folder and all below it with one of the (lower-case) suffixes, sorted by path.
 
     Links to folders are followed, each folder once, so that a loop of links ends. Leftovers are not
     listed, nor is anything in a folder that is one.
+
+    Args:
+        apart: names of further folders that are not entered.
     """
     found: list[Path] = []
     seen: set[tuple[int, int]] = set()
@@ -32,7 +35,7 @@ def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
         seen.add((status.st_dev, status.st_ino))
         with os.scandir(place) as entries:
             for entry in entries:
-                if is_leftover(entry.name):
+                if is_leftover(entry.name) or entry.name in apart:
                     continue
                 if entry.is_dir():
                     todo.append(place / entry.name)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import reprlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,16 +166,17 @@ def find_pictures(root: Path, said: Description, quarantine: Quarantine) -> list
     texts = (p for p in files_below(root, (".txt",)) if not _is_list(p, root))
     labels = {relative_name(path, root).rpartition(".")[0]: path for path in texts}
     folders: dict[Path, list[tuple[Path, str]]] = defaultdict(list)
+    there = {f"{name.rpartition('/')[0]}/".lstrip("/") for name in labels}
     used: set[str] = set()
     for image in images:
         if (split := splits.of(image)) is not None:
             folders[image.parent].append((image, split))
-        elif beside := _label_folder(relative_name(image, root), labels):
+        elif beside := _label_folder(relative_name(image, root), there):
             used.add(f"{beside}{image.stem}")
     several = len(folders) > 1
     found = []
     for folder, members in sorted(folders.items()):
-        beside = _label_folder(relative_name(members[0][0], root), labels)
+        beside = _label_folder(relative_name(members[0][0], root), there)
         if beside is None:
             _set_folder_aside(folder, len(members), root, quarantine)
             continue
@@ -198,18 +199,17 @@ def _is_list(path: Path, root: Path) -> bool:
     return path.name == "classes.txt" or (path.parent == root and path.name in NO_LABELS)
 
 
-def _label_folder(image: str, labels: Mapping[str, Path]) -> str | None:
+def _label_folder(image: str, there: Set[str]) -> str | None:
     """The folder with the labels of an image's folder, with a slash at its end; None without any.
 
     Args:
         image: relative name of one of the images.
-        labels: files of labels by relative name without suffix.
+        there: folders that hold labels.
     """
     folder = image.rpartition("/")[0]
     before, _, after = f"/{folder}/".rpartition("/images/")
     places = [f"{before}/{word}/{after}".lstrip("/") for word in ("labels", "Labels")]
     places = [*(places if "/images/" in f"/{folder}/" else []), f"{folder}/".lstrip("/")]
-    there = {f"{name.rpartition('/')[0]}/".lstrip("/") for name in labels}
     return next((place for place in places if place in there), None)
 
 

@@ -183,6 +183,12 @@ def voc(root: Path) -> None:
     write_text(root / "Annotations/b.xml", "<annotation></annotation>")
 
 
+def voc_zero_based(root: Path) -> None:
+    voc(root)
+    ship = voc_object("ship", (4, 4, 14, 10))
+    write_text(root / "Annotations/a.xml", f"<annotation>{ship}</annotation>")
+
+
 def yolo(root: Path) -> None:
     write_image(root / "images/train/a.jpg")
     write_image(root / "images/val/b.jpg", image(1))
@@ -202,6 +208,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "isaid": isaid,
     "potsdam": potsdam,
     "voc": voc,
+    "voc_zero_based": voc_zero_based,
     "yolo": yolo,
 }
 """Writer of each dataset; each writes two scenes, whose first box is (4, 4, 14, 10) or so."""

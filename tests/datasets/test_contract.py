@@ -49,7 +49,8 @@ def test_scenes_come_sorted_with_ids_that_are_safe_and_unique(name: str, tmp_pat
 @pytest.mark.parametrize("name", NAMES)
 def test_missing_dataset_says_what_is_expected_where(name: str, tmp_path: Path) -> None:
     read = axis.load("samrs.datasets", name, "read").read_scenes
-    with pytest.raises(MissingInputError, match=rf"nowhere: no {name} dataset, got no such folder"):
+    kind = name.removesuffix("_zero_based")
+    with pytest.raises(MissingInputError, match=rf"nowhere: no {kind} dataset, got no such folder"):
         list(read(tmp_path / "nowhere", Quarantine()))
     with pytest.raises(MissingInputError, match=r"got an empty folder; .+ is needed below it"):
         list(read(tmp_path, Quarantine()))
@@ -74,6 +75,7 @@ def test_class_lists_have_the_sizes_samrs_publishes() -> None:
         "isaid": 16,
         "potsdam": 5,
         "voc": 0,
+        "voc_zero_based": 0,
         "yolo": 0,
     }
 
@@ -84,6 +86,7 @@ BROKEN = {
     "fair1m": ("train/part1/labelXml/0.xml", "train_part1_0"),
     "hrsc2016": ("Test/Annotations/2.xml", "2"),
     "voc": ("Annotations/a.xml", "a"),
+    "voc_zero_based": ("Annotations/a.xml", "a"),
     "yolo": ("labels/train/a.txt", "train_a"),
 }
 
@@ -99,3 +102,29 @@ def test_an_image_whose_annotation_file_does_not_parse_is_no_negative(
     scenes = list(axis.load("samrs.datasets", name, "read").read_scenes(tmp_path, quarantine))
     assert scene_id not in [scene.scene_id for scene in scenes]
     assert quarantine.counts() == {"does not parse": 1, "image of a bad annotation file": 1}
+
+
+NESTED = {
+    "dota": ("train/images", "train/labelTxt"),
+    "dior": ("JPEGImages-trainval", "Annotations/Horizontal Bounding Boxes"),
+    "fair1m": ("train/part1/images", "train/part1/labelXml"),
+    "hrsc2016": ("Train/AllImages", "Train/Annotations"),
+    "voc": ("JPEGImages", "Annotations"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(NESTED))
+@pytest.mark.parametrize("both", [False, True], ids=["images", "images and annotations"])
+def test_files_in_folders_below_are_read(name: str, both: bool, tmp_path: Path) -> None:
+    WRITERS[name](tmp_path)
+    read = axis.load("samrs.datasets", name, "read").read_scenes
+    flat = [(s.scene_id, len(s.annotations)) for s in read(tmp_path, Quarantine())]
+    for folder in NESTED[name][: 2 if both else 1]:
+        files = [path for path in (tmp_path / folder).iterdir() if path.is_file()]
+        assert files
+        (tmp_path / folder / "part1").mkdir()
+        for path in files:
+            path.rename(path.parent / "part1" / path.name)
+    quarantine = Quarantine()
+    assert [(s.scene_id, len(s.annotations)) for s in read(tmp_path, quarantine)] == flat
+    assert quarantine.rows == []

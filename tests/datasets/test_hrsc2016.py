@@ -44,6 +44,17 @@ def test_angle_turns_clockwise_in_radians(tmp_path: Path) -> None:
     assert scene.split == "test"
 
 
+@pytest.mark.parametrize("text", ["null", "", "-1"])
+def test_an_unknown_resolution_costs_nothing(tmp_path: Path, text: str) -> None:
+    known = "<Img_Resolution>1.07</Img_Resolution>"
+    xml = hrsc_xml(hrsc_object())
+    assert known in xml
+    write(tmp_path, xml.replace(known, f"<Img_Resolution>{text}</Img_Resolution>"))
+    (scene,), quarantine = read(tmp_path)
+    assert (scene.gsd, len(scene.annotations)) == (None, 1)
+    assert quarantine.rows == []
+
+
 def test_segmentation_colours_are_the_true_masks(tmp_path: Path) -> None:
     write(tmp_path, hrsc_xml(hrsc_object("0,255,255"), hrsc_object("\n  ")))
     write_image(tmp_path / "Test/Segmentations/1.png", painted({(4, 4, 14, 10): CYAN}))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from samrs.core.records import Quarantine, SceneRecord
+from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.datasets.voc import read as voc
+from samrs.datasets.voc_zero_based import read as voc_zero_based
 from tests.datasets import by_hand
 from tests.datasets.by_hand import voc_object, write_image, write_text
 
@@ -104,3 +105,86 @@ def test_listed_names_may_hold_blanks(tmp_path: Path) -> None:
     write_text(tmp_path / "ImageSets/Main/val.txt", "a b\r\n")
     scenes, _ = read(tmp_path)
     assert [(s.scene_id, s.split) for s in scenes] == [("a", "train"), ("a_b", "val")]
+
+
+def boxes(root: Path, text: str) -> list[Annotation]:
+    by_hand.voc(root)
+    write_text(root / "Annotations/a.xml", f"<annotation>{text}</annotation>")
+    return list(read(root)[0][0].annotations)
+
+
+@pytest.mark.parametrize(
+    ("word", "difficult"),
+    [
+        *(("0", False), ("1", True), ("", False), ("Unspecified", False), ("False", False)),
+        *(("0.0", False), ("true", True), ("2", True)),
+    ],
+)
+def test_difficult_may_be_a_word(tmp_path: Path, word: str, difficult: bool) -> None:
+    text = voc_object("ship", (5, 5, 14, 10)).replace("</object>", "")
+    text = f"{text}<difficult>{word}</difficult></object>"
+    (ship,) = boxes(tmp_path, text.replace("<difficult>0</difficult>", "", 1))
+    assert ship.difficult == difficult
+
+
+@pytest.mark.parametrize("line", ["a.jpg", "JPEGImages/a.jpg", "/set/JPEGImages/a", "a  -1"])
+def test_lists_may_name_files_and_folders(tmp_path: Path, line: str) -> None:
+    by_hand.voc(tmp_path)
+    write_text(tmp_path / "ImageSets/Main/train.txt", f"{line}\n")
+    assert [scene.split for scene in read(tmp_path)[0]] == ["train", "all"]
+
+
+def test_trainval_counts_where_it_is_all_there_is(tmp_path: Path) -> None:
+    by_hand.voc(tmp_path)
+    write_text(tmp_path / "ImageSets/Main/trainval.txt", "a\nb\n")
+    assert [scene.split for scene in read(tmp_path)[0]] == ["train", "train"]
+    write_text(tmp_path / "ImageSets/Main/val.txt", "b\n")
+    write_text(tmp_path / "ImageSets/Main/train.txt", "a\n")
+    scenes, quarantine = read(tmp_path)
+    assert [scene.split for scene in scenes] == ["train", "val"]
+    assert quarantine.rows == []
+
+
+def test_an_image_of_two_lists_is_told(tmp_path: Path) -> None:
+    by_hand.voc(tmp_path)
+    for split in ("train", "val"):
+        write_text(tmp_path / f"ImageSets/Main/{split}.txt", "a\n")
+    scenes, quarantine = read(tmp_path)
+    assert scenes[0].split == "train"
+    assert quarantine.counts() == {"image in two splits": 1}
+
+
+def test_folders_below_are_read(tmp_path: Path) -> None:
+    by_hand.voc(tmp_path)
+    for folder, suffix in (("Annotations", "xml"), ("JPEGImages", "jpg")):
+        (tmp_path / folder / "s1").mkdir()
+        (tmp_path / f"{folder}/a.{suffix}").rename(tmp_path / f"{folder}/s1/a.{suffix}")
+    write_text(tmp_path / "ImageSets/Main/val.txt", "s1/a\n")
+    scenes, quarantine = read(tmp_path)
+    assert [(s.scene_id, s.split, len(s.annotations)) for s in scenes] == [
+        ("a", "val", 1),
+        ("b", "all", 0),
+    ]
+    assert quarantine.rows == []
+
+
+def test_corners_at_zero_are_told_and_read_by_the_other_format(tmp_path: Path) -> None:
+    by_hand.voc(tmp_path)
+    at_zero = voc_object("ship", (0, 4, 14, 10))
+    write_text(tmp_path / "Annotations/a.xml", f"<annotation>{at_zero}</annotation>")
+    _, quarantine = read(tmp_path)
+    assert quarantine.counts() == {"corners are not 1-based": 1}
+    quarantine = Quarantine()
+    scenes = list(voc_zero_based.read_scenes(tmp_path, quarantine))
+    assert scenes[0].annotations[0].hbb.tolist() == [0, 4, 14, 10]
+    assert quarantine.rows == []
+
+
+def test_the_declared_size_goes_with_the_scene(tmp_path: Path) -> None:
+    by_hand.voc(tmp_path)
+    size = "<size><width>40</width><height>30</height><depth>3</depth></size>"
+    write_text(tmp_path / "Annotations/a.xml", f"<annotation>{size}</annotation>")
+    write_text(
+        tmp_path / "Annotations/b.xml", "<annotation><size><width>0</width></size></annotation>"
+    )
+    assert [scene.declared_wh for scene in read(tmp_path)[0]] == [(40, 30), None]

@@ -54,6 +54,7 @@ from samrs.reading.annotations import (
     read_items,
     read_text,
     relative_name,
+    says_yes,
     set_aside,
     set_image_aside,
 )
@@ -104,9 +105,10 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     """
     horizontal = first_folder(root, _HORIZONTAL)
     oriented = first_folder(root, _ORIENTED)
+    apart = {Path(folder).name for folder in (*_HORIZONTAL, *_ORIENTED)}
     images: dict[str, Path] = {}
     splits: dict[str, str] = {}
-    hbbs = {} if horizontal is None else files_by_stem(horizontal, (".xml",))
+    hbbs = {} if horizontal is None else files_by_stem(horizontal, (".xml",), apart)
     obbs = {} if oriented is None else files_by_stem(oriented, (".xml",))
     for split in ("trainval", "test"):
         folder = first_folder(root, (f"JPEGImages-{split}", f"images/{split}"))
@@ -252,5 +254,5 @@ def _annotation(
 ) -> Annotation:
     where = f"{source_file}:object {line}"
     category = category_of(child_text(element, "name", where), CATEGORIES, where)
-    difficult = (element.findtext("difficult") or "0").strip() not in ("", "0")
+    difficult = says_yes(element.findtext("difficult"))
     return Annotation(category, hbb, obb, source_file, ordinal, line, difficult)

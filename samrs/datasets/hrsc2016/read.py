@@ -47,6 +47,7 @@ from samrs.reading.annotations import (
     pair_files,
     read_items,
     relative_name,
+    says_yes,
     set_image_aside,
 )
 from samrs.reading.colour_codes import code_masks, colour_codes
@@ -101,8 +102,10 @@ def _read_objects(
             f"{where}:1: image was never annotated, got Annotated 0; annotated images are allowed; "
             "remove the image or annotate it"
         )
-    text = (xml.findtext("Img_Resolution") or "").strip()
-    gsd = number(text, where) if text else 0.0
+    try:
+        gsd = number((xml.findtext("Img_Resolution") or "").strip(), where)
+    except AnnotationError:  # empty or "null": the objects are as good without
+        gsd = 0.0
     parse = partial(_parse_object, where)
     parsed = read_items(enumerate(objects, start=1), parse, where, quarantine)
     return _with_truth(parsed, masks, root, quarantine), gsd if gsd > 0 else None
@@ -114,7 +117,7 @@ def _parse_object(
     where = f"{source_file}:object {line}"
     hbb = np.array([number(child_text(element, k, where), where) for k in _BOX])
     obb = rotated_box_to_polygon(*(number(child_text(element, k, where), where) for k in _ROTATED))
-    difficult = (element.findtext("difficult") or "0").strip() not in ("", "0")
+    difficult = says_yes(element.findtext("difficult"))
     annotation = Annotation("ship", hbb, obb, source_file, ordinal, line, difficult)
     return annotation, _parse_colour(element.findtext("seg_color") or "", where)
 

@@ -69,7 +69,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     Raises:
         MissingInputError: there is no Potsdam below ``root``.
     """
-    folder = first_folder(root, ("2_Ortho_RGB", "4_Ortho_RGBIR"))
+    folder = first_folder(root, ("2_Ortho_RGB", "4_Ortho_RGBIR", "3_Ortho_IRRG"))
     labelled = first_folder(root, ("5_Labels_all", "5_Labels_all_noBoundary"))
     if folder is None or labelled is None:
         layout = "2_Ortho_RGB/top_potsdam_*_RGB.tif with 5_Labels_all/top_potsdam_*_label.tif"

@@ -1,0 +1,182 @@
+"""Sets in Pascal VOC's layout, with corners of either kind.
+
+Layout read::
+
+    Annotations/a.xml                          or annotations/; folders below are read, too
+    JPEGImages/a.jpg                           or images/
+    ImageSets/Main/{train,val,test}.txt        optional: names of the images by split
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from samrs.core.errors import AnnotationError
+from samrs.core.names import clean_id
+from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.reading.annotations import (
+    IMAGE_SUFFIXES,
+    files_by_stem,
+    first_folder,
+    missing_dataset,
+    number,
+    pair_files,
+    read_items,
+    read_text,
+    relative_name,
+    says_yes,
+    set_aside,
+    set_image_aside,
+)
+from samrs.reading.files import files_below
+from samrs.reading.splits import split_of
+from samrs.reading.xml import child_text, read_xml
+
+ANNOTATIONS = ("Annotations", "annotations")
+IMAGES = ("JPEGImages", "images")
+LAYOUT = "Annotations/*.xml with JPEGImages/*.jpg"
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def class_names(root: Path) -> tuple[str, ...]:
+    """Names of all objects, sorted; files that do not parse bring none.
+
+    Raises:
+        MissingInputError: there is no VOC set below ``root``.
+    """
+    names: set[str] = set()
+    for path in _files(root)[0].values():
+        try:
+            tree = read_xml(path, relative_name(path, root), "annotation")
+        except AnnotationError:
+            continue  # quarantined by read_scenes
+        texts = ((element.findtext("name") or "").strip() for element in tree.iterfind("object"))
+        names.update(text for text in texts if text)
+    return tuple(sorted(names))
+
+
+def read_voc(root: Path, quarantine: Quarantine, *, first: int) -> Iterator[SceneRecord]:
+    """Scenes with their annotations, sorted by scene_id; bad files and objects are quarantined.
+
+    Args:
+        first: number of the first px of a row. VOC's corners are 1-based and inclusive, so that
+            ``xmin`` - 1 to ``xmax`` is the box; 0-based ones are half-open.
+
+    Raises:
+        MissingInputError: there is no VOC set below ``root``.
+    """
+    labels, images = _files(root)
+    stems = sorted(pair_files(images, labels, root, quarantine), key=clean_id)
+    splits = _splits(root, {stem: relative_name(images[stem], root) for stem in stems}, quarantine)
+    at_zero: list[str] = []
+    for stem in stems:
+        where = relative_name(labels[stem], root)
+        try:
+            tree = read_xml(labels[stem], where, "annotation")
+        except AnnotationError as error:
+            set_image_aside(images[stem], labels[stem], root, error, quarantine)
+            continue
+        objects = list(enumerate(tree.iterfind("object"), start=1))
+        parse = partial(_parse, where, first)
+        annotations = read_items(objects, parse, where, quarantine)
+        if any((a.hbb[:2] < 0).any() for a in annotations):
+            at_zero.append(where)
+        size_wh = _declared(tree)
+        found = splits.get(stem, "all")
+        yield SceneRecord(
+            clean_id(stem), found, images[stem], tuple(annotations), declared_wh=size_wh
+        )
+    if first == 1 and at_zero:
+        quarantine.add(
+            at_zero[0],
+            None,
+            "corners are not 1-based",
+            f"{at_zero[0]}: corners are not 1-based, got some at 0 or below in {len(at_zero)} "
+            "files; 1 is VOC's first pixel, and boxes were read so; if these are 0-based (as "
+            "FiftyOne and Datumaro write them) say format voc_zero_based",
+        )
+
+
+def _files(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Annotation files and images by their names without suffix."""
+    labels, images = first_folder(root, ANNOTATIONS), first_folder(root, IMAGES)
+    if labels is None or images is None:
+        raise missing_dataset(root, "voc", LAYOUT)
+    return files_by_stem(labels, (".xml",)), files_by_stem(images, IMAGE_SUFFIXES)
+
+
+def _splits(root: Path, images: dict[str, str], quarantine: Quarantine) -> dict[str, str]:
+    """Split by name of the image, where lists of them are there.
+
+    A line names an image with or without suffix and folders; in lists of one class a number
+    follows it. Where an image is in lists of two splits the first counts: the other is told.
+
+    Args:
+        images: relative names by name.
+    """
+    ends: dict[str, str] = {}
+    for stem, name in images.items():
+        parts = name.rpartition(".")[0].split("/")
+        ends |= {"/".join(parts[start:]): stem for start in range(len(parts))}
+    found: dict[str, str] = {}
+    for path in files_below(root / "ImageSets" / "Main", (".txt",)):
+        split = split_of(path.stem)
+        where = relative_name(path, root)
+        if split is None or (path.stem == "trainval" and _has_parts(path.parent)):
+            continue
+        try:
+            lines = read_text(path, where).splitlines()
+        except AnnotationError as error:
+            set_aside(where, None, error, quarantine)
+            continue
+        for position, line in enumerate(lines, start=1):
+            named = _listed(line, ends)
+            if named is not None and found.setdefault(named, split) != split:
+                quarantine.add(
+                    where,
+                    position,
+                    "image in two splits",
+                    f"{where}:{position}: image in two splits, got {line.strip()!r}, which is of "
+                    f"{found[named]} already; one split an image is allowed; correct the list",
+                )
+    return found
+
+
+def _has_parts(lists: Path) -> bool:
+    """Whether train and val are listed apart, so that ``trainval`` says nothing new."""
+    return (lists / "train.txt").is_file() or (lists / "val.txt").is_file()
+
+
+def _listed(line: str, ends: dict[str, str]) -> str | None:
+    """The image that a line of a list names; None where it names none."""
+    text = line.strip().replace("\\", "/")
+    first = text.split()[0] if text else ""
+    for told in (text, text.rpartition(".")[0], first, first.rpartition(".")[0]):
+        parts = [part for part in told.split("/") if part not in ("", ".")]
+        for start in range(len(parts)):
+            if (stem := ends.get("/".join(parts[start:]))) is not None:
+                return stem
+    return None
+
+
+def _declared(tree: Any) -> tuple[int, int] | None:
+    """Width and height of ``<size>``; None where it has none, or zeros as some tools write."""
+    try:
+        sides = [round(float(tree.findtext(f"size/{key}") or 0)) for key in ("width", "height")]
+    except (ValueError, OverflowError):
+        return None
+    return (sides[0], sides[1]) if min(sides) > 0 else None
+
+
+def _parse(source_file: str, first: int, ordinal: int, line: int, element: Any) -> Annotation:
+    where = f"{source_file}:object {line}"
+    category = child_text(element, "name", where)
+    x0, y0, x1, y1 = (number(child_text(element, f"bndbox/{k}", where), where) for k in _CORNERS)
+    hbb = np.array([x0 - first, y0 - first, x1, y1])
+    difficult = says_yes(element.findtext("difficult"))
+    return Annotation(category, hbb, None, source_file, ordinal, line, difficult)
