@@ -57,5 +57,5 @@ clean-work:
 # make release VERSION=1.0.0   publish what is committed: docs/releasing.md
 #   DRY=1 prints the plan; FROM=URL pulls from there; TERMS=read: all images' terms allow it
 release: .venv/ready
-	python -m samrs.publish.publish '$(VERSION)' $(if $(DRY),--dry-run) $(if $(FROM),--pull-from '$(FROM)') \
+	samrs publish '$(VERSION)' $(if $(DRY),--dry-run) $(if $(FROM),--pull-from '$(FROM)') \
 		$(if $(filter read,$(TERMS)),--terms-allow)

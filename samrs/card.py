@@ -1,6 +1,6 @@
 """The data card of a release: Markdown with a YAML header, as Hugging Face shows it.
 
-    python -m samrs.card data/release/sota > CARD.md
+    samrs card data/release/sota > CARD.md
 
 Everything in it is read from the release folder, but for the published figures of SAMRS (PUBLISHED)
 and what the dataset's module says of its source. Names from datasets are escaped: Markdown passes
@@ -9,10 +9,8 @@ HTML on.
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +18,12 @@ from types import ModuleType
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from samrs.core import axis
-from samrs.core.errors import ProductError, SamrsError
+from samrs.core.errors import ProductError
 from samrs.core.names import plain_text
 from samrs.core.records import SCORES
 from samrs.core.shards import read_manifest, read_table, sha256, shard_paths
@@ -288,23 +285,3 @@ def _weaknesses(
             f"them there (rule: {rule})."
         )
     return found
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line; errors meant for the user end it with one sentence."""
-    parser = argparse.ArgumentParser(
-        prog="python -m samrs.card", description="Write the data card of a release."
-    )
-    parser.add_argument("release", type=Path, help="a release, e.g. data/release/sota")
-    given = parser.parse_args(arguments)
-    try:
-        text = card(given.release)
-    except SamrsError as error:
-        sys.exit(f"error: {error}")
-    except pa.ArrowException as error:
-        sys.exit(f"error: {given.release}: unreadable, got {error}; run samrs verify on it")
-    sys.stdout.write(text)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
-from tests.pipeline.closure import ROOT, closure, imports
+from tests.pipeline.closure import ROOT, imports
 
 FLOORS = (
     "core",
@@ -16,16 +17,43 @@ FLOORS = (
     "check export fit_quality report",
     "review",
     "audit formats publish",
-    "__main__ stages",
+    "commands stages",
+    "__main__",
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 AXES = ("datasets", "executors", "formats", "prompts", "segmenters")
+ONLY_IN = {
+    "argparse": ("stages/stage.py", "samrs/review"),
+    "click": ("samrs/commands",),
+    "dvc": ("stages/stage.py", "samrs/publish/storage.py"),
+    "dvc_data": ("samrs/publish/storage.py",),
+    "torch": (
+        "samrs/data/torch.py",
+        "samrs/nano",
+        "samrs/sam",
+        "samrs/segmenters/sam.py",
+        "samrs/training",
+    ),
+}
+"""Files and folders that may import a library: arguments are read, DVC asked and tensors computed
+there and nowhere else."""
 FILES = sorted(p for p in (ROOT / "samrs").rglob("*.py") if p.stat().st_size)
 
 
 def package(file: Path) -> str:
     parts = file.relative_to(ROOT).with_suffix("").parts
     return "stages" if parts[0] == "stages" else "formats" if "formats" in parts else parts[1]
+
+
+def libraries(file: Path) -> set[str]:
+    """Top-level names of all modules that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
@@ -42,6 +70,13 @@ def test_imports_go_down(file: Path) -> None:
             assert FLOOR[there] < FLOOR[own], f"{own} must not import {there} ({other.name})"
 
 
-def test_core_needs_no_torch() -> None:
-    for file in closure(*(ROOT / "samrs" / "core").glob("*.py")):
-        assert "import torch" not in file.read_text(encoding="utf-8")
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_is_imported_where_it_belongs(library: str) -> None:
+    """And in each of these places, or the list says too much."""
+    files = [p for top in ("samrs", "stages") for p in (ROOT / top).rglob("*.py")]
+    users = {p.relative_to(ROOT) for p in files if library in libraries(p)}
+    places = {Path(place) for place in ONLY_IN[library]}
+    strangers = {user for user in users if not any(user.is_relative_to(p) for p in places)}
+    assert not strangers, f"{library} is imported by {sorted(map(str, strangers))}"
+    unused = {place for place in places if not any(u.is_relative_to(place) for u in users)}
+    assert not unused, f"{library} is imported nowhere in {sorted(map(str, unused))}"

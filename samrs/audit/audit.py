@@ -1,8 +1,8 @@
 """Audit: how good are the masks on a dataset that has true ones?
 
-    python -m samrs.audit.audit coco FOLDER --recipes hbox,point --out DIR
-    python -m samrs.audit.audit dota FOLDER --truth isaid --tile 1024 --out DIR
-    python -m samrs.audit.audit hrsc2016 FOLDER --out DIR --fill docs/quality.md
+    samrs audit coco FOLDER --recipes hbox --recipes point --out DIR
+    samrs audit dota FOLDER --truth isaid --tile 1024 --out DIR
+    samrs audit hrsc2016 FOLDER --out DIR --fill docs/quality.md
 
 Normalizes the folder with the dataset's reader, asks every recipe and the floors for every
 instance, and writes below ``--out``:
@@ -21,9 +21,6 @@ the dataset, or ``dota+isaid`` with ``--truth isaid``.
 
 from __future__ import annotations
 
-import argparse
-import logging
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,13 +31,13 @@ import pandas as pd
 
 from samrs.ablation.ablation import ablate_timed
 from samrs.audit.contact_sheet import class_lines, sheet_lines, write_sheet
-from samrs.audit.tables import audit_markdown, audit_text, class_table, fill_block, find_block
+from samrs.audit.tables import audit_markdown, class_table
 from samrs.audit.truth_matching import match_truth as match_truth
 from samrs.comparison.plots import write_ablation_plots
 from samrs.comparison.section import prompts_section
 from samrs.comparison.tables import write_tables
 from samrs.core import axis
-from samrs.core.errors import MissingInputError, ParameterError, SamrsError
+from samrs.core.errors import MissingInputError, ParameterError
 from samrs.core.records import INSTANCES, TILES, TRUTH
 from samrs.core.shards import (
     fresh_product,
@@ -58,7 +55,6 @@ from samrs.normalize.normalize import normalize
 from samrs.prompting.recipes import parse_recipes
 
 SEGMENTER = "sam"
-RECIPES = "point,hbox,rhbox,rbox,hbox+point,hbox_wide,zoom,soft_rbox,soft_rbox+zoom"
 FLOORS = ("box", "obb", "grabcut")
 NORMALIZE: dict[str, Any] = {
     "min_visible": 0.7,
@@ -68,7 +64,7 @@ NORMALIZE: dict[str, Any] = {
     "stretch": 2.0,
     "max_quarantined": 0.01,
 }
-"""How images are cut, but for what the command line says."""
+"""How images are cut, but for what the caller says."""
 
 
 def audit(
@@ -99,6 +95,11 @@ def audit(
     Returns:
         What ``samrs.ablation.ablation.ablate`` gives, and what stands in ``summary.json``.
     """
+    if AUTO in recipes:
+        raise ParameterError(
+            f"recipes: {AUTO} is no recipe but a choice among recipes, got {AUTO!r}; names of "
+            "recipes are allowed; name some, such as hbox and zoom"
+        )
     parse_recipes(recipes)
     axis.load(SEGMENTERS, SEGMENTER).device(runtime)
     clock = _Clock()
@@ -216,77 +217,3 @@ def keep_scenes(product: Path, out: Path, count: int) -> Path:
     about = read_manifest(product)
     write_manifest(out, {**about, "parameters": {**about["parameters"], "scenes": count}})
     return out
-
-
-def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m samrs.audit.audit",
-        description="Measure masks on a dataset that has true ones.",
-    )
-    parser.add_argument("dataset", help="a file of samrs/datasets, e.g. coco")
-    parser.add_argument("folder", type=Path, help="the dataset in its official layout")
-    parser.add_argument("--truth", help="read the same folder as this dataset for its masks")
-    parser.add_argument("--recipes", default=RECIPES, help=f"comma-separated; {RECIPES}")
-    parser.add_argument("--out", type=Path, required=True, help="folder for tables and pictures")
-    parser.add_argument("--fill", type=Path, help="Markdown file to put the tables into")
-    parser.add_argument("--model", default="nano", help="nano, vit_b, vit_l or vit_h")
-    parser.add_argument("--precision", default="float32", help="of the encoder, see params.yaml")
-    parser.add_argument("--tile", type=int, help="side in px; whole images without it")
-    parser.add_argument("--overlap", type=int, default=200, help="px shared by tiles")
-    parser.add_argument("--limit", type=int, help="this many images, evenly spaced")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--threads", type=int, help="images at once, a core each")
-    return parser.parse_args(arguments)
-
-
-def _check(given: argparse.Namespace) -> None:
-    for option in ("limit", "threads", "tile"):
-        count = getattr(given, option)
-        if count is not None and count < 1:
-            raise ParameterError(
-                f"--{option}: out of range, got {count}; 1 or more is allowed; correct it"
-            )
-    if given.out.exists() and not given.out.is_dir():
-        raise ParameterError(
-            f"--out: no folder, got the file {given.out}; a folder, new or not, is allowed; name "
-            "one"
-        )
-    if AUTO in given.recipes.split(","):
-        raise ParameterError(
-            f"--recipes: {AUTO} is no recipe but a choice among recipes, got {given.recipes!r}; "
-            "names of recipes are allowed; name recipes, such as hbox,zoom"
-        )
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line; errors meant for the user end it with one sentence."""
-    given = _arguments(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("samrs").setLevel(logging.INFO)
-    name = "+".join(filter(None, (given.dataset, given.truth)))
-    try:
-        _check(given)
-        if given.fill:
-            find_block(given.fill, name)
-        audit(
-            given.dataset,
-            given.folder,
-            given.out,
-            truth=given.truth,
-            recipes=given.recipes.split(","),
-            model=given.model,
-            precision=given.precision,
-            tile=given.tile,
-            overlap=given.overlap if given.tile else 0,
-            limit=given.limit,
-            runtime={"executor": "local", "device": given.device, "threads": given.threads},
-        )
-        if given.fill:
-            fill_block(given.fill, name, audit_markdown(given.out))
-    except SamrsError as error:
-        sys.exit(f"error: {error}")
-    sys.stdout.write(audit_text(given.out))
-
-
-if __name__ == "__main__":
-    main()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 from samrs.comparison.section import choice_sentence, drawn_sentence, measures_table
 from samrs.core.errors import MissingInputError
 from samrs.drawing.style import shorten
-from samrs.drawing.tables import NONE, Table, number
+from samrs.drawing.tables import NONE, Table, aligned, number
 from samrs.measures.groups import ALL, BINS, REFERENCE
 from samrs.review.cells import code, printable
 
@@ -38,7 +38,7 @@ def audit_text(folder: Path) -> str:
     classes = class_table(folder)
     named = [[shorten(printable(row[0])), *row[1:]] for row in classes.rows]
     tables = [*_tables(folder, summary), Table(classes.head, named)]
-    parts = [_facts(summary), *(_columns([table.head, *table.rows]) for table in tables)]
+    parts = [_facts(summary), *(aligned([table.head, *table.rows]) for table in tables)]
     parts += [choice_sentence(summary), drawn_sentence(summary)]
     timing = json.loads((folder / "timing.json").read_text(encoding="utf-8"))
     steps = ", ".join(f"{name} {value:.1f}" for name, value in timing["steps"].items())
@@ -53,7 +53,7 @@ def _time(milliseconds: Mapping[str, Any]) -> str:
     for name, ask in recipes.items():
         times = (encode + ask) / usual if usual == usual else None
         lines.append([name, number(float(encode), 1), number(float(ask), 1), number(times, 2)])
-    return _columns(lines)
+    return aligned(lines)
 
 
 def fill_block(path: Path, name: str, text: str) -> None:
@@ -164,15 +164,3 @@ def _markdown(table: Table) -> str:
         for cells in (table.head, *table.rows)
     )
     return "\n".join([head, rule, *rows])
-
-
-def _columns(lines: Sequence[Sequence[str]]) -> str:
-    """Aligned columns, the first to the left."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )

@@ -33,7 +33,7 @@ def progress(
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
         with tqdm(items, desc=desc, unit=unit, total=total, dynamic_ncols=True) as bar:
             for item in bar:
                 yield item

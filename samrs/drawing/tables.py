@@ -26,6 +26,23 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
+def aligned(lines: Sequence[Sequence[str]], *, texts: bool = False) -> str:
+    """Columns for a terminal, the first to the left.
+
+    Args:
+        lines: the cells of each line, as many in all.
+        texts: whether the other columns are to the left as well, not to the right as numbers are.
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if texts or not place else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
 def number(value: Any, digits: int = 3) -> str:
     """A cell: whole numbers with separators, a dash for None and for what holds nothing.
 

@@ -1,7 +1,7 @@
 """A release in the formats of the tools people use.
 
-    python -m samrs.export.export coco data/release/sota out/sota-coco
-    python -m samrs.export.export yolo_seg data/release/sota out/ships --split train --classes ship
+    samrs export coco data/release/sota out/sota-coco
+    samrs export yolo_seg data/release/sota out/ships --splits train --classes ship
 
 Formats are the files of ``samrs/export/formats``. The tables are read a few tiles at a time, so
 memory does not grow with the release. An export is written beside its place and moved there when
@@ -11,22 +11,16 @@ it is whole, with ``export.json`` (what was exported, and what the format lost) 
 
 from __future__ import annotations
 
-import argparse
-import json
-import logging
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from samrs.card import card
 from samrs.core import axis
-from samrs.core.errors import ParameterError, ProductError, SamrsError, UnknownNameError
+from samrs.core.errors import ParameterError, ProductError, UnknownNameError
 from samrs.core.names import plain_text, safe_name
 from samrs.core.shards import read_manifest, read_table, sha256, write_json
 from samrs.drawing.palette import palette
@@ -206,43 +200,3 @@ def _moved_when_whole(out: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m samrs.export.export", description="Write a release in another format."
-    )
-    parser.add_argument("format", help=", ".join(axis.names(AXIS)))
-    parser.add_argument("release", type=Path, help="a release, e.g. data/release/sota")
-    parser.add_argument("out", type=Path, help="folder of the export; new or empty")
-    parser.add_argument("--split", nargs="+", help="splits to export; all without it")
-    parser.add_argument("--classes", nargs="+", help="classes to export; all without it")
-    parser.add_argument("--no-images", action="store_true", help="leave the pixels out")
-    parser.add_argument("--force", action="store_true", help="replace an earlier export")
-    return parser.parse_args(arguments)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line; errors meant for the user end it with one sentence."""
-    given = _arguments(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("samrs").setLevel(logging.INFO)
-    try:
-        about = export(
-            given.format,
-            given.release,
-            given.out,
-            splits=given.split,
-            classes=given.classes,
-            images=not given.no_images,
-            force=given.force,
-        )
-    except SamrsError as error:
-        sys.exit(f"error: {error}")
-    except pa.ArrowException as error:
-        sys.exit(f"error: {given.release}: unreadable, got {error}; run samrs verify on it")
-    sys.stdout.write(json.dumps(about["summary"], indent=2, ensure_ascii=False) + "\n")
-
-
-if __name__ == "__main__":
-    main()

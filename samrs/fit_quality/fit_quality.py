@@ -1,6 +1,6 @@
 """Fit the estimate of a mask's quality (``samrs/release/quality.py``) on procedural scenes.
 
-    python -m samrs.fit_quality.fit_quality --out samrs/models/quality.json
+    samrs fit-quality --out samrs/models/quality.json
 
 Draws scenes that neither the demo, nor training, nor a test uses, asks nano for the masks of their
 objects by several recipes, and fits boosted trees on the masks' scores to their IoU with the true
@@ -11,14 +11,10 @@ run it again when nano's weights or the scores change.
 
 from __future__ import annotations
 
-import argparse
 import json
-import logging
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -31,7 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from samrs.ablation.ablation import ablate
 from samrs.core import axis
-from samrs.core.errors import ParameterError, SamrsError
+from samrs.core.errors import ParameterError
 from samrs.core.parallel import limited_to, map_stream
 from samrs.fit_quality.figures import figures
 from samrs.fit_quality.scenes import RARE, USUAL, Style, write_scenes
@@ -180,7 +176,7 @@ def fit_scenes(scenes: int, work: Path, runtime: Mapping[str, Any]) -> dict[str,
     """
     if scenes < FOLDS:
         raise ParameterError(
-            f"--scenes: too few to judge each by trees that did not see it, got {scenes}; {FOLDS} "
+            f"scenes: too few to judge each by trees that did not see it, got {scenes}; {FOLDS} "
             f"or more are allowed; take some dozens, {SCENES} are usual"
         )
     label = partial(_label_part, work, {**runtime, "threads": 1})
@@ -214,24 +210,3 @@ def write_quality(path: Path, model: Mapping[str, Any]) -> None:
         lines.append(f'"{key}": {text}')
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-
-
-def main() -> None:
-    """The command line."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser = argparse.ArgumentParser(prog="python -m samrs.fit_quality.fit_quality")
-    parser.add_argument("--scenes", type=int, default=SCENES)
-    parser.add_argument("--out", type=Path, required=True)
-    wanted = parser.parse_args()
-    runtime = {"executor": "local", "device": "cpu", "threads": None}
-    try:
-        with TemporaryDirectory() as work:
-            model = fit_scenes(wanted.scenes, Path(work), runtime)
-    except SamrsError as error:
-        sys.exit(f"error: {error}")
-    write_quality(wanted.out, model)
-    logging.getLogger("samrs").info("%s: %s", wanted.out, json.dumps(model["about"]["held_out"]))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """``prompt: auto``: the recipe that the ablation's rule chose (``comparison/choice.py``).
 
-    dvc repro compare-prompts && python -m samrs.label.auto
+    dvc repro compare-prompts && samrs choose-prompt --write
 
 writes the choice to ``samrs/models/auto_prompt.json``, which is in git and is what labelling reads.
 It is taken over by hand, as a model's weights are: labels need neither HRSC2016 nor the ablation,
@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
-from samrs.core.errors import MissingInputError, ParameterError, ProductError, SamrsError
-from samrs.core.shards import read_table, write_json
+from samrs.core.errors import MissingInputError, ParameterError, ProductError
+from samrs.core.shards import read_table
 
 log = logging.getLogger("samrs")
 AUTO = "auto"
@@ -42,7 +41,7 @@ def resolve(prompt: str, choice: Path, normalized: Path, *, segmenter: str, mode
 
     Args:
         prompt: as in params.yaml.
-        choice: what this module's command wrote.
+        choice: file of a stored choice.
         normalized: a product of ``normalize``; whether it has rotated boxes decides.
         segmenter, model: those that label.
 
@@ -52,13 +51,13 @@ def resolve(prompt: str, choice: Path, normalized: Path, *, segmenter: str, mode
     """
     if prompt != AUTO:
         return prompt
-    made = _read(choice)
+    made = read_choice(choice)
     asked = {"segmenter": segmenter, "model": model}
     if {key: made[key] for key in MEASURED} != asked:
         raise ParameterError(
             f"prompt: auto was chosen for {made['segmenter']} {made['model']}, got {segmenter} "
             f"{model}; the ablation of these is needed; run `dvc repro compare-prompts` and "
-            "`python -m samrs.label.auto`, or name a recipe"
+            "`samrs choose-prompt --write`, or name a recipe"
         )
     obb = read_table(normalized, "instances", ["obb"])["obb"]
     key = "recipe" if pc.sum(pc.is_valid(obb)).as_py() else "without_obb"
@@ -72,32 +71,33 @@ def resolve(prompt: str, choice: Path, normalized: Path, *, segmenter: str, mode
     return recipe
 
 
-def _read(choice: Path) -> dict[str, str | None]:
+def read_summary(summary: Path) -> dict[str, Any]:
+    """The ablation's summary.
+
+    Raises:
+        MissingInputError: it is not there.
+    """
+    if not summary.exists():
+        raise MissingInputError(
+            f"{summary}: missing, got nothing there; the ablation's summary is needed; run "
+            "`dvc repro compare-prompts` in the project's folder"
+        )
+    found: dict[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
+    return found
+
+
+def read_choice(choice: Path) -> dict[str, str | None]:
+    """A stored choice, as ``choice_of`` gives it.
+
+    Raises:
+        ProductError: the file is broken or not there.
+    """
     try:
         made: dict[str, str | None] = json.loads(choice.read_text(encoding="utf-8"))
         return {key: made[key] for key in (*MEASURED, "recipe", "without_obb")}
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ProductError(
             f"{choice}: no choice of a recipe, got a file that cannot be read "
-            f"({type(error).__name__}); what samrs.label.auto writes is needed; check it out "
-            "again, or run `dvc repro compare-prompts` and `python -m samrs.label.auto`"
+            f"({type(error).__name__}); the choice as it was stored is needed; check it out "
+            "again, or run `dvc repro compare-prompts` and `samrs choose-prompt --write`"
         ) from None
-
-
-def main() -> None:
-    """Take the ablation's choice over."""
-    if not SUMMARY.exists():
-        raise MissingInputError(
-            f"{SUMMARY}: missing, got nothing there; the ablation's summary is needed; run "
-            "`dvc repro compare-prompts` in the project's folder"
-        )
-    choice = choice_of(json.loads(SUMMARY.read_text(encoding="utf-8")))
-    write_json(CHOICE, choice)
-    sys.stdout.write(f"{CHOICE}: {json.dumps(choice)}\n")
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except SamrsError as error:
-        sys.exit(f"error: {error}")

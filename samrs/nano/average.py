@@ -1,6 +1,6 @@
 """The mean of two of nano's weights, trained one from the other.
 
-    python -m samrs.nano.average FIRST.safetensors SECOND.safetensors samrs/models/nano.safetensors
+    samrs nano average FIRST.safetensors SECOND.safetensors --out samrs/models/nano.safetensors
 
 Weights that share a part of their training lie in one basin, and their mean is often better than
 either (Wortsman et al., Model soups, arXiv:2203.05482): here a cycle on more airports had made
@@ -9,7 +9,6 @@ planes better and other things a little worse.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
@@ -37,7 +36,3 @@ def average(first: Path, second: Path, out: Path) -> None:
     }
     save_file(mean, out, metadata={"format": "pt", "model": "nano"})
     out.chmod(0o644)
-
-
-if __name__ == "__main__":
-    average(*map(Path, sys.argv[1:4]))

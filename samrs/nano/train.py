@@ -1,6 +1,6 @@
 """Trains nano on procedural scenes and shapes, on the CPU, and writes its weights.
 
-    python -m samrs.nano.train --cycles 3000+1250 4000+2000
+    samrs nano train --cycles 3000+1250 --cycles 4000+2000 --out nano.safetensors
 
 SAM's training, made small: each crop is encoded once, its instances are asked for with mixed
 prompts (boxes, points, masks, sums), some again with the first answer as mask prompt; the losses
@@ -21,11 +21,11 @@ step. The weights depend on their number, as on the seed.
 
 from __future__ import annotations
 
-import argparse
 import math
 import re
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -130,7 +130,7 @@ class Cycle:
         return COURSES[min(self.number, len(COURSES) - 1)]
 
 
-def cycles_of(said: list[str]) -> list[Cycle]:
+def cycles_of(said: Sequence[str]) -> list[Cycle]:
     """Cycles from words "stable+cooldown".
 
     Raises:
@@ -373,7 +373,7 @@ def _rectangles(rng: np.random.Generator, kind: int, grid: int, count: int) -> l
 
 
 def train(
-    *, cycles: list[str], items: int, seed: int, bank: Path, work: Path, out: Path,
+    *, cycles: Sequence[str], items: int, seed: int, bank: Path, work: Path, out: Path,
     rehearsal: int = 0, keep_every: int = 100, processes: int = 1, workers: int = 1,
 ) -> None:  # fmt: skip
     """Trains for the steps of all `cycles`, going on from `work` where it can.
@@ -388,6 +388,7 @@ def train(
     """
     run = Run(cycles_of(cycles), items, seed, bank, work, out, rehearsal, keep_every, workers)
     if processes == 1:
+        torch.set_num_threads(1)
         run.train(0)
         return
     work.mkdir(parents=True, exist_ok=True)
@@ -582,24 +583,3 @@ def write_weights(state: dict[str, Tensor], out: Path) -> None:
     save_file(half, partial, metadata={"format": "pt", "model": "nano"})
     partial.chmod(0o644)
     partial.replace(out)
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--cycles", nargs="+", required=True, metavar="STABLE+COOLDOWN")
-    parser.add_argument("--rehearsal", type=int, default=1500)
-    parser.add_argument("--items", type=int, default=COURSES[-1].items)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--bank", type=Path, default=Path(".work/nano/bank"))
-    parser.add_argument("--work", type=Path, default=Path(".work/nano"))
-    parser.add_argument("--out", type=Path, default=Path("samrs/models/nano.safetensors"))
-    parser.add_argument("--processes", type=int, default=2)
-    torch.set_num_threads(1)
-    train(**vars(parser.parse_args()))
-
-
-if __name__ == "__main__":
-    main()

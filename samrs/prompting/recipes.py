@@ -5,7 +5,7 @@ are given together. Others say how it is asked (``answers``): twice, with severa
 magnified crops; they lie around each other by their ``RANK``, whatever their order in the name.
 Where a recipe names nothing that can be asked alone, the box is: ``zoom`` is ``hbox+zoom``.
 
-    python -m samrs.prompting.recipes
+    samrs recipes
 
 lists the parts, what they need and what they cost. A new part is one file, with a docstring, with
 ``NEEDS_OBB`` (whether it wants a rotated box), and with
@@ -17,7 +17,6 @@ lists the parts, what they need and what they cost. A new part is one file, with
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -27,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core import axis
-from samrs.core.errors import ParameterError, SamrsError
+from samrs.core.errors import ParameterError
 from samrs.prompting.soft_masks import to_prediction
 from samrs.prompting.types import Answer, Boxes, Prediction, Prompt
 from samrs.prompting.view import Asking, View
@@ -217,10 +216,3 @@ def describe() -> str:
         doc = " ".join((axis.load(AXIS, name).__doc__ or "").split("\n\n")[0].split())
         lines.append(f"{name:12} {needs:12} {cost:31} {doc}")
     return "\n".join([f"{'part':12} {'needs':12} {'prompts':31} what it is", *lines])
-
-
-if __name__ == "__main__":
-    try:
-        sys.stdout.write(describe() + "\n")
-    except SamrsError as error:
-        sys.exit(f"error: {error}")

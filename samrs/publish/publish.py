@@ -1,6 +1,6 @@
 """Publish a release: `make release VERSION=1.0.0`, or
 
-    python -m samrs.publish.publish 1.0.0 [--dry-run] [--pull-from URL] [--terms-allow]
+    samrs publish 1.0.0 [--dry-run] [--pull-from URL] [--terms-allow]
 
 Everything is proven in a clone before a tag exists anywhere: a failure at any step leaves the
 repository and its git remote as they were, and the run can be repeated. What was pushed to storage
@@ -9,16 +9,13 @@ by then is addressed by its content and shows nowhere. docs/releasing.md has the
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from samrs.card import card
-from samrs.core.errors import SamrsError
 from samrs.publish import changelog, checks, stranger, tags
 from samrs.publish.artifacts import Artifact, figures, read_artifacts
 from samrs.publish.repository import PublishError, Repository
@@ -201,29 +198,3 @@ def publish(root: Path, version: str, options: Options, *, dry_run: bool = False
             print(f"{number}/{len(release.steps)} {_name(step)}: {step.__doc__}", flush=True)
             if said := step():
                 print(f"    {said.splitlines()[-1]}", flush=True)
-
-
-def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("samrs.publish.publish", description="Publish a release.")
-    parser.add_argument("version", help="x.y.z")
-    parser.add_argument("--dry-run", action="store_true", help="print the plan, do nothing")
-    parser.add_argument("--root", type=Path, default=Path(), help="the repository; default: here")
-    parser.add_argument("--storage", default=Options.storage, help="dvc remote to push to")
-    parser.add_argument("--git-remote", default=Options.git_remote, help="gets commit and tags")
-    parser.add_argument("--pull-from", help="prove the pull from this address")
-    parser.add_argument("--terms-allow", action="store_true", help="all images' terms allow it")
-    return parser.parse_args(arguments)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line; errors meant for the user end it with one sentence."""
-    given = _arguments(arguments)
-    options = Options(given.storage, given.git_remote, given.pull_from, given.terms_allow)
-    try:
-        publish(given.root, given.version, options, dry_run=given.dry_run)
-    except SamrsError as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -223,7 +223,7 @@ def read_quality(path: Path) -> Quality:
     if not path.is_file():
         raise MissingInputError(
             f"{path}: no fitted estimate of quality, got no such file; the bundled one is samrs/"
-            "models/quality.json; check it out, or run python -m samrs.fit_quality.fit_quality"
+            "models/quality.json; check it out, or run samrs fit-quality"
         )
     try:
         said = json.loads(path.read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
 """Check products of any kind: files, tables, ids, masks, label maps and counts.
 
-    python -m samrs verify data/release/sota
-    python -m samrs verify data/release/* data/normalize/*
-    python -m samrs verify data/sam_label/dota --tiles data/normalize/dota
+    samrs verify data/release/sota
+    samrs verify data/release/* data/normalize/*
+    samrs verify data/sam_label/dota --tiles data/normalize/dota
 
 For each product a line that says it is sound, or its findings: how many of each kind, the first ten
 named by file, tile and instance. The exit status is 1 where there is a finding.
@@ -18,9 +18,7 @@ label maps are not painted anew.
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from functools import partial
@@ -304,29 +302,3 @@ def verify(product: Path, tiles_of: Path | None = None) -> Findings:
         tiles_of: product whose tiles its rows are checked against; None: its own, if it has any.
     """
     return Verification(product, tiles_of).run()
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m samrs verify", description="Check products; exit status 1 on any finding."
-    )
-    parser.add_argument("products", nargs="+", type=Path, help="folders with a manifest.json")
-    parser.add_argument(
-        "--tiles", type=Path, help="a normalize product, to check masks of sam_label against"
-    )
-    wanted = parser.parse_args()
-    status = 0
-    for product in wanted.products:
-        check = Verification(product, wanted.tiles)
-        if check.run():
-            status = 1
-            number = sum(check.findings.counts.values())
-            print(f"{product}: {number} findings", *check.findings.lines(), sep="\n  ")
-        else:
-            print(f"{product}: sound: {check.summary()}")
-    sys.exit(status)
-
-
-if __name__ == "__main__":
-    main()

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from samrs.ablation.ablation import ablate
-from samrs.audit.audit import audit, keep_scenes, main
+from samrs.audit.audit import audit, keep_scenes
 from samrs.audit.contact_sheet import best_median_worst, class_lines, sheet_lines, write_sheet
 from samrs.audit.tables import fill_block
 from samrs.audit.truth_matching import match_truth
@@ -20,7 +20,6 @@ from samrs.core.errors import MissingInputError, ProductError
 from samrs.core.records import INSTANCES, TILES, TRUTH
 from samrs.core.rle import rle_iou
 from samrs.core.shards import iter_rows, read_table, verify_product, write_table
-from samrs.download.download import download
 from samrs.label.label import label
 from tests.label.hand_made import write_product
 
@@ -219,37 +218,8 @@ def test_dota_boxes_are_measured_with_isaid_masks(real: Path, tmp_path: Path) ->
     assert set(frame["category"]) <= {"large-vehicle", "small-vehicle"}
 
 
-def test_the_command_line_fills_a_document_and_prints_tables(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "ships"
-    demo = {"scenes": 2, "seed": 4, "edition": None, "terms_accepted": False, "parallel": 1}
-    download("hrsc2016", folder, origin="demo", inbox=tmp_path / "inbox", **demo)
-    page = tmp_path / "quality.md"
-    page.write_text("before\n<!-- audit:hrsc2016 -->\nold\n<!-- /audit:hrsc2016 -->\nafter\n")
-    out = tmp_path / "out"
-    given = ["--recipes", "hbox", "--limit", "1", "--device", "cpu", "--threads", "1"]
-    main(["hrsc2016", str(folder), "--out", str(out), "--fill", str(page), *given])
-    text = page.read_text(encoding="utf-8")
-    tables = (out / "tables.md").read_text(encoding="utf-8")
-    assert text == (
-        f"before\n<!-- audit:hrsc2016 -->\n\n{tables}\n<!-- /audit:hrsc2016 -->\nafter\n"
-    )
-    printed = capsys.readouterr().out
-    assert "mIOU_I" in printed
-    assert "seconds: " in printed
-    assert re.search(r"^hbox +[0-9.]+ +[0-9.]+ +1\.00$", printed, re.MULTILINE)
-
-
 def test_a_document_without_a_place_is_refused(tmp_path: Path) -> None:
     page = tmp_path / "quality.md"
     page.write_text("<!-- /audit:coco --><!-- audit:coco -->")
     with pytest.raises(MissingInputError, match="no place for the tables"):
         fill_block(page, "coco", "text")
-
-
-def test_the_command_line_ends_with_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"^error: .*: no dota dataset, got no such folder"):
-        main(["dota", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")])
-    with pytest.raises(SystemExit, match=r"^error: datasets: unknown name, got 'dotta'"):
-        main(["dotta", str(tmp_path), "--out", str(tmp_path / "out")])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from samrs.ablation.ablation import ablate
-from samrs.audit.audit import audit, main
-from samrs.core.errors import MissingInputError, ParameterError
+from samrs.audit.audit import audit
+from samrs.core.errors import MissingInputError, ParameterError, SamrsError
 from samrs.core.images import encode_rgb
 from samrs.scenes.render import render_scene
 from tests.label.hand_made import write_product
@@ -37,45 +38,35 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
+GIVEN = {"truth": None, "recipes": ["hbox"], "model": "nano", "precision": "float32"}
+CUT = {"tile": None, "overlap": 0, "limit": None}
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["--recipes", "hobx"], "unknown name, got 'hobx'"),
-        (["--recipes", "hbox,zoom,hbox"], "recipe is named twice, got 'hbox'"),
-        (["--recipes", ""], "a part is missing, got ''"),
-        (["--recipes", "hbox+,zoom"], "a part is missing, got 'hbox\\+'"),
-        (["--recipes", "auto"], "auto is no recipe.*name recipes, such as hbox,zoom"),
-        (["--limit", "0"], "--limit: out of range, got 0; 1 or more"),
-        (["--limit", "-3"], "--limit: out of range, got -3"),
-        (["--threads", "-1"], "--threads: out of range, got -1"),
-        (["--device", "gpu"], "runtime.device: unknown, got 'gpu'; auto, cpu and cuda"),
-        (["--fill", "no.md"], "no place for the tables"),
+        ({"recipes": ["hobx"]}, "unknown name, got 'hobx'"),
+        ({"recipes": ["hbox", "zoom", "hbox"]}, "recipe is named twice, got 'hbox'"),
+        ({"recipes": [""]}, "a part is missing, got ''"),
+        ({"recipes": ["hbox+", "zoom"]}, "a part is missing, got 'hbox\\+'"),
+        ({"recipes": ["hbox", "auto"]}, "auto is no recipe.*name some, such as hbox and zoom"),
+        ({"runtime": {**RUNTIME, "device": "gpu"}}, "device: unknown, got 'gpu'; auto, cpu and"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_written(
-    folder: Path, given: list[str], said: str
+    folder: Path, given: dict[str, Any], said: str
 ) -> None:
     out = folder.parent / "out"
-    with pytest.raises(SystemExit, match=rf"^error: .*{said}"):
-        main(["coco", str(folder), "--out", str(out), *given])
+    with pytest.raises(SamrsError, match=said):
+        audit("coco", folder, out, **{**GIVEN, **CUT, "runtime": RUNTIME, **given})
     assert not out.exists()
 
 
-def test_a_file_is_no_folder_to_write_to(folder: Path) -> None:
-    out = folder / "annotations.json"
-    before = out.read_bytes()
-    with pytest.raises(SystemExit, match=r"^error: --out: no folder, got the file .*annotations"):
-        main(["coco", str(folder), "--out", str(out)])
-    assert out.read_bytes() == before
-
-
 def test_a_dataset_without_masks_is_told_from_one_with_masks(folder: Path, tmp_path: Path) -> None:
-    given = {"truth": None, "recipes": ["hbox"], "model": "nano", "precision": "float32"}
-    cut = {"tile": None, "overlap": 0, "limit": None, "runtime": RUNTIME}
     with pytest.raises(
         MissingInputError, match=r"in: no true masks of.*got a coco dataset without.*--truth"
     ):
-        audit("coco", folder, tmp_path / "out", **given, **cut)
+        audit("coco", folder, tmp_path / "out", **GIVEN, **CUT, runtime=RUNTIME)
 
 
 def test_a_recipe_written_in_two_ways_is_one_recipe(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -10,7 +8,6 @@ import yaml
 from samrs.card import card, markdown_text
 from samrs.core.errors import MissingInputError
 from samrs.core.shards import write_json
-from tests.conftest import ROOT
 from tests.export.releases import write_release
 
 
@@ -111,15 +108,6 @@ def test_names_from_a_dataset_are_text_and_nothing_else(tmp_path):
 def test_plain_names_stay_readable():
     assert markdown_text("small-vehicle") == "small-vehicle"
     assert markdown_text("a_b") == "a\\_b"
-
-
-def test_command_line_prints_the_card(release, tmp_path):
-    command = [sys.executable, "-m", "samrs.card"]
-    done = subprocess.run([*command, str(release)], cwd=ROOT, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, card(release))
-    missing = subprocess.run([*command, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
-    assert missing.returncode == 1
-    assert missing.stderr.startswith("error: ")
 
 
 def test_without_a_release_there_is_no_card(tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -172,26 +171,6 @@ def test_any_script_is_a_class_name_and_empty_splits_are_exports(format, tmp_pat
     export(format, release, tmp_path / "one", classes=names[1:2])
 
 
-@pytest.mark.parametrize("command", [["card"], ["export", "coco"]])
-def test_a_broken_release_is_one_sentence(command, release, tmp_path):
-    for name, data in (
-        ("tiles-00000.parquet", b"PAR1"),
-        ("manifest.json", b"{"),
-        ("manifest.json", b"[]"),
-        ("manifest.json", b'{"product": "normalize"}'),
-    ):
-        folder = tmp_path / "broken"
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(release, folder)
-        (folder / name).write_bytes(data)
-        out = [str(tmp_path / "out")] if command[0] == "export" else []
-        words = [sys.executable, "-m", "samrs", *command, str(folder), *out]
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith(f"error: {folder}")
-        assert done.stderr.count("\n") == 1, done.stderr
-
-
 def test_nothing_is_no_export(release, tmp_path):
     bare = write_release(tmp_path / "bare", tiles=[], rows=[])
     with pytest.raises(ProductError, match="nothing to export, got no tile"):
@@ -217,7 +196,7 @@ def test_killed_export_is_not_taken_for_a_whole_one(tmp_path):
         tmp_path / "sota", tiles=[tile(name, "train") for name in many], rows=rows
     )
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "samrs.export.export", "png", str(release), str(out)]
+    command = [sys.executable, "-m", "samrs", "export", "png", str(release), str(out)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and not list(tmp_path.glob(".out.*.partial/images")):
             time.sleep(0.001)
@@ -225,22 +204,3 @@ def test_killed_export_is_not_taken_for_a_whole_one(tmp_path):
     assert process.returncode == -signal.SIGKILL
     assert not out.exists()
     assert export("coco", release, out, images=False)["summary"]["images"] == {"train": 400}
-
-
-def test_command_line(release, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "samrs.export.export",
-        "coco",
-        str(release),
-        str(tmp_path / "out"),
-    ]
-    options = ["--split", "val", "--classes", "ship", "plane", "--no-images"]
-    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"annotations": {"val": 3}, "images": {"val": 1}}
-    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert again.returncode == 1
-    assert again.stderr.startswith("error: ")
-    assert again.stderr.count("\n") == 1

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from samrs.core.errors import ParameterError
 from samrs.fit_quality.figures import figures
 from samrs.fit_quality.fit_quality import (
     FIRST_SEED,
@@ -17,7 +18,6 @@ from samrs.fit_quality.fit_quality import (
     columns_of,
     fit,
     fit_scenes,
-    main,
     write_quality,
 )
 from samrs.release.quality import FEATURES, FORMAT, Quality, Trees, features, read_quality
@@ -110,14 +110,10 @@ def test_masks_that_are_empty_are_not_fitted_on(fitted: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("scenes", [-4, 0, 4])
-def test_too_few_scenes_are_refused_in_one_sentence(
-    scenes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "quality.json"
-    monkeypatch.setattr("sys.argv", ["fit", "--scenes", str(scenes), "--out", str(out)])
-    with pytest.raises(SystemExit, match=rf"^error: --scenes: too few.*got {scenes}; 5 or more"):
-        main()
-    assert not out.exists()
+def test_too_few_scenes_are_refused_in_one_sentence(scenes: int, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=rf"^scenes: too few.*got {scenes}; 5 or more"):
+        fit_scenes(scenes, tmp_path, {"executor": "local", "device": "cpu", "threads": 1})
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

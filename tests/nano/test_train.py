@@ -217,8 +217,8 @@ def test_training_repeats_and_resumes(
 def test_two_processes_take_one_run(tmp_path: Path, items: Path) -> None:
     """The training command itself, in its own processes: they agree, and keep what they learned."""
     command = [
-        sys.executable, "-m", "samrs.nano.train", "--processes", "2", "--rehearsal", "1",
-        "--cycles", "1+0", "1+1", "--items", "2", "--bank", items, "--work", tmp_path,
+        sys.executable, "-m", "samrs", "nano", "train", "--processes", "2", "--rehearsal", "1",
+        "--cycles", "1+0", "--cycles", "1+1", "--items", "2", "--bank", items, "--work", tmp_path,
         "--out", tmp_path / "nano.safetensors",
     ]  # fmt: skip
     subprocess.run([str(part) for part in command], check=True, timeout=300)

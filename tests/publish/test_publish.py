@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import re
 import sys
@@ -14,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from samrs.publish.checks import check_remotes
-from samrs.publish.publish import main
 from samrs.publish.repository import Repository
+from tests.commands.calls import call
 from tests.pipeline.closure import ROOT
 from tests.publish import repositories as tiny
 
@@ -42,13 +40,8 @@ class Project:
 
     def release(self, version: str, *options: str) -> Done:
         """Run the command in this process: its imports cost more than its work."""
-        out = io.StringIO()
-        try:
-            with contextlib.redirect_stdout(out):
-                main([version, "--root", str(self.root), *options])
-        except SystemExit as stop:
-            return Done(1, out.getvalue(), str(stop.code))
-        return Done(0, out.getvalue(), "")
+        done = call("publish", version, "--root", self.root, *options)
+        return Done(done.exit_code, done.stdout, done.stderr)
 
     def git(self, *arguments: str) -> str:
         return tiny.run(self.root, self.env, "git", *arguments)
@@ -99,7 +92,7 @@ def test_a_release_is_pushed_proven_tagged_and_said(project: Project) -> None:
 
 def test_a_dry_run_prints_the_plan_and_does_nothing(project: Project) -> None:
     before = project.state()
-    command = (sys.executable, "-m", "samrs.publish.publish", "1.0.0", "--dry-run", "--root")
+    command = (sys.executable, "-m", "samrs", "publish", "1.0.0", "--dry-run", "--root")
     done = tiny.attempt(ROOT, project.env, *command, str(project.root))
     assert done.returncode == 0, done.stderr
     assert all(tag in done.stdout for tag in TAGS)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ from samrs.core.rle import hbb_to_rle, mask_to_rle, rle_to_hbb
 from samrs.core.runs import decode_runs, text_buffers
 from samrs.core.shards import iter_rows, read_manifest, write_manifest, write_table
 from samrs.verify.verify import Verification, verify
-from tests.pipeline.closure import ROOT
 from tests.products_by_hand import Thing, write
 from tests.released import write_release
 
@@ -299,19 +296,3 @@ def test_processes_find_what_one_process_finds(released, monkeypatch):
     monkeypatch.setattr("samrs.verify.verify.MANY_ROWS", 1)
     together = verify(released)
     assert (together.counts, together.named) == (alone.counts, alone.named)
-
-
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-
-
-def test_the_command_prints_a_line_for_a_sound_product_and_fails_for_another(products):
-    done = run("samrs.verify.verify", str(products["release"]), str(products["normalize"]))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[0].endswith("sound: 3 shards, 3 instances, 3 semantic, 3 tiles")
-    rewrite(products["release"], "instances", RELEASED, set_in(0, area=401))
-    command = [Path(sys.prefix) / "bin" / "samrs", "verify", products["release"]]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # make env puts it
-    assert (done.returncode, done.stderr) == (1, "")
-    assert "1 findings\n  area: 1 (" in done.stdout

@@ -1,0 +1,33 @@
+"""The command ``samrs check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("check")
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Check params.yaml of this checkout before anything runs.
+
+    Every section is checked against the stage that reads it, every name against what there is. The
+    exit status is 1 where something is wrong.
+    """
+    from samrs.check.remotes import placeholders
+    from samrs.check.schema import faults
+
+    here = Path()
+    wrong = faults(here)
+    for sentence in wrong:
+        click.echo(f"error: {sentence}", err=True)
+    if names := placeholders(here):
+        click.echo(
+            f"note: no server has the data yet, got a placeholder as address of the DVC remotes "
+            f"{', '.join(names)}; `dvc pull` and `dvc push` need an address of yours; run "
+            f"dvc remote modify --local {names[0]} url ADDRESS"
+        )
+    if wrong:
+        ctx.exit(1)
+    click.echo("params.yaml: valid")

@@ -1,0 +1,54 @@
+"""The command ``samrs export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from samrs.commands.options import FOLDER, NEW_FOLDER, readable, telling
+from samrs.core import axis
+
+
+@click.command("export")
+@click.argument("format", type=click.Choice(axis.names("samrs.export.formats")))
+@click.argument("release", type=FOLDER)
+@click.argument("out", type=NEW_FOLDER)
+@click.option("-s", "--splits", multiple=True, help="A split to export, repeatable; else all.")
+@click.option("-c", "--classes", multiple=True, help="A class to export, repeatable; else all.")
+@click.option("--no-images", is_flag=True, help="Leave the pixels out.")
+@click.option("--force", is_flag=True, help="Replace an earlier export.")
+@telling
+def command(
+    format: str,
+    release: Path,
+    out: Path,
+    splits: tuple[str, ...],
+    classes: tuple[str, ...],
+    no_images: bool,
+    force: bool,
+) -> None:
+    """Write a release in the format of another tool.
+
+    OUT is a folder, new or empty. What was exported, and what the format lost, is printed and
+    stands in OUT/export.json.
+
+    \b
+    samrs export coco data/release/sota out/sota-coco
+    samrs export yolo_seg data/release/sota out/ships --splits train --classes ship
+    """
+    import json
+
+    from samrs.export.export import export
+
+    with readable(release):
+        about = export(
+            format,
+            release,
+            out,
+            splits=splits or None,
+            classes=classes or None,
+            images=not no_images,
+            force=force,
+        )
+    click.echo(json.dumps(about["summary"], indent=2, ensure_ascii=False))
