@@ -21,7 +21,8 @@ import numpy as np
 from lightning.pytorch import Callback
 
 from samrs.core.errors import ParameterError, ProductError
-from samrs.core.shards import fresh_product, read_manifest, sha256, write_json, write_manifest
+from samrs.core.kept import keep, kept
+from samrs.core.shards import fresh_product, json_bytes, read_manifest, sha256, write_manifest
 from samrs.training.evaluation import confusion, scores
 from samrs.training.loop import Recipe, device_of, fingerprint, fit, history_rows
 from samrs.training.networks import MultiHeadNetwork, load_encoder_decoder
@@ -84,14 +85,15 @@ def finetune(
     for init in inits:
         for share in shares:
             place = folder / f"{init}-{share}"
-            if not (place / "run.json").is_file():
+            finished = kept(place / "run.json")
+            if finished is None:
                 network = start(init, about, pretrained, len(tiles.categories), seed)
                 chosen = nested_share(train, share, seed)
                 desc = f"finetune {about_name(normalized)} {init} {share:g}"
                 run = _run(network, tiles, chosen, test, place, recipe, desc, runtime, callbacks)
-                write_json(place / "run.part", {"init": init, "share": share, **run})
-                (place / "run.part").replace(place / "run.json")
-            rows.append(json.loads((place / "run.json").read_text(encoding="utf-8")))
+                finished = json_bytes({"init": init, "share": share, **run})
+                keep(place / "run.json", finished)
+            rows.append(json.loads(finished))
     _export(rows, out)
     inputs = {"normalize": sha256(normalized / "manifest.json"), "pretrain": _weights(about)}
     files = {path.name: sha256(path) for path in sorted(out.iterdir())}

@@ -225,10 +225,15 @@ def sha256(path: Path) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys and a final newline, so that equal values are equal files."""
+    """Write ``json_bytes``, so that equal values are equal files."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON with sorted keys and a final newline; NaN and Infinity are no JSON and are refused."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    return f"{text}\n".encode()
 
 
 def write_manifest(product: Path, about: Mapping[str, Any]) -> dict[str, Any]:

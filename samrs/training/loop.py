@@ -2,8 +2,8 @@
 
 AdamW, cosine decay to zero, gradient norm clipped at 5 (SAMRS's recipe), a fixed number of steps.
 
-Checkpoints lie in the caller's work folder. A killed run goes on from its last one and ends with
-the same weights: the batches follow from the step (``sampling.py``), each step seeds torch,
+Checkpoints lie in the caller's work folder. A killed run goes on from its last whole one and ends
+with the same weights: the batches follow from the step (``sampling.py``), each step seeds torch,
 and Lightning restores weights, optimizer, schedule and loop. That holds on one kind of machine
 and number of threads: the order of floating-point sums differs between others.
 """
@@ -35,6 +35,7 @@ from samrs.core.errors import ParameterError
 from samrs.core.progress import progress
 from samrs.core.records import IGNORE
 from samrs.core.shards import read_manifest
+from samrs.training.checkpoints import KeptCheckpoints, last_checkpoint
 from samrs.training.networks import MultiHeadNetwork
 from samrs.training.sampling import StepSampler, split_batch
 from samrs.training.tiles import Crops, SemanticTiles
@@ -226,7 +227,7 @@ def fit(
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", module="torch.optim.lr_scheduler")
         try:
-            trainer.fit(task, ckpt_path=_last(work), weights_only=True)
+            trainer.fit(task, ckpt_path=last_checkpoint(work), weights_only=True)
         except SIGTERMException as error:
             # Lightning's own ends the process with status 0, as if all were done.
             raise SystemExit(128 + signal.SIGTERM) from error
@@ -256,6 +257,7 @@ def _trainer(
         max_epochs=1,
         deterministic="warn",  # "True" refuses UPerNet on GPUs: no deterministic pooling there
         callbacks=[*callbacks, keep_last],
+        plugins=[KeptCheckpoints()],
         default_root_dir=work,
         logger=False,
         enable_progress_bar=False,
@@ -268,11 +270,6 @@ def _trainer(
 def _one_thread(_: int) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-
-
-def _last(work: Path) -> Path | None:
-    """The newest checkpoint; Lightning writes them whole or not at all."""
-    return max(work.glob("*.ckpt"), default=None, key=lambda p: p.name)
 
 
 def device_of(runtime: Mapping[str, Any]) -> torch.device:

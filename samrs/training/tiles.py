@@ -13,7 +13,9 @@ unlabelled and teaches nothing, and small categories would hardly ever be seen.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,8 +31,9 @@ from torch.utils.data import Dataset
 
 from samrs.core.errors import ImageError, ProductError
 from samrs.core.images import decode_labels, decode_rgb
+from samrs.core.kept import keep, kept
 from samrs.core.records import IGNORE
-from samrs.core.shards import iter_rows, read_manifest, read_table, write_json
+from samrs.core.shards import iter_rows, json_bytes, read_manifest, read_table, sha256
 from samrs.training.sampling import Draw
 
 Image = NDArray[np.uint8]
@@ -67,7 +70,7 @@ class SemanticTiles:
 
     Args:
         product: folder with tables ``tiles`` and ``semantic``.
-        cache: folder for the mapped file; one that is complete is used again.
+        cache: folder for the mapped file; one that is complete and undamaged is used again.
 
     Raises:
         MissingInputError: a table or the manifest is missing.
@@ -77,12 +80,9 @@ class SemanticTiles:
     def __init__(self, product: Path, cache: Path) -> None:
         self.product = product
         self.categories: tuple[str, ...] = tuple(read_manifest(product)["categories"])
-        index = cache / "index.json"
-        if not index.is_file():
-            _unpack(product, cache)
-        rows = json.loads(index.read_text(encoding="utf-8"))
-        self._places = [_Place(r[0], r[1], (r[2], r[3]), (r[4], r[5])) for r in rows]
         self._file = cache / "tiles.bin"
+        rows = _index(cache) or _unpack(product, cache)
+        self._places = [_Place(r[0], r[1], (r[2], r[3]), (r[4], r[5])) for r in rows]
         self._bytes: NDArray[np.uint8] | None = None
         self._decoded: OrderedDict[int, tuple[Image, Image]] = OrderedDict()
         self._held = 0
@@ -141,16 +141,32 @@ class SemanticTiles:
         return {**self.__dict__, "_bytes": None, "_decoded": OrderedDict(), "_held": 0}
 
 
-def _unpack(product: Path, cache: Path) -> None:
-    """Copy encoded images and label maps of a product into ``cache/tiles.bin`` and its index."""
+_Index = list[tuple[str, str, int, int, int, int]]
+
+
+def _index(cache: Path) -> _Index | None:
+    """The index of a cache that is complete and undamaged."""
+    content = kept(cache / "index.json")
+    if content is None or not (cache / "tiles.bin").is_file():
+        return None
+    said = json.loads(content)
+    return said["tiles"] if sha256(cache / "tiles.bin") == said["sha256"] else None
+
+
+def _unpack(product: Path, cache: Path) -> _Index:
+    """Copy encoded images and label maps of a product into ``cache/tiles.bin``; its index."""
     cache.mkdir(parents=True, exist_ok=True)
     spans: dict[str, list[tuple[int, int]]] = {}
+    digest = hashlib.sha256()
     with (cache / "tiles.bin").open("wb") as file:
         for table, column in (("tiles", "image"), ("semantic", "label_map")):
             for row in iter_rows(product, table, ["tile_id", column], batch_rows=8):
                 data = row[column]["bytes"]
                 spans.setdefault(row["tile_id"], []).append((file.tell(), len(data)))
                 file.write(data)
+                digest.update(data)
+        file.flush()
+        os.fsync(file.fileno())
     tiles = read_table(product, "tiles", ["tile_id", "split"])
     splits = dict(zip(tiles["tile_id"].to_pylist(), tiles["split"].to_pylist(), strict=True))
     odd = sorted(name for name, found in spans.items() if len(found) != 2 or name not in splits)
@@ -160,9 +176,9 @@ def _unpack(product: Path, cache: Path) -> None:
             f"{len(odd)} of them not one of each ({', '.join(odd[:3])}); one label map a tile is "
             "allowed; make the product again"
         )
-    rows = [[name, splits[name], *spans[name][0], *spans[name][1]] for name in sorted(spans)]
-    write_json(cache / "index.part", rows)
-    (cache / "index.part").replace(cache / "index.json")
+    rows = [(name, splits[name], *spans[name][0], *spans[name][1]) for name in sorted(spans)]
+    keep(cache / "index.json", json_bytes({"sha256": digest.hexdigest(), "tiles": rows}))
+    return rows
 
 
 class Crops(Dataset[dict[str, Tensor]]):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+import samrs.finetune
 from samrs.core.errors import ParameterError, ProductError
 from samrs.core.shards import read_manifest, sha256, write_manifest
 from samrs.finetune import compare, finetune, nested_share, split_tiles
@@ -72,6 +73,32 @@ def test_finished_runs_are_not_repeated_after_a_failure(
     metrics = finetune(benchmark, pretrained, tmp_path / "out", tmp_path / "work", **options)
     assert started == ["scratch", "pretrain", "pretrain"]
     assert len(metrics["runs"]) == 2
+
+
+def test_a_damaged_result_of_a_finished_run_is_made_again(
+    benchmark: Path, pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    original = samrs.finetune.start
+
+    def counting(init: str, *rest: Any) -> MultiHeadNetwork:
+        started.append(init)
+        if len(started) == 2:
+            raise RuntimeError("out of memory")
+        return original(init, *rest)
+
+    options = {**OPTIONS, "shares": [1.0]}
+    right = finetune(benchmark, pretrained, tmp_path / "right", tmp_path / "other", **options)
+    monkeypatch.setattr(samrs.finetune, "start", counting)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        finetune(benchmark, pretrained, tmp_path / "out", tmp_path / "work", **options)
+    (path,) = (tmp_path / "work").rglob("run.json")
+    data = bytearray(path.read_bytes())
+    data[data.index(b'"miou": 0.') + 10] ^= 1  # another digit, JSON all the same
+    path.write_bytes(data)
+    found = finetune(benchmark, pretrained, tmp_path / "out", tmp_path / "work", **options)
+    assert started == ["scratch", "pretrain", "scratch", "pretrain"]
+    assert found == right
 
 
 def test_smaller_shares_are_part_of_larger_ones_and_never_empty() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import random
 import signal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from lightning.pytorch import Callback, Trainer
 
 from samrs.core.errors import ParameterError
 from samrs.core.records import IGNORE
+from samrs.training.checkpoints import last_checkpoint
 from samrs.training.loop import Recipe, cross_entropy, fingerprint, fit, history_rows
 from samrs.training.networks import MultiHeadNetwork
 from samrs.training.tiles import SemanticTiles
@@ -53,7 +55,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
     for kill in (Kill(5, signal.SIGKILL), Kill(7, signal.SIGTERM)):
         child = fresh.Process(target=train, args=(releases, work, kill), daemon=True)
         child.start()
-        child.join(120)
+        child.join(600)
         statuses.append(child.exitcode)
         checkpoints.append(max(path.name for path in (work / "run").glob("*.ckpt")))
     assert statuses == [-signal.SIGKILL, 128 + signal.SIGTERM]
@@ -63,6 +65,39 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
     assert len(losses) == 10
     for name, weight in straight.state_dict().items():
         assert torch.equal(weight, resumed.state_dict()[name]), name
+
+
+class Fail(Callback):
+    """Raises after a number of steps."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        if trainer.global_step == self.after:
+            raise RuntimeError("enough")
+
+
+def test_a_damaged_checkpoint_is_removed_and_the_training_begins_without_it(
+    releases: dict[str, Path], tmp_path: Path
+) -> None:
+    straight, losses = train(releases, tmp_path / "straight")
+    work = tmp_path / "work"
+    with pytest.raises(RuntimeError, match="enough"):
+        train(releases, work, Fail(5))
+    (path,) = (work / "run").glob("*.ckpt")
+    whole, rng = path.read_bytes(), random.Random(2)
+    for bit in rng.sample(range(8 * len(whole)), 20):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        assert last_checkpoint(work / "run") is None
+        assert not path.exists()
+    path.write_bytes(whole[:-1])
+    trained, again = train(releases, work)
+    assert again == losses
+    for name, weight in straight.state_dict().items():
+        assert torch.equal(weight, trained.state_dict()[name]), name
 
 
 def test_an_unlabelled_batch_part_costs_nothing() -> None:

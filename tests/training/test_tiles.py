@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,25 @@ def test_a_tile_without_label_map_is_refused(product: Path, tmp_path: Path) -> N
     (other / "semantic-00000.parquet").replace(product / "semantic-00000.parquet")
     with pytest.raises(ProductError, match="2 of them not one of each"):
         SemanticTiles(product, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("name", ["tiles.bin", "index.json"])
+def test_a_damaged_cache_is_made_again(product: Path, tmp_path: Path, name: str) -> None:
+    right = [SemanticTiles(product, tmp_path / "cache").read(index) for index in range(3)]
+    path, rng = tmp_path / "cache" / name, random.Random(1)
+    whole = path.read_bytes()
+    for bit in rng.sample(range(8 * len(whole)), 100):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        tiles = SemanticTiles(product, tmp_path / "cache")
+        assert path.read_bytes() == whole
+        for index, (image, labels) in enumerate(right):
+            assert np.array_equal(tiles.read(index)[0], image)
+            assert np.array_equal(tiles.read(index)[1], labels)
+    path.unlink()
+    assert len(SemanticTiles(product, tmp_path / "cache")) == 3
+    assert path.read_bytes() == whole
 
 
 def test_labels_stay_on_their_pixels_through_scale_crop_flip_and_turn() -> None:
