@@ -142,7 +142,7 @@ def test_an_empty_folder_is_taken_and_an_earlier_export_replaced_by_force(releas
 
 def test_what_does_not_exist_is_refused_by_name(release, tmp_path):
     out = tmp_path / "out"
-    with pytest.raises(UnknownNameError, match=r"exports: unknown name, got 'tfrecord'.*coco"):
+    with pytest.raises(UnknownNameError, match=r"formats: unknown name, got 'tfrecord'.*coco"):
         export("tfrecord", release, out)
     with pytest.raises(
         UnknownNameError, match=r"unknown split, got 'test'; allowed are train, val"

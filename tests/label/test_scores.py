@@ -73,7 +73,7 @@ def test_a_small_mask_on_a_large_tile_is_not_unpacked_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "samrs.label.label.scores.rle_to_mask", lambda rle: pytest.fail("whole tile decoded")
+        "samrs.label.scores.rle_to_mask", lambda rle: pytest.fail("whole tile decoded")
     )
     box = [3000.0, 2000, 3030, 2040]
     assert mask_scores(hbb_to_rle(box, (4000, 4000)), box, None)["components"] == 1
