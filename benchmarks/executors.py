@@ -21,6 +21,7 @@ from benchmarks.memory import write_product
 from samrs.core.shards import shard_paths
 from samrs.label.label import label
 from samrs.segmenters.sam import PRECISIONS
+from samrs.weights.weights import find_checkpoint
 
 
 def rate(log: Path) -> float:
@@ -42,7 +43,8 @@ def main() -> None:
     parser.add_argument("--precision", default="float32", choices=PRECISIONS)
     wanted = parser.parse_args()
     made_by = {name: getattr(wanted, name) for name in ("model", "precision")}
-    given = {"prompt": "hbox", "segmenter": "sam", **made_by}
+    checkpoint = find_checkpoint("sam", wanted.model)
+    given = {"prompt": "hbox", "checkpoint": checkpoint, "precision": wanted.precision}
     rates: dict[str, float] = {}
     digests = set()
     with tempfile.TemporaryDirectory() as name:

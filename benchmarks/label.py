@@ -49,6 +49,7 @@ from samrs.sam.batches import Alone, Networks
 from samrs.sam.checkpoints import build_sam
 from samrs.scenes.render import render_scene
 from samrs.segmenters.sam import NETWORKS, PRECISIONS, SamSegmenter
+from samrs.weights.weights import find_checkpoint
 
 SIDE = 1024
 BOXES_A_CALL = 20
@@ -64,7 +65,7 @@ Tile = tuple[bytes, Boxes]
 def model(name: str, device: str) -> Sam:
     """nano as it is; the others with seeded random weights."""
     if name == "nano":
-        return build_sam("nano", None, device=device)
+        return build_sam(name, find_checkpoint("sam", name).verified(), device=device)
     torch.manual_seed(0)
     sam: Sam = sam_model_registry[name]().eval()
     return sam.to(device)

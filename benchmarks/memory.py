@@ -73,8 +73,9 @@ CHILD = """
 import sys
 from pathlib import Path
 from samrs.label.label import label
+from samrs.weights.weights import find_checkpoint
 folder, segmenter, threads = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-given = {"prompt": "hbox", "segmenter": segmenter, "model": "nano", "precision": "float32"}
+given = {"prompt": "hbox", "checkpoint": find_checkpoint(segmenter, "nano"), "precision": "float32"}
 runtime = {"executor": "local", "device": "cpu", "threads": threads}
 label(folder / "product", folder / "out", **given, runtime=runtime, work=folder / "work")
 """

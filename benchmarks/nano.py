@@ -31,6 +31,7 @@ from samrs.prompting.types import Boxes
 from samrs.sam import checkpoints
 from samrs.scenes.render import render_scene
 from samrs.segmenters import sam
+from samrs.weights.weights import find_checkpoint
 
 FIRST_SEED = 20_000_001
 SIDE = 512
@@ -87,11 +88,9 @@ class Asker:
     """Asks nano for the masks of single images."""
 
     def __init__(self, weights: Path | None) -> None:
-        if weights is None:
-            self.engine = sam.load(model="nano", precision="float32", device="cpu")
-        else:
-            model = checkpoints.build_sam("nano", weights, device="cpu")
-            self.engine = sam.SamSegmenter(model, "float32")
+        path = weights or find_checkpoint("sam", "nano").verified()
+        model = checkpoints.build_sam("nano", path, device="cpu")
+        self.engine = sam.SamSegmenter(model, "float32")
 
     def __call__(self, source: str, image: bytes, kinds: list[str], masks: Masks) -> list[Any]:
         """A row for every instance."""

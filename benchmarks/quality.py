@@ -31,6 +31,7 @@ from samrs.fit_quality.fit_quality import columns_of
 from samrs.fit_quality.scenes import write_scenes
 from samrs.normalize.normalize import normalize
 from samrs.release.quality import Quality, read_quality
+from samrs.weights.weights import find_checkpoint
 
 FIRST_SEED = 40_000_000
 RUNTIME = {"executor": "local", "device": "cpu", "threads": None}
@@ -120,8 +121,9 @@ def main() -> None:
     with TemporaryDirectory() as work:
         for name, product in products(wanted, Path(work)):
             frame = ablate(
-                product, recipes=wanted.recipes, floors=(), segmenter=wanted.segmenter,
-                model=wanted.model, precision="float32", runtime=RUNTIME,
+                product, recipes=wanted.recipes, floors=(),
+                checkpoint=find_checkpoint(wanted.segmenter, wanted.model),
+                precision="float32", runtime=RUNTIME,
             )  # fmt: skip
             for recipe, part in frame.groupby("recipe", sort=False):
                 print(json.dumps(measured(quality, name, part)), flush=True)

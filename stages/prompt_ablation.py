@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from samrs.ablation.ablation import ablate
+from samrs.weights.checkpoint import read_checkpoint
 from stages.stage import arguments, declared, running, runtime, section
 
 
 def main() -> None:
-    normalized, out = arguments("normalized", "out")
-    top = ("segmenter", "model", "precision")
-    values = section(ablate, declared(), "prompt_ablation", *top, given="runtime")
-    frame = ablate(Path(normalized), runtime=runtime(), **values)
+    normalized, weights, out = arguments("normalized", "weights", "out")
+    given = "checkpoint runtime"
+    values = section(ablate, declared(), "prompt_ablation", "precision", given=given)
+    checkpoint = read_checkpoint(Path(weights))
+    frame = ablate(Path(normalized), checkpoint=checkpoint, runtime=runtime(), **values)
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(out)
 

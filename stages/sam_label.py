@@ -6,6 +6,7 @@ from pathlib import Path
 
 from samrs.label.auto import resolve
 from samrs.label.label import label
+from samrs.weights.checkpoint import read_checkpoint
 from stages.stage import (
     arguments,
     declared,
@@ -18,14 +19,15 @@ from stages.stage import (
 
 
 def main() -> None:
-    normalized, choice, out, metrics = arguments("normalized", "choice", "out", "metrics")
-    top = ("prompt", "segmenter", "model", "precision")
-    values = section(label, declared(), "", *top, given="runtime work")
-    asked = {name: values[name] for name in ("segmenter", "model")}
-    values["prompt"] = resolve(values["prompt"], Path(choice), Path(normalized), **asked)
-    work = work_folder("sam_label") / Path(out).name
-    done = label(Path(normalized), Path(out), runtime=runtime(), work=work, **values)
-    write_metrics(metrics, done)
+    names = ("normalized", "weights", "choice", "out", "metrics")
+    normalized, weights, choice, out, metrics = map(Path, arguments(*names))
+    given = "checkpoint runtime work"
+    values = section(label, declared(), "", "prompt", "precision", given=given)
+    checkpoint = read_checkpoint(weights)
+    values["prompt"] = resolve(values["prompt"], choice, normalized, **checkpoint.about)
+    work = work_folder("sam_label") / out.name
+    done = label(normalized, out, checkpoint=checkpoint, runtime=runtime(), work=work, **values)
+    write_metrics(str(metrics), done)
 
 
 if __name__ == "__main__":

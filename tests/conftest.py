@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Two test processes share two cores: more threads than one each only wait for one another.
@@ -11,11 +12,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 
+from tests.fetch.server import Server, serving
+
 ROOT = Path(__file__).parents[1]
 
 # No deadlines: a busy machine is no failure.
 settings.register_profile("samrs", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("samrs")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A web server on this machine that hands out files well, badly, in part, and never."""
+    with serving() as state:
+        yield state
 
 
 @pytest.fixture

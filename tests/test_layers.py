@@ -12,6 +12,7 @@ from tests.pipeline.closure import ROOT, imports
 FLOORS = (
     "core",
     "data drawing executors fetch measures prompting reading scenes training verify",
+    "weights",
     "datasets download finetune label normalize pretrain prompts release sam stats",
     "ablation card comparison nano segmenters",
     "check export fit_quality report",

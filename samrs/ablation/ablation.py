@@ -31,6 +31,7 @@ from samrs.measures.truth_scores import truth_scores
 from samrs.prompting.recipes import parse_recipe, parse_recipes
 from samrs.prompting.types import Boxes, Prediction
 from samrs.prompting.view import Spent, View
+from samrs.weights.checkpoint import Checkpoint
 
 FLOOR_RECIPE = "hbox+rbox"
 """What the floors are asked: each takes the part it understands, the box or the rotated box."""
@@ -45,8 +46,7 @@ def ablate(
     *,
     recipes: Sequence[str],
     floors: Sequence[str],
-    segmenter: str,
-    model: str,
+    checkpoint: Checkpoint,
     precision: str,
     runtime: Mapping[str, Any],
 ) -> pd.DataFrame:
@@ -54,9 +54,9 @@ def ablate(
 
     Args:
         normalized: a product of ``normalize`` with a truth table.
-        recipes: asked of ``segmenter``.
+        recipes: asked of the segmenter of ``checkpoint``.
         floors: files of ``samrs/segmenters`` that need no weights.
-        segmenter, model, precision, runtime: as in ``samrs.label.label``.
+        checkpoint, precision, runtime: as in ``samrs.label.label``.
 
     Returns:
         One row per instance and recipe (floors by their segmenter's name): ``scene_id, tile_id,
@@ -76,8 +76,7 @@ def ablate(
         normalized,
         recipes=recipes,
         floors=floors,
-        segmenter=segmenter,
-        model=model,
+        checkpoint=checkpoint,
         precision=precision,
         runtime=runtime,
     )
@@ -89,8 +88,7 @@ def ablate_timed(
     *,
     recipes: Sequence[str],
     floors: Sequence[str],
-    segmenter: str,
-    model: str,
+    checkpoint: Checkpoint,
     precision: str,
     runtime: Mapping[str, Any],
 ) -> pd.DataFrame:
@@ -101,10 +99,10 @@ def ablate_timed(
         ``seconds``, its share of all else the recipe did: the thread's processor seconds on a CPU,
         wall-clock seconds on another device.
     """
-    device = axis.load(SEGMENTERS, segmenter).device(runtime)
+    device = axis.load(SEGMENTERS, checkpoint.segmenter).device(runtime)
     asker = partial(
-        _Asker, recipes=recipes, floors=floors, segmenter=segmenter, model=model,
-        precision=precision, device=device,
+        _Asker, recipes=recipes, floors=floors, checkpoint=checkpoint, precision=precision,
+        device=device,
     )  # fmt: skip
     truths = {
         (row["tile_id"], row["instance_id"]): row["rle"]
@@ -139,13 +137,16 @@ class _Asker:
     """Asks every recipe and floor for the instances of single tiles."""
 
     def __init__(
-        self, *, recipes: Sequence[str], floors: Sequence[str], segmenter: str, model: str,
+        self, *, recipes: Sequence[str], floors: Sequence[str], checkpoint: Checkpoint,
         precision: str, device: str,
     ) -> None:  # fmt: skip
-        load = {"model": model, "precision": precision, "device": device}
+        def load(of: Checkpoint) -> Any:
+            module = axis.load(SEGMENTERS, of.segmenter)
+            return module.load(checkpoint=of, precision=precision, device=device)
+
         self.recipes = parse_recipes(recipes)
-        self.engine = axis.load(SEGMENTERS, segmenter).load(**load)
-        self.floors = {name: axis.load(SEGMENTERS, name).load(**load) for name in floors}
+        self.engine = load(checkpoint)
+        self.floors = {name: load(Checkpoint(name, checkpoint.model)) for name in floors}
         self.floor_recipe = parse_recipe(FLOOR_RECIPE)
         self.clock = time.thread_time if device == "cpu" else time.perf_counter
 

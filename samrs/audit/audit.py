@@ -53,6 +53,7 @@ from samrs.label.auto import AUTO
 from samrs.label.label import SEGMENTERS
 from samrs.normalize.normalize import normalize
 from samrs.prompting.recipes import parse_recipes
+from samrs.weights.weights import find_checkpoint
 
 SEGMENTER = "sam"
 FLOORS = ("box", "obb", "grabcut")
@@ -102,6 +103,7 @@ def audit(
         )
     parse_recipes(recipes)
     axis.load(SEGMENTERS, SEGMENTER).device(runtime)
+    checkpoint = find_checkpoint(SEGMENTER, model)
     clock = _Clock()
     cut = {"tile": tile, "overlap": overlap}
     product = _normalized(dataset, folder, out / "normalize" / dataset, cut, limit)
@@ -120,8 +122,7 @@ def audit(
         product,
         recipes=recipes,
         floors=FLOORS,
-        segmenter=SEGMENTER,
-        model=model,
+        checkpoint=checkpoint,
         precision=precision,
         runtime=runtime,
     )

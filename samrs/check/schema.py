@@ -39,7 +39,6 @@ class Section:
     own: bool = True
 
 
-MODEL = ("segmenter", "model", "precision")
 SECTIONS = (
     Section(
         "download",
@@ -57,13 +56,20 @@ SECTIONS = (
         ("format", "workers"),
         each="datasets",
     ),
-    Section("prompt_ablation", "samrs.ablation.ablation", "ablate", MODEL, ("runtime",)),
+    Section("weights", "samrs.weights.weights", "weights", ("segmenter", "model"), own=False),
+    Section(
+        "prompt_ablation",
+        "samrs.ablation.ablation",
+        "ablate",
+        ("precision",),
+        ("checkpoint", "runtime"),
+    ),
     Section(
         "sam_label",
         "samrs.label.label",
         "label",
-        ("prompt", *MODEL),
-        ("runtime", "work"),
+        ("prompt", "precision"),
+        ("checkpoint", "runtime", "work"),
         own=False,
     ),
     Section("release", "samrs.release.release", "release"),

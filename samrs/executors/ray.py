@@ -44,7 +44,7 @@ class Actor:
     def begin(self) -> None:
         """Makes the work; not the constructor, whose errors Ray would not pass on as they are.
 
-        Ray begins where ``ray start`` was given, but paths such as ``data/models`` are the run's.
+        Ray begins where ``ray start`` was given, but paths such as ``data/weights`` are the run's.
         """
         try:
             os.chdir(self._folder)

@@ -40,13 +40,16 @@ class TransferError(Exception):
         permanent: the same address will not do better.
         restart: what is there is no beginning of what the server has.
         wait: seconds the server asks to wait.
+        silent: nobody answered.
     """
 
     def __init__(
-        self, message: str, *, permanent: bool = False, restart: bool = False, wait: float = 0.0
-    ) -> None:
+        self, message: str, *, permanent: bool = False, restart: bool = False, wait: float = 0.0,
+        silent: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(message)
         self.permanent, self.restart, self.wait = permanent, restart, wait
+        self.silent = silent
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,17 @@ class Patience:
         connect: seconds for a connection.
         stall: seconds without a byte, or on average slower than ``slowest``, that end it.
         slowest: bytes per second.
+        unanswered: tries that end all when nobody has answered yet: there is no network.
         tries: failures in a row, none of which brought ``gain`` bytes, that end all.
         gain: bytes.
         backoff: seconds before the first new try; doubles with each.
         longest: seconds it may double to, and that a server may ask for.
     """
 
-    connect: float = 30.0
+    connect: float = 5.0
     stall: float = 60.0
     slowest: float = 1024.0
+    unanswered: int = 2
     tries: int = 8
     gain: int = 2**20
     backoff: float = 1.0
@@ -119,7 +124,8 @@ def transfer(
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         hopeless = isinstance(error, HOPELESS)
         text = f"{type(error).__name__}: {error}"
-        raise TransferError(text, permanent=hopeless) from error
+        silent = isinstance(error, requests.ConnectionError) and file.tell() == at
+        raise TransferError(text, permanent=hopeless, silent=silent) from error
 
 
 def _beginning(response: requests.Response, at: int) -> tuple[int, int | None]:

@@ -176,7 +176,10 @@ class _Fetcher:
     def _go_round(self, mirrors: list[str], file: BinaryIO, place: Path) -> bool:
         """Ask the mirrors in turn until the file is whole; False when none is worth a try."""
         best, idle = file.tell(), 0
-        while mirrors and idle < self.patience.tries and self._going():
+        answered = False
+        while mirrors and self._going():
+            if idle >= (self.patience.tries if answered else self.patience.unanswered):
+                break
             asked = 0.0
             for url in tuple(mirrors):
                 try:
@@ -186,6 +189,7 @@ class _Fetcher:
                     self.failures[url] = str(error)
                     log.warning("%s: %s: %s", self.source.file, url, error)
                     asked = max(asked, error.wait)
+                    answered = answered or not error.silent
                     if error.restart:
                         _restart(file)
                     if error.permanent:

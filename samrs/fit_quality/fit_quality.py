@@ -26,13 +26,12 @@ from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
 from samrs.ablation.ablation import ablate
-from samrs.core import axis
 from samrs.core.errors import ParameterError
 from samrs.core.parallel import limited_to, map_stream
 from samrs.fit_quality.figures import figures
 from samrs.fit_quality.scenes import RARE, USUAL, Style, write_scenes
-from samrs.label.label import SEGMENTERS
 from samrs.release.quality import COLUMNS, FEATURES, FORMAT, Floats, features
+from samrs.weights.weights import find_checkpoint
 
 FIRST_SEED = 30_000_000
 RARE_SEED = 31_000_000
@@ -75,8 +74,8 @@ def label_scenes(
 ) -> pd.DataFrame:
     """What ``ablate`` gives for scenes, a scene a seed, written below ``work``."""
     return ablate(
-        write_scenes(work, seeds, style), recipes=recipes, floors=(), segmenter=SEGMENTER,
-        model=MODEL, precision=PRECISION, runtime=runtime,
+        write_scenes(work, seeds, style), recipes=recipes, floors=(),
+        checkpoint=find_checkpoint(SEGMENTER, MODEL), precision=PRECISION, runtime=runtime,
     )  # fmt: skip
 
 
@@ -187,7 +186,7 @@ def fit_scenes(scenes: int, work: Path, runtime: Mapping[str, Any]) -> dict[str,
     found = fit(frame)
     fitted_on = {
         "segmenter": SEGMENTER,
-        "model_sha256": axis.load(SEGMENTERS, SEGMENTER).model_sha256(MODEL),
+        "model_sha256": find_checkpoint(SEGMENTER, MODEL).sha256,
         "prompts": sorted({part for name in set(frame["recipe"]) for part in name.split("+")}),
     }
     about = {

@@ -41,6 +41,7 @@ from samrs.label.scores import mask_scores
 from samrs.prompting.recipes import Recipe, parse_recipe
 from samrs.prompting.types import Boxes
 from samrs.prompting.view import View
+from samrs.weights.checkpoint import Checkpoint
 
 log = logging.getLogger("samrs")
 SEGMENTERS = "samrs.segmenters"
@@ -55,8 +56,7 @@ def label(
     out: Path,
     *,
     prompt: str,
-    segmenter: str,
-    model: str,
+    checkpoint: Checkpoint,
     precision: str,
     runtime: Mapping[str, Any],
     work: Path,
@@ -71,8 +71,7 @@ def label(
         normalized: a product of ``normalize``.
         out: folder of the product; what stood there before is removed.
         prompt: a recipe, e.g. ``hbox`` or ``hbox+point``.
-        segmenter: a file of ``samrs/segmenters``.
-        model: nano, vit_b, vit_l or vit_h; segmenters without weights ignore it.
+        checkpoint: of the segmenter that labels.
         precision: float32, bfloat16 or bfloat16-compiled, of the image encoder.
         runtime: ``executor`` (a file of ``samrs/executors``), ``device`` (auto, cpu, cuda) and
             ``threads`` (tiles at once; None: all cores); speed only.
@@ -81,20 +80,19 @@ def label(
 
     Raises:
         ImageError: tiles do not decode.
-        ProductError: an instance's tile is not where the order of the tiles puts it, another
-            process labels the dataset, or the disk is full.
+        ProductError: the checkpoint has other bytes, an instance's tile is not where the order of
+            the tiles puts it, another process labels the dataset, or the disk is full.
     """
     recipe = parse_recipe(prompt)
-    module = axis.load(SEGMENTERS, segmenter)
+    module = axis.load(SEGMENTERS, checkpoint.segmenter)
     source = read_manifest(normalized)
-    made_by = {"recipe": recipe.name, "segmenter": segmenter, "model": model}
-    made_with = {"precision": precision, "model_sha256": module.model_sha256(model)}
+    made_by = {"recipe": recipe.name, **checkpoint.about}
+    made_with = {"precision": precision, "model_sha256": checkpoint.sha256}
     desc = f"sam-label {source['dataset']}"
     device = module.device(runtime)
     labeller = partial(
-        Labeller, prompt=prompt, segmenter=segmenter, model=model, precision=precision,
-        device=device,
-    )  # fmt: skip
+        Labeller, prompt=prompt, checkpoint=checkpoint, precision=precision, device=device
+    )
     with (
         executor_of(labeller, {**runtime, "device": device}) as executor,
         Journal(work, {**made_by, **made_with, "device": device}) as journal,
@@ -115,12 +113,10 @@ def label(
 class Labeller:
     """Labels single tiles, in whatever process it stands; the arguments are those of ``label``."""
 
-    def __init__(
-        self, *, prompt: str, segmenter: str, model: str, precision: str, device: str
-    ) -> None:
+    def __init__(self, *, prompt: str, checkpoint: Checkpoint, precision: str, device: str) -> None:
         self.recipe = parse_recipe(prompt)
-        module = axis.load(SEGMENTERS, segmenter)
-        self.engine = module.load(model=model, precision=precision, device=device)
+        module = axis.load(SEGMENTERS, checkpoint.segmenter)
+        self.engine = module.load(checkpoint=checkpoint, precision=precision, device=device)
 
     def __call__(self, tile: Row, instances: list[Row], place: str) -> list[Row]:
         """The rows of the table masks of one tile, which ``place`` names in errors."""

@@ -1,7 +1,7 @@
 """Builds SAM from a checkpoint file, which is read as tensors only and refused when it is not one.
 
-sam = build_sam("nano", None, device="cpu")  # the bundled weights
 sam = build_sam("vit_b", Path("sam_vit_b_01ec64.pth"), device="cuda")
+sam = random_sam("vit_h", device="cuda")  # for benchmarks
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from torch import Tensor
 from samrs.core.errors import SamrsError
 from samrs.sam.nano import build_nano
 
-NANO_WEIGHTS = Path(__file__).parents[1] / "models" / "nano.safetensors"
 RANDOM_SEED = 0
 BUILDERS: dict[str, Callable[[], Sam]] = {
     "nano": build_nano,
@@ -35,45 +34,44 @@ class CheckpointError(SamrsError):
     """A checkpoint is missing, unreadable, or another model's."""
 
 
-def build_sam(
-    model: str,
-    checkpoint: Path | None,
-    *,
-    device: torch.device | str,
-    random_weights: bool = False,
-) -> Sam:
+def build_sam(model: str, checkpoint: Path, *, device: torch.device | str) -> Sam:
     """SAM in evaluation mode with float32 weights on `device`.
 
     Args:
         model: a key of `BUILDERS`.
-        checkpoint: safetensors, or a file of `torch.save` with a plain dict of tensors; None is
-            nano's bundled weights.
-        random_weights: give seeded random weights instead, for benchmarks; `checkpoint` must be
-            None.
+        checkpoint: safetensors, or a file of `torch.save` with a plain dict of tensors.
 
     Raises:
-        CheckpointError: unknown model; no checkpoint where one is needed; a file that is missing,
-            truncated, of another type, or whose tensors are not the model's.
+        CheckpointError: unknown model; a file that is missing, truncated, of another type, or whose
+            tensors are not the model's.
     """
+    builder = _builder(model)
+    tensors = read_tensors(checkpoint)
+    sam = _shell(model, builder)
+    _check_fit(checkpoint, model, expected=sam.state_dict(), found=tensors)
+    sam.load_state_dict(tensors, strict=False, assign=True)
+    return sam.float().to(device).eval().requires_grad_(True)
+
+
+def random_sam(model: str, *, device: torch.device | str) -> Sam:
+    """SAM in evaluation mode with seeded random weights, for benchmarks; a key of `BUILDERS`.
+
+    Raises:
+        CheckpointError: unknown model.
+    """
+    builder = _builder(model)
+    with torch.random.fork_rng():
+        torch.manual_seed(RANDOM_SEED)
+        return builder().eval().to(device)
+
+
+def _builder(model: str) -> Callable[[], Sam]:
     if model not in BUILDERS:
         raise CheckpointError(
             f"build_sam: there is no such model, got {model!r}; allowed are {', '.join(BUILDERS)};"
             " correct the name"
         )
-    if random_weights:
-        return _random(model, checkpoint).to(device)
-    if checkpoint is None and model != "nano":
-        raise CheckpointError(
-            f"build_sam: {model} has no bundled weights, got checkpoint None; allowed is a path;"
-            " give Meta's checkpoint (reference: dl.fbaipublicfiles.com/segment_anything/),"
-            " or ask for random weights, or use nano"
-        )
-    path = NANO_WEIGHTS if checkpoint is None else checkpoint
-    tensors = read_tensors(path)
-    sam = _shell(model)
-    _check_fit(path, model, expected=sam.state_dict(), found=tensors)
-    sam.load_state_dict(tensors, strict=False, assign=True)
-    return sam.float().to(device).eval().requires_grad_(True)
+    return BUILDERS[model]
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -121,23 +119,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return {name: value.float() for name, value in tensors.items()}
 
 
-def _shell(model: str) -> Sam:
+def _shell(model: str, builder: Callable[[], Sam]) -> Sam:
     """The model without weights: drawing random ones for ViT-H takes longer than reading them."""
     if model == "nano":
-        return build_nano()
+        return builder()
     with torch.device("meta"):
-        return BUILDERS[model]()
-
-
-def _random(model: str, checkpoint: Path | None) -> Sam:
-    if checkpoint is not None:
-        raise CheckpointError(
-            f"build_sam: random weights and a checkpoint exclude each other, got {checkpoint};"
-            " allowed is one of them; drop one"
-        )
-    with torch.random.fork_rng():
-        torch.manual_seed(RANDOM_SEED)
-        return BUILDERS[model]().eval()
+        return builder()
 
 
 def _check_fit(

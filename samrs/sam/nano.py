@@ -12,7 +12,7 @@ an hour needs:
   random directions, normal lengths), so that "right of this corner" is easy to learn and the
   corners of a box 10 px long can be told apart.
 
-The weights are in `samrs/models/nano.safetensors`; `docs/models/nano.md` is their card.
+`docs/models/nano.md` is the card of its weights, which `samrs/weights` finds.
 """
 
 from functools import partial

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from samrs.core.errors import ParameterError
 from samrs.core.rle import hbb_to_rle
 from samrs.prompting.types import Prediction, Prompt
+from samrs.weights.checkpoint import Checkpoint
 
 
 class BoxSegmenter:
@@ -35,16 +36,11 @@ class BoxSegmenter:
         return Prediction([hbb_to_rle(box, state) for box in prompt.boxes_xyxy], nan, nan)
 
 
-def model_sha256(model: str) -> str | None:
-    """None: there are no weights."""
-    return None
-
-
 def device(runtime: Mapping[str, Any]) -> str:
     """``cpu``, whatever is asked for."""
     return "cpu"
 
 
-def load(*, model: str, precision: str, device: str) -> BoxSegmenter:
+def load(*, checkpoint: Checkpoint, precision: str, device: str) -> BoxSegmenter:
     """The segmenter; the arguments are those of every segmenter and change nothing here."""
     return BoxSegmenter()

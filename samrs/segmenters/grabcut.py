@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from samrs.core.errors import ParameterError
 from samrs.core.rle import Rle, crop_to_rle
 from samrs.prompting.types import Floats, Prediction, Prompt
+from samrs.weights.checkpoint import Checkpoint
 
 MARGIN = 0.2
 """Background shown around the box, as a share of its longer side; the best of 0.1 to 2."""
@@ -72,16 +73,11 @@ def _grabcut(image: NDArray[np.uint8], box: Floats) -> Rle:
     return crop_to_rle(whole, x0, y0, (height, width))
 
 
-def model_sha256(model: str) -> str | None:
-    """None: there are no weights."""
-    return None
-
-
 def device(runtime: Mapping[str, Any]) -> str:
     """``cpu``, whatever is asked for."""
     return "cpu"
 
 
-def load(*, model: str, precision: str, device: str) -> GrabcutSegmenter:
+def load(*, checkpoint: Checkpoint, precision: str, device: str) -> GrabcutSegmenter:
     """The segmenter; the arguments are those of every segmenter and change nothing here."""
     return GrabcutSegmenter()

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,13 +23,13 @@ from segment_anything.utils.transforms import ResizeLongestSide
 
 from samrs.core.errors import ParameterError
 from samrs.core.rle import polygons_to_rle, rle_to_mask
-from samrs.core.shards import sha256
 from samrs.prompting.soft_masks import to_prediction
 from samrs.prompting.types import FLOOR, Answer, Floats, Prediction, Prompt
-from samrs.sam import checkpoints, frame, published
+from samrs.sam import checkpoints, frame
 from samrs.sam import encoder as encoding
 from samrs.sam.batches import Alone, Networks, Prompts, Several, out_of_memory
 from samrs.sam.mask_prompts import Marks, marks
+from samrs.weights.checkpoint import Checkpoint
 
 log = logging.getLogger("samrs")
 PRECISIONS = ("float32", "bfloat16", "bfloat16-compiled")
@@ -275,17 +274,6 @@ def _one_thread() -> None:
         torch.set_num_threads(1)
 
 
-def _checkpoint(model: str) -> Path:
-    if model == "nano":
-        return checkpoints.NANO_WEIGHTS
-    return published.checkpoint_path(model, Path("data/models"))
-
-
-def model_sha256(model: str) -> str | None:
-    """Digest of the weights that ``load`` reads."""
-    return sha256(_checkpoint(model))
-
-
 def device(runtime: Mapping[str, Any]) -> str:
     """``cpu`` or ``cuda``, as ``runtime.device`` means it here; their sums round differently.
 
@@ -304,22 +292,23 @@ def device(runtime: Mapping[str, Any]) -> str:
     return said
 
 
-def load(*, model: str, precision: str, device: str) -> SamSegmenter:
+def load(*, checkpoint: Checkpoint, precision: str, device: str) -> SamSegmenter:
     """A SAM with its weights.
 
     Args:
-        model: nano (bundled), vit_b, vit_l or vit_h (in ``data/models``).
+        checkpoint: of nano, vit_b, vit_l or vit_h.
         precision: one of ``PRECISIONS``.
         device: ``cpu`` or ``cuda``.
 
     Raises:
         ParameterError: there is no GPU.
-        CheckpointError, SourceError: the weights are not there or not the model's.
+        ProductError, CheckpointError: the weights are not there or not the model's.
     """
     if torch.device(device).type == "cuda" and not torch.cuda.is_available():
         raise ParameterError(
             "runtime.device: torch finds no GPU here, got cuda; one and its driver are needed; "
             "check `nvidia-smi`, or use cpu or auto"
         )
-    sam = checkpoints.build_sam(model, _checkpoint(model), device=torch.device(device))
+    path = checkpoint.verified()
+    sam = checkpoints.build_sam(checkpoint.model, path, device=torch.device(device))
     return SamSegmenter(sam, precision)

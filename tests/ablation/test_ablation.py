@@ -14,6 +14,8 @@ from samrs.core.records import TRUTH
 from samrs.core.rle import empty_rle
 from samrs.core.shards import write_table
 from samrs.label.scores import mask_scores
+from samrs.weights.checkpoint import Checkpoint
+from samrs.weights.weights import find_checkpoint
 from tests.label.hand_made import SIZE_HW, write_product
 
 RUNTIME = {"executor": "local", "device": "cpu", "threads": 1}
@@ -24,8 +26,7 @@ def run(product: Path, recipes: list[str], segmenter: str = "obb") -> pd.DataFra
         product,
         recipes=recipes,
         floors=["box", "obb", "grabcut"],
-        segmenter=segmenter,
-        model="nano",
+        checkpoint=find_checkpoint(segmenter, "nano"),
         precision="float32",
         runtime=RUNTIME,
     )
@@ -58,7 +59,7 @@ def test_every_score_of_a_mask_stands_beside_its_iou(tmp_path: Path) -> None:
 
 def test_seconds_are_told_only_where_they_are_asked_for(tmp_path: Path) -> None:
     product = write_product(tmp_path / "hand")
-    given = {"recipes": ["rbox"], "floors": ["box"], "segmenter": "obb", "model": "nano"}
+    given = {"recipes": ["rbox"], "floors": ["box"], "checkpoint": Checkpoint("obb", "nano")}
     timed = ablate_timed(product, **given, precision="float32", runtime=RUNTIME)
     assert (timed[list(SECONDS)] >= 0).all(axis=None)
     plain = ablate(product, **given, precision="float32", runtime=RUNTIME)

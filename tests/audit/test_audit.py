@@ -21,6 +21,8 @@ from samrs.core.records import INSTANCES, TILES, TRUTH
 from samrs.core.rle import rle_iou
 from samrs.core.shards import iter_rows, read_table, verify_product, write_table
 from samrs.label.label import label
+from samrs.weights.checkpoint import Checkpoint
+from samrs.weights.weights import find_checkpoint
 from tests.label.hand_made import write_product
 
 RUNTIME = {"executor": "local", "device": "cpu", "threads": 1}
@@ -92,8 +94,7 @@ def floor_frame(product: Path) -> pd.DataFrame:
         product,
         recipes=["hbox_mask"],
         floors=[],
-        segmenter="obb",
-        model="nano",
+        checkpoint=Checkpoint("obb", "nano"),
         precision="float32",
         runtime=RUNTIME,
     )
@@ -199,7 +200,7 @@ def test_nwpu_vhr10_is_measured_and_its_labels_are_the_masks_scored(
     assert json.loads((tmp_path / "summary.json").read_text()) == summary
 
     product = tmp_path / "normalize" / "coco-2"
-    given = {"prompt": "hbox", "segmenter": "sam", "model": "nano", "precision": "float32"}
+    given = {"prompt": "hbox", "checkpoint": find_checkpoint("sam", "nano"), "precision": "float32"}
     label(product, tmp_path / "masks", **given, runtime=RUNTIME, work=tmp_path / "work")
     masks = {row["instance_id"]: row["rle"] for row in iter_rows(tmp_path / "masks", "masks")}
     truths = {row["instance_id"]: row["rle"] for row in iter_rows(product, "truth")}

@@ -13,6 +13,7 @@ from samrs.audit.audit import audit
 from samrs.core.errors import MissingInputError, ParameterError, SamrsError
 from samrs.core.images import encode_rgb
 from samrs.scenes.render import render_scene
+from samrs.weights.checkpoint import Checkpoint
 from tests.label.hand_made import write_product
 
 RUNTIME = {"executor": "local", "device": "cpu", "threads": 1}
@@ -71,6 +72,6 @@ def test_a_dataset_without_masks_is_told_from_one_with_masks(folder: Path, tmp_p
 
 def test_a_recipe_written_in_two_ways_is_one_recipe(tmp_path: Path) -> None:
     product = write_product(tmp_path / "hand")
-    given = {"floors": [], "segmenter": "obb", "model": "nano", "precision": "float32"}
+    given = {"floors": [], "checkpoint": Checkpoint("obb", "nano"), "precision": "float32"}
     with pytest.raises(ParameterError, match=r"named twice, got 'hbox\+point'.*leave one out"):
         ablate(product, recipes=["hbox+point", "hbox + point"], **given, runtime=RUNTIME)

@@ -15,6 +15,7 @@ from samrs.core.rle import hbb_to_rle
 from samrs.core.shards import read_table
 from samrs.drawing.crops import load_cells, window
 from samrs.measures.groups import in_bin
+from samrs.weights.checkpoint import Checkpoint
 from tests.label.hand_made import write_product
 
 
@@ -79,8 +80,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFra
         product,
         recipes=["hbox_mask", "rbox"],
         floors=["box"],
-        segmenter="obb",
-        model="nano",
+        checkpoint=Checkpoint("obb", "nano"),
         precision="float32",
         runtime={"executor": "local", "device": "cpu", "threads": 1},
     )

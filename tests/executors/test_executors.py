@@ -192,10 +192,11 @@ LABEL = """
 import logging, sys
 from pathlib import Path
 from samrs.label.label import label
+from samrs.weights.weights import find_checkpoint
 logging.basicConfig(level=logging.WARNING)
 product, out, executor, threads = sys.argv[1:]
 runtime = {"executor": executor, "device": "cpu", "threads": int(threads)}
-given = {"prompt": "hbox", "segmenter": "sam", "model": "nano", "precision": "float32"}
+given = {"prompt": "hbox", "checkpoint": find_checkpoint("sam", "nano"), "precision": "float32"}
 label(Path(product), Path(out), **given, runtime=runtime, work=Path(out + " work"))
 """
 

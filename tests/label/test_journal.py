@@ -23,11 +23,13 @@ from samrs.label.journal import Journal
 from samrs.sam import checkpoints
 from samrs.sam.batches import Several
 from samrs.segmenters import sam
+from samrs.weights.checkpoint import Checkpoint
+from samrs.weights.weights import find_checkpoint
 from tests.label.hand_made import many_tiles, write_product
 from tests.label.test_label import RUNTIME
 from tests.segmenters.tiny_sam import tiny_sam
 
-GIVEN = {"prompt": "hbox", "segmenter": "box", "model": "nano", "precision": "float32"}
+GIVEN = {"prompt": "hbox", "checkpoint": Checkpoint("box", "nano"), "precision": "float32"}
 
 
 @pytest.fixture
@@ -267,6 +269,7 @@ SCRIPT = """
 import sys, time
 from pathlib import Path
 from samrs.label import journal, label
+from samrs.weights.checkpoint import Checkpoint
 journal.CHUNK_TILES = 1
 slow = label._labelled
 def slower(*given):
@@ -277,7 +280,7 @@ def slower(*given):
 label._labelled = slower
 product, out, work = map(Path, sys.argv[1:])
 runtime = {"executor": "local", "device": "cpu", "threads": 1}
-given = {"prompt": "hbox", "segmenter": "box", "model": "nano", "precision": "float32"}
+given = {"prompt": "hbox", "checkpoint": Checkpoint("box", "nano"), "precision": "float32"}
 label.label(product, out, **given, runtime=runtime, work=work)
 """
 
@@ -352,7 +355,7 @@ def test_tiles_computed_together_give_the_same_bytes_for_any_threads_and_after_a
 
     def labelled(product: Path, name: str, threads: int, work: str) -> dict[str, bytes]:
         label.label(
-            product, tmp_path / name, prompt=prompt, segmenter="sam", model="nano",
+            product, tmp_path / name, prompt=prompt, checkpoint=find_checkpoint("sam", "nano"),
             precision="float32", runtime={**RUNTIME, "threads": threads}, work=tmp_path / work,
         )  # fmt: skip
         return files(tmp_path / name)

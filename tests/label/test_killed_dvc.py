@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from samrs.weights.weights import weights
 from tests.label.hand_made import many_tiles, write_product
 from tests.pipeline.closure import ROOT
 
@@ -23,16 +24,14 @@ LATEST = 12.0
 PIPELINE = f"""
 stages:
   sam-label:
-    cmd: exec {sys.executable} -m stages.sam_label product choice.json out metrics.json
-    params: [prompt, segmenter, model, precision]
-    deps: [product]
+    cmd: exec {sys.executable} -m stages.sam_label product weights choice.json out metrics.json
+    params: [prompt, precision]
+    deps: [product, weights]
     outs: [out]
     metrics: [metrics.json: {{cache: false}}]
 """
 PARAMETERS = """
 prompt: hbox
-segmenter: sam
-model: nano
 precision: float32
 runtime: {executor: local, device: cpu, threads: 2, workers: 0, downloads: 1}
 """
@@ -79,6 +78,7 @@ def test_killed_at_twenty_moments_the_next_repro_ends_the_same(tmp_path: Path) -
     repo.mkdir()
     hand = write_product(tmp_path / "hand")
     many_tiles(repo / "product", hand, 12)
+    weights(repo / "weights", segmenter="sam", model="nano")
     (repo / "dvc.yaml").write_text(PIPELINE)
     (repo / "params.yaml").write_text(PARAMETERS)
     subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=repo, check=True)

@@ -12,17 +12,21 @@ import pytest
 from samrs.core.errors import ImageError, MissingInputError, ProductError, UnknownNameError
 from samrs.core.images import encode_rgb
 from samrs.core.records import INSTANCES, MASKS, TILES
-from samrs.core.shards import read_manifest, read_table, verify_product, write_table
+from samrs.core.shards import read_manifest, read_table, sha256, verify_product, write_table
 from samrs.label.label import label
+from samrs.weights.checkpoint import Checkpoint
+from samrs.weights.weights import find_checkpoint
 from tests.label.hand_made import write_product
 
 RUNTIME = {"executor": "local", "device": "cpu", "threads": 1}
+BOX = Checkpoint("box", "nano")
 
 
-def labelled(product: Path, out: Path, **changes: str) -> dict[str, Any]:
-    given = {"prompt": "hbox", "segmenter": "box", "model": "nano", "precision": "float32"}
-    work = out.parent / f"work of {out.name}"
-    return label(product, out, **{**given, **changes}, runtime=RUNTIME, work=work)
+def labelled(
+    product: Path, out: Path, prompt: str = "hbox", checkpoint: Checkpoint = BOX
+) -> dict[str, Any]:
+    given = {"prompt": prompt, "checkpoint": checkpoint, "precision": "float32"}
+    return label(product, out, **given, runtime=RUNTIME, work=out.parent / f"work of {out.name}")
 
 
 def test_every_instance_gets_a_row_in_the_order_of_the_instances(tmp_path: Path) -> None:
@@ -45,7 +49,9 @@ def test_every_instance_gets_a_row_in_the_order_of_the_instances(tmp_path: Path)
 
 def test_fallbacks_are_marked_and_counted(tmp_path: Path) -> None:
     product = write_product(tmp_path / "hand")
-    metrics = labelled(product, tmp_path / "out", prompt="rbox", segmenter="obb")
+    metrics = labelled(
+        product, tmp_path / "out", prompt="rbox", checkpoint=Checkpoint("obb", "nano")
+    )
     assert metrics["fallbacks"] == 1
     fallback = read_table(tmp_path / "out", "masks")["fallback"].to_pylist()
     assert fallback == [False, False, True, False, False]
@@ -66,17 +72,18 @@ def test_the_manifest_says_what_made_the_masks(tmp_path: Path) -> None:
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path, segmenter: str) -> None:
     product = write_product(tmp_path / "hand")
     for name in ("one", "two"):
-        labelled(product, tmp_path / name, segmenter=segmenter)
+        labelled(product, tmp_path / name, checkpoint=find_checkpoint(segmenter, "nano"))
     for path in sorted((tmp_path / "one").iterdir()):
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
 def test_nano_gives_scores_and_its_digest(tmp_path: Path) -> None:
     product = write_product(tmp_path / "hand")
-    metrics = labelled(product, tmp_path / "out", segmenter="sam", prompt="hbox+point")
+    checkpoint = find_checkpoint("sam", "nano")
+    metrics = labelled(product, tmp_path / "out", "hbox+point", checkpoint)
     masks = read_table(tmp_path / "out", "masks")
     assert masks["predicted_iou"].null_count == masks["stability_score"].null_count == 0
-    assert len(read_manifest(tmp_path / "out")["model_sha256"]) == 64
+    assert read_manifest(tmp_path / "out")["model_sha256"] == sha256(checkpoint.verified())
     assert 0 <= metrics["mean_stability_score"] <= 1
 
 
@@ -95,7 +102,7 @@ def test_an_error_on_the_way_says_which_tile_it_was(tmp_path: Path) -> None:
     rows[2]["image"]["bytes"] = encode_rgb(np.zeros((1, 5000, 3), np.uint8))  # SAM cannot shrink it
     write_table(product, "tiles", TILES, rows)
     with pytest.raises(ValueError, match="height and width must be > 0") as found:
-        labelled(product, tmp_path / "out", segmenter="sam")
+        labelled(product, tmp_path / "out", checkpoint=find_checkpoint("sam", "nano"))
     assert found.value.__notes__ == [f"while {product}: tile c__0_0 was labelled"]
 
 
@@ -116,4 +123,4 @@ def test_a_missing_product_is_named_and_nothing_is_written(tmp_path: Path) -> No
 def test_an_unknown_segmenter_is_refused(tmp_path: Path) -> None:
     product = write_product(tmp_path / "hand")
     with pytest.raises(UnknownNameError, match="segmenters: unknown name, got 'sma'"):
-        labelled(product, tmp_path / "out", segmenter="sma")
+        labelled(product, tmp_path / "out", checkpoint=Checkpoint("sma", "nano"))

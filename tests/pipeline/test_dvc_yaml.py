@@ -16,6 +16,7 @@ SCRIPTS = {name.split("@")[0] for name in stages()}
 PARTS = {"download": ("demo.py", "sources.py"), "normalize": ("read.py",)}
 """Files of a dataset that a stage finds by the dataset's name."""
 AXES = {
+    "weights": ("samrs.weights.checkpoints",),
     "sam-label": ("samrs.prompts", "samrs.segmenters"),
     "prompt-ablation": ("samrs.prompts", "samrs.segmenters"),
     "compare-prompts": ("samrs.prompts",),

@@ -23,6 +23,8 @@ TRAINING = {"pretrain", *(f"finetune@{b}" for b in BENCHMARKS), "report"}
 RELEASING = {*(f"release@{d}" for d in SUBSETS), "stats"} | TRAINING
 LABELLING = {f"sam-label@{d}" for d in SUBSETS} | RELEASING
 ABLATION = {"prompt-ablation", "compare-prompts"}
+MASKS = LABELLING | ABLATION
+DOWNLOADS = {f"download@{d}" for d in PARAMS["download"]}
 
 
 def after_normalize(dataset: str) -> set[str]:
@@ -42,11 +44,13 @@ def expected(leaf: tuple[str, ...]) -> set[str]:
     section, dataset = leaf[0], leaf[min(1, len(leaf) - 1)]
     match section:
         case "origin":
-            return set(stages())
+            return set(stages()) - {"weights"}
         case "prompt":
             return LABELLING
-        case "segmenter" | "model" | "precision":
-            return LABELLING | ABLATION
+        case "segmenter" | "model":
+            return {"weights"} | MASKS
+        case "precision":
+            return MASKS
         case "download":
             return {f"download@{dataset}", f"normalize@{dataset}"} | after_normalize(dataset)
         case "normalize":
@@ -121,6 +125,30 @@ def test_a_comment_in_a_plot_reruns_drawings_only(repo: Path) -> None:
         assert ran(repo, "repro") == drawings
     run(repo, "git", "reset", "-q", "--hard")
     run(repo, "dvc", "checkout", "-q")
+
+
+def test_switching_the_model_back_and_forth_reruns_nothing_twice(repo: Path) -> None:
+    assert ran(repo, "exp", "run", "-S", "model=vit_b") == {"weights"} | MASKS
+    assert ran(repo, "exp", "run", "-S", "model=nano") == set()
+    assert ran(repo, "exp", "run", "-S", "model=vit_b") == set()
+    run(repo, "git", "checkout", "-q", "--", ".")
+    run(repo, "dvc", "checkout", "-q")
+
+
+@pytest.mark.parametrize(
+    ("file", "reruns"),
+    [
+        ("samrs/fetch/mirrors.py", DOWNLOADS | {"weights"}),
+        ("samrs/weights/weights.py", {"weights"}),
+    ],
+)
+def test_a_comment_in_the_downloader_reruns_what_downloads_and_nothing_behind_it(
+    repo: Path, file: str, reruns: set[str]
+) -> None:
+    with (repo / file).open("a", encoding="utf-8") as code:
+        code.write("# a comment\n")
+    assert ran(repo, "repro") == reruns
+    assert ran(repo, "repro") == set()
 
 
 def test_every_parameter_reruns_what_depends_on_it(

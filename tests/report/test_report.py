@@ -11,6 +11,7 @@ from samrs.core.errors import MissingInputError
 from samrs.core.records import INSTANCES
 from samrs.core.shards import iter_rows, read_manifest, read_table, write_manifest, write_table
 from samrs.report.report import report
+from samrs.weights.checkpoint import Checkpoint
 from tests.label.hand_made import write_product
 from tests.products_by_hand import Thing
 from tests.report.releases import write_metrics, write_release
@@ -76,8 +77,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         product,
         recipes=["hbox_mask", "rbox"],
         floors=["box"],
-        segmenter="obb",
-        model="nano",
+        checkpoint=Checkpoint("obb", "nano"),
         precision="float32",
         runtime={"executor": "local", "device": "cpu", "threads": 1},
     )

@@ -21,8 +21,9 @@ from samrs.prompting.view import View
 from samrs.sam import decoder as decoding
 from samrs.sam import encoder as encoding
 from samrs.sam.batches import Several
-from samrs.sam.checkpoints import NANO_WEIGHTS, build_sam
+from samrs.sam.checkpoints import build_sam
 from samrs.segmenters.sam import NETWORKS, SamSegmenter
+from samrs.weights.checkpoints.sam import NANO
 from tests.segmenters.test_segmenter_sam import scene
 from tests.segmenters.tiny_sam import tiny_sam
 
@@ -169,7 +170,7 @@ def test_no_memory_for_one_tile_is_raised_in_every_thread(monkeypatch: pytest.Mo
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_neighbours_change_no_bit_of_nano(precision: str) -> None:
-    nano = build_sam("nano", NANO_WEIGHTS, device="cpu")
+    nano = build_sam("nano", NANO, device="cpu")
     some = [(*tile[:2], "hbox") for tile in tiles()[4:8]]
     engine = SamSegmenter(nano, precision, SEVERAL)
     first = [masks(engine, tile) for tile in some]

@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import save_file
 
 from samrs.core.errors import SamrsError
-from samrs.sam.checkpoints import NANO_WEIGHTS, CheckpointError, build_sam, read_tensors
+from samrs.sam.checkpoints import CheckpointError, build_sam, random_sam, read_tensors
 from samrs.sam.nano import build_nano
+from samrs.weights.checkpoints.sam import NANO
 
 
 class Harmful:
@@ -45,7 +46,7 @@ def test_a_checkpoint_gives_the_weights_it_holds(
 
 
 def test_a_vit_b_checkpoint_fits_metas_builder(tmp_path: Path) -> None:
-    sam = build_sam("vit_b", None, device="cpu", random_weights=True)
+    sam = random_sam("vit_b", device="cpu")
     path = tmp_path / "b.pth"
     torch.save(sam.state_dict(), path)
     again = build_sam("vit_b", path, device="cpu")
@@ -57,26 +58,16 @@ def test_a_vit_b_checkpoint_fits_metas_builder(tmp_path: Path) -> None:
 def test_random_weights_are_the_same_every_time_and_leave_torchs_state_alone() -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    first, second = (build_sam("nano", None, device="cpu", random_weights=True) for _ in range(2))
+    first, second = (random_sam("nano", device="cpu") for _ in range(2))
     assert torch.equal(first.mask_decoder.iou_token.weight, second.mask_decoder.iou_token.weight)
     assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_random_weights_and_a_checkpoint_are_refused() -> None:
-    with pytest.raises(CheckpointError, match="exclude each other"):
-        build_sam("nano", NANO_WEIGHTS, device="cpu", random_weights=True)
 
 
 def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(
         CheckpointError, match=r"got 'vit_x'; allowed are nano, vit_b, vit_l, vit_h"
     ):
-        build_sam("vit_x", None, device="cpu")
-
-
-def test_only_nano_is_bundled() -> None:
-    with pytest.raises(CheckpointError, match="vit_b has no bundled weights"):
-        build_sam("vit_b", None, device="cpu")
+        build_sam("vit_x", NANO, device="cpu")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
@@ -142,7 +133,7 @@ def test_missing_unknown_and_misshapen_tensors_are_named(
 
 
 def test_another_models_checkpoint_is_refused() -> None:
-    refuses(NANO_WEIGHTS, "the checkpoint is not vit_b's, got .* give vit_b's checkpoint", "vit_b")
+    refuses(NANO, "the checkpoint is not vit_b's, got .* give vit_b's checkpoint", "vit_b")
 
 
 def test_half_precision_is_read_as_float32(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 
-from samrs.sam.checkpoints import NANO_WEIGHTS, build_sam
+from samrs.sam.checkpoints import build_sam
 from samrs.sam.nano import build_nano
 from samrs.scenes.render import render_scene
 from samrs.scenes.scene import Scene
+from samrs.weights.checkpoints.sam import NANO
 
 SEEDS = (20_000_001, 20_000_002, 20_000_003)
 SIDE = 512
@@ -22,7 +23,7 @@ SCENES_FLOOR = 0.78
 
 @pytest.fixture(scope="module")
 def nano() -> Sam:
-    return build_sam("nano", None, device="cpu")
+    return build_sam("nano", NANO, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def tight_boxes(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def test_the_file_is_at_most_16_megabytes() -> None:
-    assert NANO_WEIGHTS.stat().st_size <= 16_000_000
+    assert NANO.stat().st_size <= 16_000_000
 
 
 def test_nano_has_between_three_and_six_million_parameters() -> None:

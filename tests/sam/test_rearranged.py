@@ -14,6 +14,7 @@ from samrs.sam import encoder as encoding
 from samrs.sam.checkpoints import build_sam
 from samrs.sam.decoder import decode
 from samrs.sam.encoder import encode
+from samrs.weights.checkpoints.sam import NANO
 from tests.segmenters.tiny_sam import tiny_sam
 
 
@@ -32,7 +33,7 @@ def shaken(sam: Sam, seed: int = 0) -> Sam:
 
 @pytest.fixture(scope="module", params=["tiny", "nano"])
 def sam(request: pytest.FixtureRequest) -> Sam:
-    return shaken(tiny_sam() if request.param == "tiny" else build_sam("nano", None, device="cpu"))
+    return shaken(tiny_sam() if request.param == "tiny" else build_sam("nano", NANO, device="cpu"))
 
 
 @torch.inference_mode()

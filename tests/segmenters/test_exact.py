@@ -25,6 +25,7 @@ from samrs.sam import decoder as decoding
 from samrs.sam.frame import input_size
 from samrs.scenes.render import render_scene
 from samrs.segmenters.sam import Encoded, SamSegmenter
+from samrs.weights.checkpoints.sam import NANO
 from tests.segmenters.official import predicted
 
 TILES = {(1024, 1024): 24, (512, 512): 24, (1300, 700): 20, (200, 333): 20}
@@ -33,7 +34,7 @@ RECIPES = ("hbox", "point", "rbox", "hbox_mask", "hbox+point", "hbox+point+rbox"
 
 @pytest.fixture(scope="module")
 def nano() -> Sam:
-    return checkpoints.build_sam("nano", checkpoints.NANO_WEIGHTS, device="cpu")
+    return checkpoints.build_sam("nano", NANO, device="cpu")
 
 
 def tile(size_hw: tuple[int, int], count: int) -> tuple[NDArray[np.uint8], Boxes]:

@@ -29,6 +29,8 @@ from samrs.prompting.soft_masks import to_mask
 from samrs.prompting.types import FLOOR, Answer, Boxes, Prediction, Prompt
 from samrs.sam import checkpoints
 from samrs.segmenters import sam as segmenter
+from samrs.weights.checkpoints.sam import NANO
+from samrs.weights.weights import find_checkpoint
 from tests.pipeline.closure import ROOT
 from tests.segmenters.official import predicted
 from tests.segmenters.tiny_sam import tiny_sam
@@ -90,7 +92,7 @@ def test_masks_equal_the_official_predictor(recipe: str, size_hw: tuple[int, int
 
 
 def test_nano_masks_equal_the_official_predictor() -> None:
-    nano = checkpoints.build_sam("nano", checkpoints.NANO_WEIGHTS, device="cpu")
+    nano = checkpoints.build_sam("nano", NANO, device="cpu")
     image, boxes = scene((300, 420), 6)
     recipes = ("hbox", "point", "rbox", "hbox+point+rbox")
     assert_equal_to_official(nano, image, *[parse_recipe(r).build(boxes) for r in recipes])
@@ -173,7 +175,9 @@ def test_views_of_an_image_give_what_their_copies_give() -> None:
 
 
 def test_masks_in_a_corner_are_those_of_the_whole_picture() -> None:
-    ours = segmenter.load(model="nano", precision="float32", device="cpu")
+    ours = segmenter.load(
+        checkpoint=find_checkpoint("sam", "nano"), precision="float32", device="cpu"
+    )
     picture = np.full((1024, 1024, 3), EMPTY, np.uint8)
     image, some = scene((512, 512), 8)
     picture[:512, :512] = image
@@ -240,7 +244,9 @@ def test_a_prompt_of_nothing_is_refused() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_named() -> None:
     with pytest.raises(ParameterError, match=r"runtime\.device: torch finds no GPU here, got cuda"):
-        segmenter.load(model="nano", precision="float32", device="cuda")
+        segmenter.load(
+            checkpoint=find_checkpoint("sam", "nano"), precision="float32", device="cuda"
+        )
 
 
 def test_an_unknown_precision_is_refused() -> None:

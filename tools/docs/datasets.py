@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from samrs.core import axis
 from samrs.download.editions import DATASETS, edition_of
 from samrs.fetch.source import Source
-from samrs.sam.published import CHECKPOINTS
+from samrs.weights.checkpoints.sam import PUBLISHED
 from tools.docs.text import paragraphs, table
 
 
@@ -79,6 +79,6 @@ def page() -> str:
         *map(_dataset, names),
         "## SAM weights",
         weights,
-        _files(CHECKPOINTS.values()),
+        _files(PUBLISHED.values()),
     ]
     return "\n\n".join(parts) + "\n"

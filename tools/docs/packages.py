@@ -40,6 +40,7 @@ KINDS = {
         "scenes": "the renderer of procedural scenes with exact masks",
         "prompting": "recipes, prompts, views of an image, magnified crops",
         "sam": "SAM's encoder and decoder, batches, checkpoints, nano",
+        "weights": "checkpoints of segmenters: bundled, or fetched once and verified",
         "measures": "scores against true masks, groups, bootstrap intervals",
         "comparison": "tables, plots and pictures of recipes, and the choice of `auto`",
         "training": "networks, tiles, sampling, loop and evaluation of the trainings",

@@ -8,7 +8,7 @@ import pytest
 
 from samrs.core.errors import SourceError
 from samrs.fetch.source import Source, missing, verify
-from samrs.sam.published import CHECKPOINTS
+from samrs.weights.checkpoints.sam import PUBLISHED
 from tests.download.published import EDITIONS, MODULES
 
 BODY = b"the publisher's bytes " * 5000
@@ -17,7 +17,7 @@ SHA = "sha256:" + hashlib.sha256(BODY).hexdigest()
 OFFICIAL = [
     *(s for module in MODULES for s in module.SOURCES),
     *(s for _, edition in EDITIONS for s in edition.sources),
-    *CHECKPOINTS.values(),
+    *PUBLISHED.values(),
 ]
 
 
@@ -61,7 +61,9 @@ def test_whatever_is_fetched_is_pinned_by_a_checksum_and_a_revision(official: So
 
 
 def test_a_revision_is_read_out_of_the_address() -> None:
-    assert EDITIONS["nwpu_vhr10"].sources[1].revision == "7e7968ad265dadc4494e0ca4a079e0b63dc6f3f8"
+    url = "https://hf.co/datasets/isaaccorley/vhr10/resolve/7e7968ad265dadc4494e0ca4a079e0b63dc6f3f8/a"
+    pinned = Source("a", (url,), SHA, "", "page")
+    assert pinned.revision == "7e7968ad265dadc4494e0ca4a079e0b63dc6f3f8"
     assert source().revision is None
 
 

@@ -6,11 +6,10 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-
-import pytest
 
 
 @dataclass
@@ -135,8 +134,9 @@ class QuietServer(ThreadingHTTPServer):
         """The client hung up, as some tests make it."""
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+@contextmanager
+def serving() -> Iterator[Server]:
+    """A server until the end of the context."""
     handler = type("StatefulHandler", (Handler,), {})
     http = QuietServer(("127.0.0.1", 0), handler)
     handler.state = state = Server(f"http://127.0.0.1:{http.server_address[1]}")

@@ -1,0 +1,84 @@
+"""Getting a segmenter's checkpoint: bundled, in the cache, or fetched into it once and verified.
+
+The cache is ``$SAMRS_CACHE/weights``, or ``~/.cache/samrs/weights``: one for all checkouts and
+experiments. Without a network put the file there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from samrs.core import axis
+from samrs.core.errors import UnknownNameError, advice
+from samrs.core.shards import fresh_product, sha256, write_json
+from samrs.fetch.mirrors import fetch
+from samrs.fetch.source import Source
+from samrs.weights.checkpoint import Checkpoint
+
+SEGMENTERS = "samrs.segmenters"
+CHECKPOINTS = "samrs.weights.checkpoints"
+CACHE = "SAMRS_CACHE"
+
+
+def weights(out: Path, *, segmenter: str, model: str) -> None:
+    """Write the product ``data/weights``: the checkpoint, where there is one, and a manifest.
+
+    Args:
+        out: folder of the product; what stood there before is removed.
+        segmenter: a file of ``samrs/segmenters``.
+        model: of the segmenter, whose weights it names; segmenters without weights take any.
+
+    Raises:
+        UnknownNameError: there is no such segmenter or model.
+        SourceError: the checkpoint cannot be fetched.
+        ProductError: the file in the cache is not the published one.
+    """
+    found = find_checkpoint(segmenter, model)
+    path = None if found.path is None else found.verified()
+    fresh_product(out)
+    manifest: dict[str, Any] = {"product": "weights", **found.about, "sha256": found.sha256}
+    manifest |= {"file": None, "bytes": None}
+    if path is not None:
+        shutil.copyfile(path, out / path.name)
+        manifest |= {"file": path.name, "bytes": path.stat().st_size}
+    write_json(out / "manifest.json", manifest)
+
+
+def find_checkpoint(segmenter: str, model: str) -> Checkpoint:
+    """The checkpoint of a segmenter's model, fetched into the cache when it is not there.
+
+    Raises:
+        UnknownNameError: there is no such segmenter or model.
+        SourceError: the checkpoint cannot be fetched.
+    """
+    _known("segmenter", segmenter, axis.names(SEGMENTERS))
+    if segmenter not in axis.names(CHECKPOINTS):
+        return Checkpoint(segmenter, model)
+    those = axis.load(CHECKPOINTS, segmenter)
+    _known("model", model, [*those.BUNDLED, *those.PUBLISHED])
+    if model in those.BUNDLED:
+        path: Path = those.BUNDLED[model]
+        return Checkpoint(segmenter, model, path, sha256(path))
+    source: Source = those.PUBLISHED[model]
+    path = cache_folder() / source.file
+    if not path.is_file():
+        fetch(source, path.parent, terms=those.TERMS)
+    return Checkpoint(segmenter, model, path, str(source.checksum).removeprefix("sha256:"))
+
+
+def _known(parameter: str, name: str, allowed: Collection[str]) -> None:
+    if name not in allowed:
+        raise UnknownNameError(
+            f"{parameter}: unknown name, got {name!r}; allowed are {', '.join(allowed)}; "
+            + advice(name, allowed, "use one of these")
+        )
+
+
+def cache_folder() -> Path:
+    """Where fetched checkpoints are kept."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get(CACHE) or home / "samrs") / "weights"
