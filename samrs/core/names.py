@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+
+LONGEST = 120
+"""Characters of an id: with what exports add to it, it is a file name on every system (255)."""
 
 
 def clean_id(text: str) -> str:
     """A scene id out of any name, ``[A-Za-z0-9_.-]`` only.
 
     Letters of other scripts become their code points ("船" is u8239), so that names stay distinct;
-    all else becomes ``_``.
+    all else becomes ``_``. What is longer than ``LONGEST`` ends in a digest of the whole.
     """
     told = re.sub(r"[^\x00-\x7f]", lambda letter: f"u{ord(letter[0]):x}", text)
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", told)
+    cleaned = re.sub(r"[^A-Za-z0-9_.-]", "_", told)
+    if len(cleaned) <= LONGEST:
+        return cleaned
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{cleaned[: LONGEST - 17]}_{digest}"
 
 
 def safe_name(text: str) -> str:

@@ -16,27 +16,31 @@ Whatever is bad is set aside, listed in the ``quarantine`` table with its reason
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from samrs.core.axis import load
-from samrs.core.errors import MissingInputError, ParameterError, QuarantineError
+from samrs.core.errors import AnnotationError, MissingInputError, ParameterError, QuarantineError
+from samrs.core.names import one_word, safe_name
 from samrs.core.parallel import limited_to, map_ahead, num_workers
 from samrs.core.progress import progress
-from samrs.core.records import QUARANTINE, Quarantine, SceneRecord
+from samrs.core.records import IGNORE, QUARANTINE, Quarantine, SceneRecord
 from samrs.core.shards import ShardWriter, fresh_product, write_manifest, write_table
 from samrs.core.tiling import windows
 from samrs.normalize.scene_rows import SCHEMAS, Cut, Scene, make_scene
 from samrs.normalize.shard_ends import Boundaries
 from samrs.reading.annotations import set_scene_aside
 
+log = logging.getLogger("samrs")
 DATASETS = "samrs.datasets"
 OWN_TERMS = "as the owner of the data says"
 ALWAYS = ("tiles", "instances")
@@ -68,6 +72,7 @@ def normalize(
     keep_difficult: bool,
     stretch: float,
     max_quarantined: float,
+    val: float = 0.0,
     workers: int | None = None,
 ) -> dict[str, Any]:
     """Write the product ``normalize/<dataset>`` and return its metrics.
@@ -86,6 +91,8 @@ def normalize(
         keep_difficult: whether annotations marked difficult are listed; else they are counted.
         stretch: percent [0, 50) cut at either end of each band where px have more than 8 bits.
         max_quarantined: share [0, 1] of images and annotations that may be bad.
+        val: share [0, 1] of scenes that make the split val where the dataset has no splits, drawn
+            by their ids; the others are train. 0 leaves all in the split ``all``.
         workers: threads and processes, None for as many as cores; changes no byte.
 
     Raises:
@@ -94,6 +101,7 @@ def normalize(
     """
     _check("min_visible", min_visible)
     _check("max_quarantined", max_quarantined)
+    _check("val", val)
     if not 0 <= stretch < 50:
         raise ParameterError(
             f"normalize: stretch cuts too much, got {stretch}; 0 to 50 percent at either end is "
@@ -109,6 +117,7 @@ def normalize(
         )
     own = getattr(module, "categories", None)
     categories: tuple[str, ...] = module.CATEGORIES if own is None else own(source)
+    _check_categories(categories, format, source)
     cut = Cut(tile, overlap, min_visible, clip, pad, keep_difficult, stretch, categories)
     quarantine, totals = Quarantine(), _Totals()
     fresh_product(out)
@@ -122,7 +131,8 @@ def normalize(
             module.read_scenes(source, quarantine), desc=f"normalize {dataset}", unit="scene"
         )
         make = partial(make_scene, source=source, folder=out, cut=cut, pool=tiles_pool)
-        distinct = _without_twins(records, source, quarantine)
+        split = (_split(record, val) for record in records)
+        distinct = _without_twins(split, source, quarantine)
         for scene in map_ahead(make, distinct, scenes_pool, ahead=threads):
             quarantine.rows += scene.quarantine.rows
             if scene.rows:
@@ -146,6 +156,7 @@ def normalize(
         "keep_difficult": keep_difficult,
         "stretch": stretch,
         "max_quarantined": max_quarantined,
+        "val": val,
     }
     write_manifest(
         out,
@@ -160,6 +171,38 @@ def normalize(
         },
     )
     return totals.metrics(quarantine)
+
+
+def _check_categories(categories: Sequence[str], format: str, source: Path) -> None:
+    """Say now what release and exports would say after the masks were made.
+
+    Raises:
+        AnnotationError: more classes than label maps of 8 bits hold.
+    """
+    if len(categories) > IGNORE:
+        raise AnnotationError(
+            f"{source}: too many classes, got {len(categories)}; {IGNORE} are allowed, as many as "
+            "8-bit label maps hold; merge some"
+        )
+    alike: dict[str, list[str]] = {}
+    for name in categories:
+        alike.setdefault(safe_name(one_word(name)).lower(), []).append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            log.warning(
+                "normalize %s: classes %s differ in characters that some formats do not keep; "
+                "exports to those refuse them",
+                format,
+                ", ".join(map(repr, names)),
+            )
+
+
+def _split(record: SceneRecord, val: float) -> SceneRecord:
+    """A record of no split is drawn into val, by its id, or else is train."""
+    if not val or record.split != "all":
+        return record
+    drawn = int.from_bytes(hashlib.sha256(record.scene_id.encode()).digest()[:8], "big") / 2**64
+    return replace(record, split="val" if drawn < val else "train")
 
 
 def _origin(source: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from samrs.core import axis
 from samrs.core.errors import (
+    AnnotationError,
     MissingInputError,
     ParameterError,
     QuarantineError,
@@ -437,3 +438,43 @@ def test_boxes_of_a_picture_of_another_size_are_set_aside(tmp_path: Path) -> Non
     assert metrics["instances"] == 0
     reasons = {"annotation of a bad image": 1, "image of another size than declared": 1}
     assert metrics["quarantined"]["by_reason"] == reasons
+
+
+def many_classes(root: Path, names: list[str]) -> None:
+    value = by_hand.coco_value()
+    value["categories"] = [{"id": i, "name": name} for i, name in enumerate(names)]
+    by_hand.coco(root, value)
+
+
+def test_more_classes_than_label_maps_hold_are_told_before_masks_are_made(tmp_path: Path) -> None:
+    many_classes(tmp_path / "in", [f"c{i}" for i in range(256)])
+    with pytest.raises(AnnotationError, match="too many classes, got 256; 255 are allowed"):
+        run("coco", tmp_path / "in", tmp_path / "out")
+
+
+def test_classes_that_some_formats_cannot_tell_apart_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [f"c{i}" for i in range(7)] + ["large vehicle", "Large-vehicle"]
+    many_classes(tmp_path / "in", names)
+    run("coco", tmp_path / "in", tmp_path / "out")
+    assert "'large vehicle', 'Large-vehicle'" in caplog.text
+
+
+def test_a_share_of_scenes_makes_val_where_there_are_no_splits(tmp_path: Path) -> None:
+    value = by_hand.coco_value()
+    value["annotations"] = []
+    value["images"] = [{"id": i, "file_name": f"{i}.jpg"} for i in range(60)]
+    for i in range(60):
+        write_image(tmp_path / f"in/images/{i}.jpg", np.zeros((4, 4, 3), np.uint8))
+    write_text(tmp_path / "in/annotations.json", json.dumps(value))
+    splits = []
+    for out in ("a", "b"):
+        metrics = run("coco", tmp_path / "in", tmp_path / out, val=0.25)
+        splits.append([row["split"] for row in rows(tmp_path / out, "tiles")])
+        assert set(metrics["splits"]) == {"train", "val"}
+    assert splits[0] == splits[1]
+    assert 5 <= splits[0].count("val") <= 27
+    dota_scene(tmp_path / "dota")
+    run("dota", tmp_path / "dota", tmp_path / "d", val=1.0)
+    assert rows(tmp_path / "d", "tiles")[0]["split"] == "val"
