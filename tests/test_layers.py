@@ -14,7 +14,7 @@ FLOORS = (
     "data drawing executors fetch measures prompting reading scenes training verify",
     "weights",
     "datasets download finetune label normalize pretrain prompts release sam stats",
-    "ablation card comparison nano segmenters",
+    "ablation add card comparison nano segmenters",
     "check export fit_quality report",
     "review",
     "audit formats publish",
