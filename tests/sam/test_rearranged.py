@@ -15,6 +15,7 @@ from samrs.sam.checkpoints import build_sam
 from samrs.sam.decoder import decode
 from samrs.sam.encoder import encode
 from samrs.weights.checkpoints.sam import NANO
+from tests.rounding import reordered
 from tests.segmenters.tiny_sam import tiny_sam
 
 
@@ -93,7 +94,8 @@ def test_pieces_of_any_size_give_the_same_attention(
     pixels = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
     whole = encode(sam.image_encoder, pixels)
     monkeypatch.setattr(encoding, "PIECE", 3000)
-    assert relative(encode(sam.image_encoder, pixels), whole) < 1e-5
+    longest = max(3 * 16**2, (side // 16) ** 2)  # a patch's values, an image's tokens
+    assert relative(encode(sam.image_encoder, pixels), whole) < reordered(longest)
 
 
 @torch.inference_mode()

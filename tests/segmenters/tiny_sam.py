@@ -15,6 +15,8 @@ from segment_anything.modeling import (
 
 FRAME = 256
 WIDTH = 32
+LONGEST_SUM = 16 * 16 * 3
+"""Products in its longest sum, that of the patch embedding."""
 
 
 def tiny_sam(seed: int = 3) -> Sam:
