@@ -16,6 +16,7 @@ from samrs.core.errors import SamrsError, full_disk
 VERBS = {
     "datasets": "List the datasets that are read, their terms and their official files.",
     "recipes": "List the prompt recipes: what they need, what they cost, what they are.",
+    "add": "Add a dataset of your own to params.yaml.",
     "check": "Check params.yaml of this checkout before anything runs.",
     "verify": "Check products: files, tables, ids, masks, label maps, counts.",
     "card": "Print the data card of a release.",
