@@ -1,0 +1,81 @@
+"""Public functions with an argument that neither its name nor the docstring explains.
+
+    python -m tools.docs.unexplained [samrs/core ...]
+
+An argument is explained by a line under ``Args:`` of the function (for ``__init__`` of the class),
+by its name as a word of the docstring, or by being one of ``PLAIN``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.docs.docstrings import arguments
+from tools.docs.text import ROOT
+
+WORDS = """
+axis boxes boxes_xyxy categories category centre colour columns commit corners count crop crops
+data dataset detail device error file folder frame hbb hbbs height image images index instance
+instances key labels manifest mask masks message metrics model name names network normalized
+obb out parameters params path points polygon polygons precision product prompt quarantine
+radius recipe recipes record records release repo repository request rgb rle rles rng root rows
+runtime scene scene_id scenes seed segmenter size_hw size_wh source source_file sources split
+splits style subset subsets summary table tag text tile tile_id tiles title url value values
+version view where width window world x0 x1 y0 y1
+"""
+PLAIN = frozenset(WORDS.split())
+"""Names that say what they hold; several are the project's words (records, boxes, recipes)."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def public_functions(tree: ast.Module) -> Iterator[tuple[str, Function, str]]:
+    """Name, node and docstring of a module's public functions and methods."""
+    for node in tree.body:
+        if isinstance(node, Function) and not node.name.startswith("_"):
+            yield node.name, node, ast.get_docstring(node) or ""
+        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            about = ast.get_docstring(node) or ""
+            for part in node.body:
+                if isinstance(part, Function) and part.name == "__init__":
+                    own = ast.get_docstring(part) or ""
+                    yield f"{node.name}.{part.name}", part, f"{about}\n{own}"
+                elif isinstance(part, Function) and not part.name.startswith("_"):
+                    yield f"{node.name}.{part.name}", part, ast.get_docstring(part) or ""
+
+
+def unexplained(file: Path) -> Iterator[tuple[int, str, list[str]]]:
+    """Line, name and unexplained arguments of each public function of a file that has some."""
+    for name, node, docstring in public_functions(ast.parse(file.read_text(encoding="utf-8"))):
+        given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        known = set(arguments(docstring)) | set(re.findall(r"\w+", docstring)) | PLAIN
+        missing = [
+            argument.arg
+            for argument in given
+            if argument.arg not in known | {"self", "cls"} and not argument.arg.startswith("_")
+        ]
+        if missing:
+            yield node.lineno, name, missing
+
+
+def main() -> int:
+    """List them; 1 where there are some."""
+    wanted = [ROOT / path for path in sys.argv[1:]] or [ROOT / "samrs"]
+    files = [
+        f for path in wanted for f in ([path] if path.is_file() else sorted(path.rglob("*.py")))
+    ]
+    count = 0
+    for file in files:
+        for line, name, missing in unexplained(file):
+            count += 1
+            place = f"{file.relative_to(ROOT).as_posix()}:{line}"
+            sys.stdout.write(f"{place}: {name}: {', '.join(missing)}\n")
+    return int(count > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
