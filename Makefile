@@ -42,7 +42,7 @@ env: .venv/ready
 
 # uv, because pip may mix a CPU torch with a CUDA torchvision, which then does not import; compat, or
 # a folder named samrs beside a user's script, such as a clone, hides the package.
-.venv/ready: requirements.lock Makefile
+.venv/ready: requirements.lock pyproject.toml Makefile
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11+ is needed: make PYTHON=...")'
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet uv

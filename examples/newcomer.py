@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from torchvision.io import write_png
 from torchvision.utils import draw_bounding_boxes, draw_segmentation_masks
 
-from samrs.data.torch import ReleaseTiles, detection_batch
+from samrs.data import ReleaseTiles, detection_batch
 from samrs.export.export import export
 from samrs.verify.verify import verify
 

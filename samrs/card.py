@@ -9,12 +9,10 @@ HTML on.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -237,10 +235,9 @@ def _sources(manifest: Mapping[str, Any]) -> dict[str, Any]:
     format = manifest.get("format", manifest["dataset"])
     if format not in axis.names(DATASETS):
         return {"about": "", "files": []}
-    module: ModuleType = axis.load(DATASETS, format, "read")
     has = format in axis.names(DATASETS, "sources")
     official = axis.load(DATASETS, format, "sources").SOURCES if has else ()
-    paragraphs = (inspect.getdoc(module) or "").split("\n\n")
+    paragraphs = axis.docstring(DATASETS, format, "read").split("\n\n")
     about = " ".join(" ".join(paragraphs[:2]).split())
     files = [f"{source.file} ({source.checksum or 'no checksum published'})" for source in official]
     return {"about": about, "files": files}

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from samrs.core.errors import SamrsError, full_disk
+from samrs.core.extras import named_extra
 
 VERBS = {
     "datasets": "List the datasets that are read, their terms and their official files.",
@@ -57,7 +58,8 @@ class Verbs(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and tell the user of errors that are meant for one."""
         try:
-            return super().invoke(ctx)
+            with named_extra():
+                return super().invoke(ctx)
         except SamrsError as error:
             raise Failure(str(error)) from error
         except OSError as error:

@@ -7,12 +7,15 @@ modules it is a folder: ``load("samrs.datasets", "dota", "read")`` imports
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 from samrs.core.errors import UnknownNameError, advice
+from samrs.core.extras import named_extra
 
 
 def names(axis: str, part: str | None = None) -> tuple[str, ...]:
@@ -34,6 +37,7 @@ def load(axis: str, name: str, part: str | None = None) -> ModuleType:
 
     Raises:
         UnknownNameError: no file of that name lies in the axis' folder.
+        MissingExtraError: it needs a package of an extra that is not installed.
     """
     allowed = names(axis, part)
     if name not in allowed:
@@ -43,4 +47,21 @@ def load(axis: str, name: str, part: str | None = None) -> ModuleType:
             f"{word}: unknown name, got {name!r}; allowed are {', '.join(allowed)}; "
             + advice(name, allowed, f"use one of these or add {path}")
         )
-    return importlib.import_module(f"{axis}.{name}{f'.{part}' if part else ''}")
+    with named_extra():
+        return importlib.import_module(_module(axis, name, part))
+
+
+def docstring(axis: str, name: str, part: str | None = None) -> str:
+    """What a module of an axis says of itself, read without importing what it needs.
+
+    Args:
+        part: as ``load`` takes it.
+    """
+    found = find_spec(_module(axis, name, part))
+    if found is None or found.origin is None:
+        return ""
+    return ast.get_docstring(ast.parse(Path(found.origin).read_text(encoding="utf-8"))) or ""
+
+
+def _module(axis: str, name: str, part: str | None) -> str:
+    return ".".join(filter(None, (axis, name, part)))

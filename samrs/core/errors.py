@@ -22,6 +22,10 @@ class UnknownNameError(SamrsError):
     """A dataset, prompt, segmenter, class or kind that does not exist was named."""
 
 
+class MissingExtraError(SamrsError, ImportError):
+    """A package is not installed that comes with an extra, such as ``samrs[label]``."""
+
+
 class MissingInputError(SamrsError):
     """A file or folder that a step reads is not there."""
 

@@ -1,10 +1,12 @@
-"""Image bytes to arrays and back (OpenCV for decoding and resampling only)."""
+"""Image bytes to arrays and back (OpenCV for decoding and resampling only).
+
+OpenCV is imported when first needed: checking a product or writing run lengths decodes no image.
+"""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,8 @@ def decode_rgb(data: bytes, where: str) -> NDArray[np.uint8]:
     Raises:
         ImageError: the bytes are not a whole image.
     """
+    import cv2
+
     image = None
     if data:
         with suppress(cv2.error):
@@ -37,6 +41,8 @@ def decode_rgb(data: bytes, where: str) -> NDArray[np.uint8]:
 
 def encode_rgb(image: NDArray[np.uint8], suffix: str = ".png", quality: int = 95) -> bytes:
     """Encode (H, W, 3) uint8 RGB; ``.png`` is lossless, ``.jpg`` takes ``quality`` 1-100."""
+    import cv2
+
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix == ".jpg" else []
     done, data = cv2.imencode(suffix, np.ascontiguousarray(image[:, :, ::-1]), options)
     if not done:
@@ -50,6 +56,8 @@ def decode_labels(data: bytes, where: str) -> NDArray[np.uint8]:
     Raises:
         ImageError: the bytes are not a whole 8-bit grey image.
     """
+    import cv2
+
     labels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     if labels is None or labels.ndim != 2 or labels.dtype != np.uint8:
         raise ImageError(

@@ -1,6 +1,6 @@
 """Tiles of a release by number, over Parquet shards, a few row groups in memory at a time.
 
-A folder may lie on this machine or in a DVC remote (``remote_release``): shards are opened where
+A folder may lie on this machine or in a DVC remote (``open_remote``): shards are opened where
 they are, and only the row groups that are asked for are read. Reading tiles of one row group after
 each other is cheap, jumping between them is not: ``ReleaseReader.groups`` says which belong
 together.
@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from samrs.core.errors import MissingInputError, ParameterError, ProductError, UnknownNameError
+from samrs.core.extras import named_extra
 from samrs.core.shards import manifest_of
 
 CACHE_BYTES = 256 * 2**20
@@ -74,7 +75,7 @@ class Folder:
         return f"{self.path}{where}{f' at {self.rev}' if self.rev else ''}"
 
 
-def remote_release(
+def open_remote(
     repository: str, subset: str, *, rev: str | None = None, remote: str | None = None
 ) -> Folder:
     """A released subset in a DVC remote, read without pulling it.
@@ -91,9 +92,10 @@ def remote_release(
 @lru_cache(maxsize=8)
 def _filesystem(repository: str, rev: str | None, remote: str | None, process: int) -> Any:
     """dvc's file system, found by fsspec; a forked process must not use its parent's."""
-    return fsspec.filesystem(
-        "dvc", url=repository, rev=rev, remote=remote, skip_instance_cache=True
-    )
+    with named_extra():
+        return fsspec.filesystem(
+            "dvc", url=repository, rev=rev, remote=remote, skip_instance_cache=True
+        )
 
 
 @dataclass(frozen=True)

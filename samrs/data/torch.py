@@ -25,9 +25,7 @@ from torchvision import tv_tensors
 
 from samrs.core.errors import ParameterError, ProductError
 from samrs.core.images import decode_labels, decode_rgb
-from samrs.data.reader import Folder, ReleaseReader, TileRecord, remote_release
-
-open_remote = remote_release
+from samrs.data.reader import Folder, ReleaseReader, TileRecord
 
 Item = dict[str, Any]
 Transforms = Callable[[Item], Item]

@@ -14,17 +14,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import ray
+from ray.exceptions import AuthenticationError, ObjectLostError, RayActorError
+
 from samrs.core.errors import ParameterError, SamrsError
 from samrs.core.jobs import GPU_THREADS, Wait
-
-try:
-    import ray
-    from ray.exceptions import AuthenticationError, ObjectLostError, RayActorError
-except ImportError as error:
-    raise ParameterError(
-        "runtime.executor: ray is not installed, got ray; its package is needed; install "
-        "samrs[ray] or use local"
-    ) from error
 
 log = logging.getLogger("samrs")
 WAITING = 1

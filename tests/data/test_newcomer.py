@@ -13,8 +13,8 @@ import pytest
 from torch.utils.data import DataLoader
 
 from samrs.core.errors import MissingInputError
+from samrs.data import ReleaseStream, ReleaseTiles, open_remote
 from samrs.data import reader as release_reader
-from samrs.data.torch import ReleaseStream, ReleaseTiles, open_remote
 from tests.data.conftest import NUM_TILES, tile_name
 from tests.pipeline.closure import ROOT
 from tests.publish import repositories

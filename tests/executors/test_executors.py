@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from samrs.core import axis
-from samrs.core.errors import ImageError, ParameterError, SamrsError
+from samrs.core.errors import ImageError, MissingExtraError, ParameterError, SamrsError
 from samrs.core.jobs import Executor, in_order
 from samrs.executors import local
 from tests.executors.work import deadly_from, in_pairs, megabytes, once_deadly, squares, unmade
@@ -66,7 +66,7 @@ def test_local_takes_the_cores_there_are(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.skipif(HAS_RAY, reason="ray is installed")
 def test_ray_that_is_not_installed_is_named() -> None:
-    with pytest.raises(ParameterError, match=r"ray is not installed.*install samrs\[ray\]"):
+    with pytest.raises(MissingExtraError, match=r"'ray'.*pip install 'samrs\[ray\]'"):
         axis.load(AXIS, "ray")
 
 

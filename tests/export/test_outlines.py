@@ -100,6 +100,14 @@ def test_parts_have_their_own_rings_and_areas(mask):
     assert (union == mask).all()
 
 
+def test_equal_parts_come_in_the_order_of_their_first_pixels():
+    mask = np.zeros((4, 8), dtype=bool)
+    mask[0, [1, 3]] = mask[1, [5, 7]] = mask[2, 0] = True  # blocks of 2 x 2 would tell otherwise
+    assert [rings[0][0] for _, rings in rings_by_part(mask_to_rle(mask))] == [
+        (1, 0), (3, 0), (5, 1), (7, 1), (0, 2)
+    ]  # fmt: skip
+
+
 def test_a_bridge_is_as_long_as_the_gap():
     left, right = ([(x, 0), (x, 4), (x + 4, 4), (x + 4, 0)] for x in (0.0, 10.0))
     ring, length = bridged(left, right)
