@@ -7,5 +7,5 @@ def __getattr__(name: str) -> str:
     if name == "__version__":  # pyproject.toml's, as installed; looked up when asked for
         from importlib.metadata import version
 
-        return version(__name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return version("samrs")
+    raise AttributeError(f"module 'samrs' has no attribute {name!r}")

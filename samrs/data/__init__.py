@@ -38,5 +38,5 @@ def __getattr__(name: str) -> Any:
     for module, names in MODULES.items():
         if name in names:
             with named_extra():
-                return getattr(import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+                return getattr(import_module(f"samrs.data.{module}"), name)
+    raise AttributeError(f"module 'samrs.data' has no attribute {name!r}")

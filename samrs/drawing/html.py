@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from numpy.typing import NDArray
 
 from samrs.core.images import encode_rgb
-from samrs.drawing.overlay import Image
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -23,7 +24,7 @@ def render(template: str, **values: Any) -> bytes:
     return environment.get_template(template).render(**values).encode("utf-8")
 
 
-def jpeg_uri(image: Image, quality: int) -> str:
+def jpeg_uri(image: NDArray[np.uint8], quality: int) -> str:
     """An image (H, W, 3) RGB as a data URI: part of the page, not fetched."""
     return _uri("jpeg", encode_rgb(image, ".jpg", quality))
 

@@ -28,3 +28,11 @@ def run(
     hide = f"import sys\nsys.modules.update(dict.fromkeys({tuple(without)!r}))\n"
     command = [sys.executable, "-c", hide + code, *map(str, arguments)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def command(
+    *words: str | Path, without: Iterable[str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """``samrs WORDS`` in a process of its own."""
+    code = "from samrs.commands.group import samrs\nsamrs(prog_name='samrs')\n"
+    return run(code, *words, without=without, folder=folder)
