@@ -22,6 +22,7 @@ FLOORS = (
     "__main__",
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
+FLOOR["__init__"] = 0  # samrs itself, which knows its version only
 AXES = ("datasets", "executors", "formats", "prompts", "segmenters")
 ONLY_IN = {
     "argparse": ("stages/stage.py", "samrs/review"),

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 from samrs.core.errors import MissingExtraError
 
-PROJECTS = {"sklearn": "scikit-learn"}
-"""Names of projects by those of their modules, where they differ by more than ``_`` and ``-``."""
+PROJECTS = {"ruamel": "ruamel.yaml", "sklearn": "scikit-learn"}
+"""Names of projects by those of their modules, where these differ by more than ``_`` and ``-``."""
 
 
 @contextmanager
