@@ -6,26 +6,27 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Polygon
 from PIL import Image
 
-from samrs.core.geometry import hbb_to_polygon
-from samrs.drawing.crops import Cell, load_cells
+from samrs.drawing.crops import BOX, PREDICTED, TRUE, Crop, draw_crop, load_crops
+from samrs.drawing.palette import to_hex
 from samrs.drawing.style import shorten, styled
 
-COLOURS = {"box": "#ffd54a", "true mask": "#35e06f", "predicted mask": "#ff3d8b"}
-CELLS = 8
-CELLS_OF_CLASS = 3
+COLOURS = {"box": BOX, "true mask": TRUE, "predicted mask": PREDICTED}
+CROPS = 8
+CROPS_OF_CLASS = 3
+SIDE = 354
+"""px of a crop, drawn at twice the size it is shown at."""
+
 MOST_CLASSES = 60
 """Lines of a sheet; JPEG ends at 65,535 px, some 300 of them."""
 JPEG_QUALITY = 88
 
-Lines = Sequence[tuple[str, Sequence[Cell]]]
+Lines = Sequence[tuple[str, Sequence[Crop]]]
 
 
 def best_median_worst(rows: pd.DataFrame, count: int) -> dict[str, pd.DataFrame]:
@@ -45,18 +46,18 @@ def best_median_worst(rows: pd.DataFrame, count: int) -> dict[str, pd.DataFrame]
     }
 
 
-def sheet_lines(product: Path, rows: pd.DataFrame) -> list[tuple[str, list[Cell]]]:
+def sheet_lines(product: Path, rows: pd.DataFrame) -> list[tuple[str, list[Crop]]]:
     """A line each for the best, the middle and the worst masks of one recipe."""
     recipe = rows["recipe"].iloc[0]
-    parts = best_median_worst(rows, CELLS)
+    parts = best_median_worst(rows, CROPS)
     return [
-        (f"{name} by {recipe}", load_cells(product, part.assign(title=part["category"])))
+        (f"{name} by {recipe}", load_crops(product, part.assign(title=part["category"])))
         for name, part in parts.items()
         if len(part)
     ]
 
 
-def class_lines(product: Path, rows: pd.DataFrame) -> list[tuple[str, list[Cell]]]:
+def class_lines(product: Path, rows: pd.DataFrame) -> list[tuple[str, list[Crop]]]:
     """A line a class: its best, its middle and its worst masks by one recipe, the worst last.
 
     Of the most frequent classes: a picture has an end.
@@ -64,10 +65,10 @@ def class_lines(product: Path, rows: pd.DataFrame) -> list[tuple[str, list[Cell]
     lines = []
     for category in most_frequent(rows):
         part = rows[rows["category"] == category]
-        parts = best_median_worst(part, CELLS_OF_CLASS)
+        parts = best_median_worst(part, CROPS_OF_CLASS)
         parts["worst"] = parts["worst"].iloc[::-1]
         chosen = pd.concat([some.assign(title=name) for name, some in parts.items()])
-        lines.append((f"{shorten(category)}\nn = {len(part):,}", load_cells(product, chosen)))
+        lines.append((f"{shorten(category)}\nn = {len(part):,}", load_crops(product, chosen)))
     return lines
 
 
@@ -78,8 +79,8 @@ def most_frequent(rows: pd.DataFrame) -> list[str]:
 
 
 def write_sheet(lines: Lines, path: Path) -> None:
-    """Write lines of cells, each with its name at the left, as PNG or JPEG."""
-    columns = max(len(cells) for _, cells in lines)
+    """Write lines of crops, each with its name at the left, as PNG or JPEG."""
+    columns = max(len(crops) for _, crops in lines)
     with styled(font_size=7.5):
         figure = Figure(figsize=(1.72 * columns + 0.5, 1.98 * len(lines) + 0.4))
         # Not "constrained", which takes minutes for some hundred axes.
@@ -91,13 +92,13 @@ def write_sheet(lines: Lines, path: Path) -> None:
         )  # fmt: skip
         for axes in grid.flat:
             axes.axis("off")
-        for (name, cells), line in zip(lines, grid, strict=True):
-            for cell, axes in zip(cells, line, strict=False):
-                _draw(axes, cell)
+        for (name, crops), line in zip(lines, grid, strict=True):
+            for crop, axes in zip(crops, line, strict=False):
+                _draw(axes, crop)
             line[0].annotate(
                 name, (-0.05, 0.5), xycoords="axes fraction", rotation=90, ha="right", va="center"
             )
-        marks = [Line2D([], [], color=colour, label=name) for name, colour in COLOURS.items()]
+        marks = [Line2D([], [], color=to_hex(rgb), label=name) for name, rgb in COLOURS.items()]
         figure.legend(handles=marks, loc="lower center", ncols=len(marks), frameon=False)
         _save(figure, path)
 
@@ -109,16 +110,8 @@ def _save(figure: Figure, path: Path) -> None:
     Image.open(drawn).convert("RGB").save(path, quality=JPEG_QUALITY, optimize=True)
 
 
-def _draw(axes: Axes, cell: Cell) -> None:
-    height, width = cell.truth.shape
-    axes.imshow(cell.image, extent=(0, width, height, 0), interpolation="nearest")
-    columns, lines = np.arange(width) + 0.5, np.arange(height) + 0.5
-    for mask, name in ((cell.truth, "true mask"), (cell.predicted, "predicted mask")):
-        if mask.any() and not mask.all():
-            axes.contour(columns, lines, mask, [0.5], colors=[COLOURS[name]], linewidths=1.3)
-    axes.add_patch(
-        Polygon(hbb_to_polygon(cell.hbb), fill=False, edgecolor=COLOURS["box"], linewidth=0.9)
-    )
-    row = cell.row
+def _draw(axes: Axes, crop: Crop) -> None:
+    axes.imshow(draw_crop(crop, SIDE, box=True, predicted=True))
+    row = crop.row
     text = f"{shorten(row['title'])}\nIoU {row['iou']:.2f}, {row['true_area']:,} px"
     axes.set_title(text, fontsize=7, loc="center", fontweight="normal")

@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from samrs.core.geometry import hbb_to_polygon
-from samrs.drawing.crops import Cell, load_cells
+from samrs.drawing.crops import Crop, draw_crop, load_crops
 from samrs.drawing.html import jpeg_uri
-from samrs.drawing.overlay import Image, draw_polygon, resize
 from samrs.measures.groups import BINS, SMALL, in_bin
 
 COUNT = 12
@@ -24,7 +20,6 @@ QUALITY = 78
 FILL = 0.28
 """Share of the colour in a filled mask."""
 
-BOX, TRUE, PREDICTED = (255, 213, 74), (53, 224, 111), (255, 61, 139)
 SHOWN_BINS = tuple(name for name in BINS if name != SMALL)
 
 
@@ -72,64 +67,32 @@ def side_by_side(product: Path, frame: pd.DataFrame, count: int = COUNT) -> list
     """
     picked = pick_instances(frame, count)
     rows = picked.merge(frame, on=["tile_id", "instance_id"], how="left", sort=False)
-    shown: dict[tuple[str, str], list[Cell]] = {
+    shown: dict[tuple[str, str], list[Crop]] = {
         (tile, name): []
         for tile, name in zip(picked["tile_id"], picked["instance_id"], strict=True)
     }
-    for cell in load_cells(product, rows):
-        shown[cell.row["tile_id"], cell.row["instance_id"]].append(cell)
-    return [_entry(cells) for cells in shown.values()]
+    for crop in load_crops(product, rows):
+        shown[crop.row["tile_id"], crop.row["instance_id"]].append(crop)
+    return [_entry(crops) for crops in shown.values()]
 
 
-def _entry(cells: list[Cell]) -> dict[str, Any]:
-    first = cells[0].row
-    best = max((c.row["iou"] for c in cells if c.row["kind"] == "recipe"), default=None)
+def _entry(crops: list[Crop]) -> dict[str, Any]:
+    first = crops[0].row
+    best = max((c.row["iou"] for c in crops if c.row["kind"] == "recipe"), default=None)
     return {
         **{name: first[name] for name in ("tile_id", "instance_id", "category", "bin")},
         "true_area": int(first["true_area"]),
-        "picture": jpeg_uri(draw(cells[0], predicted=False), QUALITY),
+        "picture": jpeg_uri(draw_crop(crops[0], SIDE, box=True, predicted=False), QUALITY),
         "masks": [
             {
-                "recipe": cell.row["recipe"],
-                "floor": cell.row["kind"] == "floor",
-                "iou": float(cell.row["iou"]),
-                "best": cell.row["kind"] == "recipe" and cell.row["iou"] == best,
-                "picture": jpeg_uri(draw(cell, predicted=True), QUALITY),
+                "recipe": crop.row["recipe"],
+                "floor": crop.row["kind"] == "floor",
+                "iou": float(crop.row["iou"]),
+                "best": crop.row["kind"] == "recipe" and crop.row["iou"] == best,
+                "picture": jpeg_uri(
+                    draw_crop(crop, SIDE, box=False, predicted=True, fill=FILL), QUALITY
+                ),
             }
-            for cell in cells
+            for crop in crops
         ],
     }
-
-
-def draw(cell: Cell, *, predicted: bool) -> Image:
-    """A picture of a cell, SIDE px on its longer side.
-
-    Args:
-        predicted: with the predicted mask filled; else the box and the true mask alone.
-    """
-    height, width = cell.truth.shape
-    scale = SIDE / max(height, width)
-    size_wh = max(1, round(width * scale)), max(1, round(height * scale))
-    picture = np.ascontiguousarray(resize(cell.image, size_wh))
-    if predicted:
-        mask = _resized(cell.predicted, size_wh)
-        tint = FILL * np.array(PREDICTED, dtype=np.float64)
-        picture[mask] = (picture[mask] * (1 - FILL) + tint).astype(np.uint8)
-        _outline(picture, mask, PREDICTED, 2)
-    else:
-        corners = hbb_to_polygon(cell.hbb) * [size_wh[0] / width, size_wh[1] / height]
-        draw_polygon(picture, corners, BOX)
-    _outline(picture, _resized(cell.truth, size_wh), TRUE, 1)
-    return picture
-
-
-def _resized(mask: NDArray[np.bool_], size_wh: tuple[int, int]) -> NDArray[np.bool_]:
-    grown = cv2.resize(mask.astype(np.uint8), size_wh, interpolation=cv2.INTER_NEAREST)
-    return np.asarray(grown, dtype=bool)
-
-
-def _outline(
-    picture: Image, mask: NDArray[np.bool_], rgb: tuple[int, int, int], width: int
-) -> None:
-    lines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, lines, -1, rgb, width)

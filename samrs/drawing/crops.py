@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from samrs.core.images import decode_rgb
-from samrs.core.rle import Rle, rle_to_crop, rle_to_hbb
+from samrs.core.rle import Rle, rle_to_crop, rle_to_hbb, rle_to_mask
 from samrs.core.shards import shard_paths
+from samrs.drawing.overlay import Box, Image, Mask, Row, Tile, draw, of_label
+
+T = TypeVar("T", bound=np.generic)
 
 MARGIN = 0.6
 """Surroundings shown around the box and the true mask, as a share of half the longer side."""
@@ -22,9 +25,17 @@ MARGIN = 0.6
 MIN_MARGIN = 6
 """px."""
 
+SMALLEST = 24
+"""px of a tile that a released instance is shown with at least."""
+
+BOX, TRUE, PREDICTED = (255, 213, 74), (53, 224, 111), (255, 61, 139)
+WHITE = (255, 255, 255)
+LINE = 160
+"""px of a picture's longer side for each px of a line's width."""
+
 
 @dataclass(frozen=True)
-class Cell:
+class Crop:
     """One instance as one recipe has it, and what is around it.
 
     Args:
@@ -41,8 +52,8 @@ class Cell:
     truth: NDArray[np.bool_]
 
 
-def load_cells(product: Path, rows: pd.DataFrame) -> list[Cell]:
-    """The cells of some rows of an ablation's frame, in their order.
+def load_crops(product: Path, rows: pd.DataFrame) -> list[Crop]:
+    """The crops of some rows of an ablation's frame, in their order.
 
     Args:
         product: the normalized product that was measured.
@@ -57,15 +68,15 @@ def load_cells(product: Path, rows: pd.DataFrame) -> list[Cell]:
         (row["tile_id"], row["instance_id"]): row["rle"]
         for row in _of_tiles(product, "truth", ["tile_id", "instance_id", "rle"], tiles)
     }
-    cells = []
+    crops = []
     for record in rows.to_dict("records"):
         row = {str(name): value for name, value in record.items()}
         truth = truths[row["tile_id"], row["instance_id"]]
         x0, y0, w, h = window(row["hbb"], truth)
         image = images[row["tile_id"]][y0 : y0 + h, x0 : x0 + w]
         masks = [rle_to_crop(rle, x0, y0, w, h) for rle in (row["rle"], truth)]
-        cells.append(Cell(row, image, np.subtract(row["hbb"], [x0, y0, x0, y0]), *masks))
-    return cells
+        crops.append(Crop(row, image, np.subtract(row["hbb"], [x0, y0, x0, y0]), *masks))
+    return crops
 
 
 def _of_tiles(
@@ -93,3 +104,43 @@ def window(hbb: Sequence[float], truth: Rle) -> tuple[int, int, int, int]:
     w, h = min(span, width), min(span, height)
     x0, y0 = np.round((low + high - [w, h]) / 2).astype(int)
     return int(np.clip(x0, 0, width - w)), int(np.clip(y0, 0, height - h)), w, h
+
+
+def draw_crop(crop: Crop, side: int, *, box: bool, predicted: bool, fill: float = 0.0) -> Image:
+    """A picture of a crop with its true mask outlined.
+
+    Args:
+        side: px of its longer side.
+        box: whether to draw the box.
+        predicted: whether to draw the predicted mask.
+        fill: share of the colour that fills it.
+    """
+    height, width = crop.truth.shape
+    scale = side / max(height, width)
+    line = max(1, side // LINE)
+    layers: list[Box | Mask] = [Mask(crop.truth, TRUE, TRUE, 0.0, line)]
+    if box:
+        layers.insert(0, Box(crop.hbb, BOX, line))
+    if predicted:
+        layers.insert(0, Mask(crop.predicted, PREDICTED, PREDICTED, fill, 2 * line))
+    return draw(crop.image, layers, (max(1, round(width * scale)), max(1, round(height * scale))))
+
+
+def _square(image: NDArray[T], left: int, top: int, span: int) -> NDArray[T]:
+    """The square of an image at (left, top); black where it leaves the image."""
+    height, width = image.shape[:2]
+    part = np.zeros((span, span, *image.shape[2:]), dtype=image.dtype)
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + span, width), min(top + span, height)
+    part[y0 - top : y1 - top, x0 - left : x1 - left] = image[y0:y1, x0:x1]
+    return part
+
+
+def instance_crop(tile: Tile, row: Row, side: int) -> Image:
+    """One instance with its mask and box and what is around it, (side, side, 3)."""
+    x0, y0, x1, y1 = row["hbb"]
+    span = max(round(2 * max(x1 - x0, y1 - y0)), SMALLEST)
+    left, top = round((x0 + x1 - span) / 2), round((y0 + y1 - span) / 2)
+    mask = _square(rle_to_mask(row["rle"]), left, top, span)
+    box = Box(np.subtract(row["hbb"], [left, top, left, top]), WHITE)
+    image = _square(tile.image, left, top, span)
+    return draw(image, [of_label(mask, row["category_id"]), box], (side, side))

@@ -5,7 +5,7 @@ Masks are rasters decoded from RLE; OpenCV only resamples pictures and draws lin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from samrs.core.errors import MissingInputError, ParameterError
+from samrs.core.errors import MissingInputError
 from samrs.core.geometry import hbb_to_polygon
-from samrs.core.images import decode_rgb, encode_rgb
+from samrs.core.images import decode_rgb
 from samrs.core.rle import rle_to_mask
 from samrs.core.shards import shard_paths
-from samrs.drawing.palette import bright, colour
+from samrs.drawing.palette import Rgb, bright, colour
 
 Image = NDArray[np.uint8]
 Row = dict[str, Any]
@@ -29,9 +29,6 @@ FILL = 0.45  # share of the palette's colour in a filled mask
 SHIFT = 4  # OpenCV draws at 1/16 px
 DARK = (20, 20, 20)
 THIN_BELOW = 24  # px: smaller masks get the thinnest outline, which would else hide them
-GAP = 8  # white px between the pictures of a grid
-MARGIN = 0.5  # of a box's longer side, shown around it in a crop
-SMALLEST_CROP = 24  # px
 
 
 @dataclass(frozen=True)
@@ -90,99 +87,97 @@ def fit(image: Image, longest: int) -> Image:
     return resize(image, (max(1, round(width * scale)), max(1, round(height * scale))))
 
 
+@dataclass(frozen=True, eq=False)
+class Box:
+    """A box to draw, as a line with a dark rim.
+
+    Args:
+        hbb: (4,) xyxy, in px of the image it is drawn on.
+        line: width in px of the picture; None: what still shows when it is shrunk.
+    """
+
+    hbb: ArrayLike
+    rgb: Rgb
+    line: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """A mask to draw, filled and outlined inside itself.
+
+    Args:
+        mask: (H, W) of the image it is drawn on.
+        rgb: of the fill.
+        line_rgb: of the outline.
+        fill: share of the colour in the fill.
+        line: as of ``Box``, but thin where the mask is small.
+    """
+
+    mask: NDArray[np.bool_]
+    rgb: Rgb
+    line_rgb: Rgb
+    fill: float = FILL
+    line: int | None = None
+
+
+def draw(
+    image: Image, layers: Iterable[Box | Mask], size_wh: tuple[int, int] | None = None
+) -> Image:
+    """A copy of an image with boxes and masks on it, the later on top.
+
+    Args:
+        size_wh: of the picture; None: as large as the image.
+    """
+    height, width = image.shape[:2]
+    size_wh = size_wh or (width, height)
+    picture = resize(image, size_wh) if size_wh != (width, height) else image.copy()
+    for layer in layers:
+        if isinstance(layer, Box):
+            corners = hbb_to_polygon(layer.hbb) * [size_wh[0] / width, size_wh[1] / height]
+            _draw_polygon(picture, corners, layer.rgb, layer.line or _line(picture))
+        elif layer.mask.any():
+            grown = cv2.resize(
+                layer.mask.astype(np.uint8), size_wh, interpolation=cv2.INTER_NEAREST
+            )
+            _draw_mask(picture, np.asarray(grown, dtype=np.uint8), layer)
+    return picture
+
+
 def _line(picture: Image) -> int:
     """Width in px of lines that still show when the picture is shrunk to some 600 px."""
     return int(max(1, round(max(picture.shape[:2]) / 600)))
 
 
-def draw_mask(picture: Image, mask: NDArray[np.bool_], label: int) -> None:
-    """Fill and outline a mask (H, W), in place, in the palette's colour of its label."""
-    x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+def _draw_mask(picture: Image, mask: Image, how: Mask) -> None:
+    x, y, w, h = cv2.boundingRect(mask)
     part, inside = picture[y : y + h, x : x + w], mask[y : y + h, x : x + w]
-    fill = FILL * np.array(colour(label), dtype=np.float64)
-    part[inside] = (part[inside] * (1 - FILL) + fill).astype(np.uint8)
-    outlines, _ = cv2.findContours(
-        inside.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(x, y)
-    )
-    line = 1 if min(w, h) < THIN_BELOW else _line(picture)
-    cv2.drawContours(picture, outlines, -1, bright(colour(label)), line)
+    filled = inside.astype(bool)
+    tint = how.fill * np.array(how.rgb, dtype=np.float64)
+    part[filled] = (part[filled] * (1 - how.fill) + tint).astype(np.uint8)
+    outlines, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(x, y))
+    line = how.line or (1 if min(w, h) < THIN_BELOW else _line(picture))
+    cv2.drawContours(picture, outlines, -1, how.line_rgb, line)
 
 
-def draw_polygon(picture: Image, polygon: NDArray[np.float64], rgb: Sequence[int]) -> None:
-    """Draw a closed polygon (K, 2) xy, in place, as a line with a dark rim."""
+def _draw_polygon(picture: Image, polygon: NDArray[np.float64], rgb: Rgb, line: int) -> None:
+    """A closed polygon (K, 2) xy, in place."""
     # OpenCV's integer coordinates are pixel centres; ours are pixel corners.
     points = np.round((polygon - 0.5) * 2**SHIFT).astype(np.int32)
-    line = _line(picture)
-    for value, width in ((DARK, line + 2), (tuple(rgb), line)):
+    for value, width in ((DARK, line + 2), (rgb, line)):
         cv2.polylines(picture, [points], True, value, width, cv2.LINE_AA, SHIFT)
+
+
+def of_label(mask: NDArray[np.bool_], label: int) -> Mask:
+    """A mask (H, W) in the palette's colour of its label."""
+    return Mask(mask, colour(label), bright(colour(label)))
 
 
 def with_boxes(tile: Tile) -> Image:
     """The tile's picture with the horizontal boxes drawn on."""
-    picture = tile.image.copy()
-    for row in tile.rows:
-        draw_polygon(picture, hbb_to_polygon(row["hbb"]), bright(colour(row["category_id"])))
-    return picture
+    return draw(tile.image, (Box(r["hbb"], bright(colour(r["category_id"]))) for r in tile.rows))
 
 
 def with_masks(tile: Tile) -> Image:
     """The tile's picture with the masks drawn on, smaller ones on top."""
-    picture = tile.image.copy()
-    for row in sorted(tile.rows, key=lambda r: -r["area"]):
-        draw_mask(picture, rle_to_mask(row["rle"]), row["category_id"])
-    return picture
-
-
-def _window(image: Image, left: int, top: int, span: int) -> Image:
-    """The square of an image at (left, top); black where it leaves the image."""
-    height, width = image.shape[:2]
-    part = np.zeros((span, span, *image.shape[2:]), dtype=np.uint8)
-    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + span, width), min(top + span, height)
-    part[y0 - top : y1 - top, x0 - left : x1 - left] = image[y0:y1, x0:x1]
-    return part
-
-
-def instance_crop(tile: Tile, row: Row, side: int) -> Image:
-    """One instance with its mask and box and what is around it, (side, side, 3)."""
-    x0, y0, x1, y1 = row["hbb"]
-    span = max(round(max(x1 - x0, y1 - y0) * (1 + 2 * MARGIN)), SMALLEST_CROP)
-    left, top = round((x0 + x1 - span) / 2), round((y0 + y1 - span) / 2)
-    picture = resize(_window(tile.image, left, top, span), (side, side))
-    mask = _window(rle_to_mask(row["rle"]).astype(np.uint8), left, top, span)
-    mask = np.asarray(cv2.resize(mask, (side, side), interpolation=cv2.INTER_NEAREST), np.uint8)
-    draw_mask(picture, mask.astype(bool), row["category_id"])
-    box = (hbb_to_polygon(row["hbb"]) - [left, top]) * (side / span)
-    draw_polygon(picture, box, (255, 255, 255))
-    return picture
-
-
-def _beside(pictures: Sequence[Image], axis: int) -> Image:
-    gap = [GAP if a == axis else pictures[0].shape[a] for a in (0, 1)]
-    white = np.full((*gap, 3), 255, dtype=np.uint8)
-    parts = [part for picture in pictures for part in (white, picture)]
-    return np.concatenate(parts[1:], axis=axis)
-
-
-def boxes_to_masks_picture(release: Path, tile_ids: Sequence[str], path: Path) -> None:
-    """Write a picture with one row a tile: its boxes on the left, its masks on the right.
-
-    Args:
-        tile_ids: tiles of the release.
-        path: ``.jpg`` or ``.png``; 1,208 px wide.
-
-    Raises:
-        MissingInputError: a tile is not in the release.
-        ParameterError: no tile was named.
-    """
-    if not tile_ids:
-        raise ParameterError(
-            f"{path}: no tile to draw, got none; one or more tile_ids of {release} are allowed; "
-            "name some"
-        )
-    rows = []
-    for tile in load_tiles(release, tile_ids):
-        height, width = tile.image.shape[:2]
-        size_wh = (600, round(600 * height / width))
-        rows.append(_beside([resize(f(tile), size_wh) for f in (with_boxes, with_masks)], axis=1))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encode_rgb(_beside(rows, axis=0), path.suffix, quality=85))
+    rows = sorted(tile.rows, key=lambda row: -row["area"])
+    return draw(tile.image, (of_label(rle_to_mask(r["rle"]), r["category_id"]) for r in rows))

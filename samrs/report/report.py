@@ -15,9 +15,10 @@ import pandas as pd
 from samrs.comparison.section import prompts_section
 from samrs.core.progress import progress
 from samrs.core.shards import fresh_product, read_manifest
+from samrs.drawing.crops import instance_crop
 from samrs.drawing.examples import SCORES, example_tiles, worst_instances
 from samrs.drawing.html import file_uri, jpeg_uri, model_note, render
-from samrs.drawing.overlay import Tile, fit, instance_crop, load_tiles, with_boxes, with_masks
+from samrs.drawing.overlay import Tile, fit, load_tiles, with_boxes, with_masks
 from samrs.drawing.palette import colour, to_hex
 from samrs.drawing.tables import (
     dropped_table,

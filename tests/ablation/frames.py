@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
+
+from samrs.ablation.ablation import ablate
+from samrs.weights.checkpoint import Checkpoint
 
 
 def scores(*rows: tuple[str, str, int, int]) -> pd.DataFrame:
@@ -52,4 +56,16 @@ def paired(ious: Mapping[str, Sequence[float]], scene_of: Sequence[str]) -> pd.D
             for recipe, column in ious.items()
             for i, (iou, scene) in enumerate(zip(column, scene_of, strict=True))
         ]
+    )
+
+
+def measured(product: Path) -> pd.DataFrame:
+    """What the ablation measures on a product, with rotated boxes for masks: quick."""
+    return ablate(
+        product,
+        recipes=["hbox_mask", "rbox"],
+        floors=["box"],
+        checkpoint=Checkpoint("obb", "nano"),
+        precision="float32",
+        runtime={"executor": "local", "device": "cpu", "threads": 1},
     )

@@ -1,4 +1,4 @@
-"""Instances cut out and shown under every recipe: which ones, which part of the tile, how drawn."""
+"""Instances shown under every recipe: which ones, and with what."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from samrs.ablation.ablation import ablate
-from samrs.comparison.side_by_side import PREDICTED, SIDE, TRUE, draw, pick_instances, side_by_side
-from samrs.core.images import decode_rgb
-from samrs.core.rle import hbb_to_rle
-from samrs.core.shards import read_table
-from samrs.drawing.crops import load_cells, window
+from samrs.comparison.side_by_side import pick_instances, side_by_side
 from samrs.measures.groups import in_bin
-from samrs.weights.checkpoint import Checkpoint
+from tests.ablation.frames import measured as ablation
 from tests.label.hand_made import write_product
 
 
@@ -58,50 +53,10 @@ def test_a_bin_with_few_instances_leaves_its_places_to_others(small: int, large:
     assert (picked["bin"] == "<16²").sum() == min(small, max(6, 12 - large))
 
 
-@pytest.mark.parametrize(
-    ("hbb", "expected"),
-    [
-        ((40, 40, 60, 50), (34, 29, 32, 32)),
-        ((0, 0, 20, 10), (0, 0, 32, 32)),
-        ((140, 110, 160, 120), (128, 88, 32, 32)),
-        ((0, 0, 160, 120), (0, 0, 160, 120)),
-    ],
-)
-def test_the_window_is_a_square_inside_the_tile(
-    hbb: tuple[int, ...], expected: tuple[int, ...]
-) -> None:
-    assert window(hbb, hbb_to_rle(hbb, (120, 160))) == expected
-
-
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
     product = write_product(tmp_path_factory.mktemp("side") / "hand")
-    frame = ablate(
-        product,
-        recipes=["hbox_mask", "rbox"],
-        floors=["box"],
-        checkpoint=Checkpoint("obb", "nano"),
-        precision="float32",
-        runtime={"executor": "local", "device": "cpu", "threads": 1},
-    )
-    return product, frame
-
-
-def test_cells_hold_the_part_of_the_tile_around_the_instance(
-    measured: tuple[Path, pd.DataFrame],
-) -> None:
-    product, frame = measured
-    images = {
-        row["tile_id"]: decode_rgb(row["image"]["bytes"], "tile")
-        for row in read_table(product, "tiles").to_pylist()
-    }
-    for cell in load_cells(product, frame):
-        assert cell.image.shape[:2] == cell.predicted.shape == cell.truth.shape
-        assert cell.truth.sum() == cell.row["true_area"]
-        assert (cell.predicted & cell.truth).sum() == cell.row["intersection"]
-        offset = np.round(np.subtract(cell.row["hbb"], cell.hbb)).astype(int)
-        x0, y0, h, w = offset[0], offset[1], *cell.truth.shape
-        assert (cell.image == images[cell.row["tile_id"]][y0 : y0 + h, x0 : x0 + w]).all()
+    return product, ablation(product)
 
 
 def test_every_recipe_is_shown_for_every_picked_instance(
@@ -118,16 +73,3 @@ def test_every_recipe_is_shown_for_every_picked_instance(
         pictures = [entry["picture"], *(m["picture"] for m in entry["masks"])]
         assert all(p.startswith("data:image/jpeg;base64,") for p in pictures)
     assert side_by_side(product, frame, 3) == shown
-
-
-def test_a_picture_has_the_outlines_in_their_colours(
-    measured: tuple[Path, pd.DataFrame],
-) -> None:
-    product, frame = measured
-    cell = load_cells(product, frame[frame["recipe"] == "box"])[0]
-    asked, answered = draw(cell, predicted=False), draw(cell, predicted=True)
-    assert max(asked.shape) == max(answered.shape) == SIDE
-    assert (asked == TRUE).all(axis=2).sum() > 20
-    assert (answered == TRUE).all(axis=2).sum() > 20
-    assert (answered == PREDICTED).all(axis=2).sum() > 20
-    assert not (asked == PREDICTED).all(axis=2).any()

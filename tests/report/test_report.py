@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from samrs.ablation.ablation import ablate
 from samrs.core.errors import MissingInputError
 from samrs.core.records import INSTANCES
 from samrs.core.shards import iter_rows, read_manifest, read_table, write_manifest, write_table
 from samrs.report.report import report
-from samrs.weights.checkpoint import Checkpoint
+from tests.ablation.frames import measured as ablation
 from tests.label.hand_made import write_product
 from tests.products_by_hand import Thing
 from tests.report.releases import write_metrics, write_release
@@ -73,15 +72,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     product = write_product(root / "hand")
     rows = [{**row, "category": HOSTILE} for row in iter_rows(product, "instances")]
     write_table(product, "instances", INSTANCES, rows)
-    frame = ablate(
-        product,
-        recipes=["hbox_mask", "rbox"],
-        floors=["box"],
-        checkpoint=Checkpoint("obb", "nano"),
-        precision="float32",
-        runtime={"executor": "local", "device": "cpu", "threads": 1},
-    )
-    frame.to_parquet(root / "instances.parquet")
+    ablation(product).to_parquet(root / "instances.parquet")
     return {"measured": root / "instances.parquet", "normalized": product}
 
 
