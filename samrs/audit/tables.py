@@ -11,10 +11,10 @@ import pandas as pd
 
 from samrs.comparison.section import choice_sentence, drawn_sentence, measures_table
 from samrs.core.errors import MissingInputError
+from samrs.drawing.markdown import code, printable
 from samrs.drawing.style import shorten
 from samrs.drawing.tables import NONE, Table, aligned, number
 from samrs.measures.groups import ALL, BINS, REFERENCE
-from samrs.review.cells import code, printable
 
 
 def audit_markdown(folder: Path) -> str:

@@ -1,7 +1,7 @@
 """Whether params.yaml is valid before anything runs.
 
-Every section is checked against the function it feeds, every name against the files of its axis.
-The section ``guard`` is checked by ``tools/review``, which reads the metrics it names.
+Every section is checked against the function it feeds, every name against the files of its axis,
+every guard against the metrics files that are there.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from samrs.check.guard import guard_faults
 from samrs.core import axis
 from samrs.core.errors import ParameterError, SamrsError, advice
 from samrs.core.parameters import check_runtime, check_section, read_parameters
@@ -96,7 +97,10 @@ def faults(root: Path) -> list[str]:
     """
     params = read_parameters(root)
     checks = (_top_level, _unknown_names, _recipes, _datasets, _sections, _runtime)
-    return list(dict.fromkeys(fault for check in checks for fault in check(params)))
+    told = [fault for check in checks for fault in check(params)]
+    if isinstance(params.get("guard"), Mapping):
+        told += guard_faults(root, params)
+    return list(dict.fromkeys(told))
 
 
 def _top_level(params: Mapping[str, Any]) -> Iterator[str]:

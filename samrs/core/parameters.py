@@ -12,25 +12,37 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
 from samrs.core.errors import MissingInputError, ParameterError, advice
 from samrs.core.jobs import DEVICES
 
 PARAMS = "params.yaml"
+LEVELS, VALUES = 16, 20_000
+"""More in params.yaml is refused before it takes time and memory."""
 
 
 def parse_parameters(content: bytes) -> dict[str, Any]:
-    """The content of params.yaml as nested values.
+    """The content of params.yaml as nested values, read as DVC reads it: YAML 1.2.
 
     Raises:
-        ParameterError: it is no YAML mapping.
+        ParameterError: it is no YAML mapping, or holds aliases, which may stand for any number of
+            values, or more than a person writes.
     """
     try:
-        values = yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        level = 0
+        for count, event in enumerate(YAML(typ="safe").parse(content)):
+            level += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+            if isinstance(event, AliasEvent) or level > LEVELS or count > VALUES:
+                raise ValueError(f"an alias, more than {LEVELS} levels or {VALUES:,} values")
+        values = YAML(typ="safe").load(content)
+    except (YAMLError, ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())
         raise ParameterError(
-            f"params.yaml: unreadable, got {type(error).__name__}; YAML is allowed; mend it"
+            f"params.yaml: unreadable, got {type(error).__name__}, {said:.160}; YAML is allowed; "
+            "mend it"
         ) from error
     if not isinstance(values, dict):
         raise ParameterError(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.pipeline.stand_in import make, ran, run
+from tests.pipeline.stand_in import few, make, ran, run
 
 TO_STATS = {"sam-label@dota", "release@dota", "stats"}
 
@@ -19,14 +19,7 @@ TO_STATS = {"sam-label@dota", "release@dota", "stats"}
 def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with one subset, reproduced down to its statistics."""
     root = tmp_path_factory.mktemp("project")
-    make(
-        root,
-        "stats",
-        datasets=["dota", "hrsc2016"],
-        subsets={"dota": "sota"},
-        benchmarks=[],
-        guard={},
-    )
+    make(root, "stats", **few("dota", "hrsc2016"))
     return root
 
 
@@ -56,7 +49,7 @@ def test_an_experiment_reruns_down_to_its_target_and_becomes_a_branch(repo: Path
     assert values["prompt"] == "rbox"
     changed = run(repo, "git", "diff", "--name-only", "main", "prompt-rbox").split()
     assert {"dvc.lock", "params.yaml", "metrics/sam_label/dota.json"} <= set(changed)
-    text = run(repo, "python", "-m", "samrs.review", "metrics", "main", "prompt-rbox")
+    text = run(repo, "python", "-m", "tools.review", "metrics", "main", "prompt-rbox")
     assert "| `prompt` | `hbox` | `rbox` |" in text
     assert "#### `sam_label`: 1 of 1 values changed" in text
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("samrs", "stages")
+PACKAGES = ("samrs", "stages", "tools")
 
 
 def _file_of(module: str) -> Path | None:

@@ -16,6 +16,18 @@ from tests.pipeline.closure import ROOT
 from tests.pipeline.graph import paths, stages
 
 
+def few(*datasets: str) -> dict[str, Any]:
+    """Top-level parameters of a pipeline of some datasets, without benchmarks and guards.
+
+    Args:
+        datasets: names; the subset is that of the first one.
+    """
+    values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    kept = {key: {name: values[key][name] for name in datasets} for key in ("datasets", "download")}
+    subset = {datasets[0]: values["subsets"][datasets[0]]}
+    return {**kept, "subsets": subset, "benchmarks": [], "guard": {}}
+
+
 def make(root: Path, *targets: str, **changed: Any) -> set[str]:
     """Write the copy, reproduce it once and commit it on ``main``.
 
@@ -28,8 +40,11 @@ def make(root: Path, *targets: str, **changed: Any) -> set[str]:
         The stages that ran.
     """
     root.mkdir(parents=True, exist_ok=True)
-    for name in ("samrs", "stages"):
+    for name in ("samrs", "stages", "tools"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for kept in (ROOT / "data" / "inbox").glob("*/.gitkeep"):
+        (root / kept.parent.relative_to(ROOT)).mkdir(parents=True)
+        shutil.copy(kept, root / kept.relative_to(ROOT))
     for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, root / name)
     if changed:
@@ -48,7 +63,8 @@ def make(root: Path, *targets: str, **changed: Any) -> set[str]:
         for name, s in stages().items()
     }
     (root / "fake.json").write_text(json.dumps(fakes))
-    (root / ".gitignore").write_text("/ran.txt\n__pycache__\n")
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8")
+    (root / ".gitignore").write_text(f"{ignored}/ran.txt\n", encoding="utf-8")
     run(root, "git", "init", "-q", "-b", "main")
     run(root, "git", "config", "user.email", "test@example.org")
     run(root, "git", "config", "user.name", "test")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from samrs.publish.artifacts import Artifact, Figures
-from samrs.publish.changelog import unreleased, with_release
+from samrs.publish.changelog import released, unreleased, with_release
 from samrs.publish.repository import PublishError
 from samrs.publish.tags import check_version, release_tags
 
@@ -81,11 +81,43 @@ def test_the_first_entry_needs_no_other() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("# Changelog\n", "got 0 headings"),
-        ("# Changelog\n\n## Unreleased\n\n## 0.9.0\n\n- First.\n", "got 1 headings"),
+        ("# Changelog\n", "got no line under '## Unreleased'"),
+        ("# Changelog\n\n## Unreleased\n\n## 0.9.0\n\n- First.\n", "got no line under"),
         (AFTER, "an entry of 1.0.0 is there already"),
     ],
 )
 def test_a_release_needs_something_to_say(text: str, said: str) -> None:
     with pytest.raises(PublishError, match=said):
         unreleased(text, "1.0.0")
+
+
+VERSIONS = """# Changelog
+
+## Unreleased
+
+- later
+
+## 1.10.0 (2026-12-01)
+
+- ten
+
+## v1.1.0
+
+- one
+
+## [1.0.0-rc1]
+
+- candidate
+
+## 1.0.0
+"""
+
+
+def test_a_release_says_what_the_changelog_says() -> None:
+    assert released(VERSIONS, "v1.10.0") == "- ten"
+    assert released(VERSIONS, "v1.1.0") == "- one"
+    assert released(VERSIONS, "v1.0.0-rc1") == "- candidate"
+    assert released(AFTER, "v1.0.0").startswith("- Ships are whole.\n  Harbors are not.\n\n| art")
+    for tag in ("v1.0.0", "v1.1", "v11.0.0", "v.*"):
+        with pytest.raises(PublishError, match=r"CHANGELOG\.md: no entry"):
+            released(VERSIONS, tag)

@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from samrs.review.comment import MARKER, PAGE
-from tests.pull_requests import changes
-from tests.pull_requests.changes import METRICS, PARAMS, begin, git, save
+from tests.tools.review import changes
+from tests.tools.review.changes import METRICS, PARAMS, begin, git, save
+from tools.review.comment import MARKER, PAGE
 
 BOT = "github-actions[bot]"
 
@@ -26,6 +26,7 @@ class GitHub:
         self.pulls: list[dict[str, Any]] = []
         self.comments: list[dict[str, Any]] = []
         self.asked: list[str] = []
+        self.written: list[str] = []
         handler = type("Handler", (_Handler,), {"github": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.address = f"http://127.0.0.1:{self.server.server_port}"
@@ -33,6 +34,7 @@ class GitHub:
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> Any:
         self.asked.append(f"{method} {path}")
+        self.written += [body["body"]] if body else []
         first = (int(query.get("page", ["1"])[0]) - 1) * int(query.get("per_page", ["30"])[0])
         if (method, path) == ("GET", "/repos/o/r/pulls"):
             assert query["state"] == ["open"]
@@ -130,8 +132,11 @@ def test_a_second_run_writes_over_the_first_comment(clone: Path, github: GitHub)
     text = ours[0]["body"]
     assert text.startswith(f"{MARKER}\n## What this changes\n")
     assert "| `prompt` | `hbox` | `rbox` |" in text
-    assert text.endswith("[The run](https://github.com/o/r/actions/runs/1) shows all of it._")
-    assert len([a for a in github.asked if a.startswith(("POST", "PATCH"))]) == 2
+    assert text.endswith("; [the run](https://github.com/o/r/actions/runs/1)._")
+    assert [a.split()[0] for a in github.asked if not a.startswith("GET")] == [
+        "POST",
+        *["PATCH"] * 3,
+    ]
     assert github.comments[0]["body"] == f"{MARKER}\nnot the bot's"
 
 
@@ -158,15 +163,53 @@ def test_a_pull_request_of_another_commit_gets_none(
     assert github.comments == []
 
 
-def test_an_unreadable_change_is_told_in_the_comment(clone: Path, github: GitHub) -> None:
-    remote = clone.parent / "remote"
-    git(remote, "checkout", "-q", "--detach", "refs/pull/7/head")
-    save(remote, "a: [`@everyone`")
-    git(remote, "update-ref", "refs/pull/7/head", "HEAD")
+@pytest.mark.parametrize(
+    ("params", "metrics", "said"),
+    [
+        ("a: [`@everyone`", "{}", "params.yaml: unreadable, got "),
+        ("a: &name [1]\nb: *name", "{}", "params.yaml: unreadable, got ValueError, an alias"),
+        ("a: " + "9" * 400, "{}", "params.yaml: unusable value, got int that"),
+        ("a: [1]", '{"a": ' + "9" * 400 + "}", "metrics/x.json: unusable value, got int that"),
+        ("a: [1]", '{"a": ' * 20 + "1" + "}" * 20, "metrics/x.json: unusable value, got more th"),
+        ("a: [1]", '{"a": NaN}', "metrics/x.json: unusable value, got float that"),
+        ("a: [1]", "{", "metrics/x.json: unreadable metrics, got JSONDecodeError"),
+        ("a: [1]", '{"a": 1}', "params.yaml: wrong guard, got guard: None; "),
+    ],
+)
+def test_what_cannot_be_compared_takes_the_place_of_the_earlier_comment(
+    clone: Path, github: GitHub, params: str, metrics: str, said: str
+) -> None:
     github.pulls = [pull(clone)]
     assert comment(clone, github).returncode == 0
-    text = github.comments[0]["body"]
-    assert "No comparison: `params.yaml: " in text
+    assert "**Gate passed**" in github.comments[0]["body"]
+    remote = clone.parent / "remote"
+    git(remote, "checkout", "-q", "--detach", "refs/pull/7/head")
+    head = save(remote, params, files={"metrics/x.json": metrics.encode()})
+    git(remote, "update-ref", "refs/pull/7/head", "HEAD")
+    github.pulls = [pull(clone)]
+    done = comment(clone, github)
+    assert (done.returncode, done.stderr) == (0, "")
+    (text,) = (c["body"] for c in github.comments)
+    assert f"No comparison: `{said}" in text
+    assert "Gate" not in text
+    assert f"_Of `{head}`; [the run]" in text
+    outside = "".join(text.split("`")[::2])
+    assert "@everyone" not in outside
+
+
+def test_before_it_compares_it_takes_the_old_result_away(clone: Path, github: GitHub) -> None:
+    github.pulls = [pull(clone)]
+    assert comment(clone, github).returncode == 0
+    first, last = github.written
+    assert "The comparison is being made." in first
+    assert "Gate" not in first
+    assert "**Gate passed**" in last
+
+
+def test_a_base_that_is_gone_is_told_in_the_comment(clone: Path, github: GitHub) -> None:
+    github.pulls = [pull(clone) | {"base": {"ref": "gone"}}]
+    assert comment(clone, github).returncode == 0
+    assert "No comparison: `git fetch " in github.comments[0]["body"]
 
 
 def test_what_goes_wrong_is_one_sentence(clone: Path, github: GitHub) -> None:
@@ -174,7 +217,7 @@ def test_what_goes_wrong_is_one_sentence(clone: Path, github: GitHub) -> None:
     other = "wrong"
     refused = comment(clone, github, GITHUB_TOKEN=other)
     assert refused.returncode == 1
-    assert "error: GET repos/o/r/pulls: GitHub does not answer as needed, got 403" in refused.stderr
-    lost = comment(clone, github, HEAD_SHA="")
-    assert "got no HEAD_SHA" in lost.stderr
+    assert "error: GET pulls: GitHub does not answer as needed, got 403" in refused.stderr
+    lost = changes.review(clone, "comment", GITHUB_REPOSITORY="o/r", GITHUB_API_URL="http://a")
+    assert "variable is missing, got no 'HEAD_REPOSITORY'" in lost.stderr
     assert "Traceback" not in refused.stderr + lost.stderr

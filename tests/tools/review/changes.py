@@ -12,20 +12,24 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.pipeline.closure import ROOT
 
+MIOU = "metrics/prompt_ablation/summary.json", "recipes.hbox.all.miou_i"
 PARAMS: dict[str, Any] = {
     "prompt": "hbox",
     "release": {"min_area": 4},
-    "guard": {"prompt_ablation.recipes.hbox.all.miou_i": 0.01, "sam_label.dota.mean_outside": 0.1},
+    "guard": {
+        MIOU[0]: {MIOU[1]: {"direction": "maximize", "tolerance": 0.01}},
+        "metrics/sam_label/dota.json": {
+            "mean_outside": {"direction": "minimize", "tolerance": 0.1}
+        },
+    },
 }
 METRICS: dict[str, Any] = {
     "prompt_ablation/summary": {"recipes": {"hbox": {"all": {"miou_i": 0.78, "count": 178}}}},
     "sam_label/dota": {"mean_outside": 0.0015, "recipe": "hbox", "tiles": 12},
-    "stats": {"sota": {"mask_sizes": [{"count": 3}, {"count": 4}], "tiles": 12}},
+    "stats": {"sota": {"classes": {"ship": {"instances": 4}}, "tiles": 12}},
 }
-PIPELINE: dict[str, Any] = {"stages": {"sam-label": {}, "stats": {}, "prompt-ablation": {}}}
-
 
 dump = partial(yaml.safe_dump, sort_keys=False)
 
@@ -56,7 +60,7 @@ def save(
     for old in (root / "metrics").rglob("*.json"):
         old.unlink()
     texts = {f"metrics/{name}.json": json.dumps(value) for name, value in metrics.items()}
-    texts |= {"params.yaml": dump(params), "dvc.yaml": dump(PIPELINE)}
+    texts |= {"params.yaml": params if isinstance(params, str) else dump(params)}
     contents = {path: text.encode() for path, text in texts.items()} | (files or {})
     for path, content in contents.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -67,8 +71,8 @@ def save(
 
 
 def review(root: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m samrs.review`` in a repository, with this project's code."""
-    command = [sys.executable, "-m", "samrs.review", *arguments]
+    """Run ``python -m tools.review`` in a repository, with this project's code."""
+    command = [sys.executable, "-m", "tools.review", *arguments]
     paths = {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
     return subprocess.run(
         command,

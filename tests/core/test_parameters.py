@@ -1,0 +1,68 @@
+"""params.yaml is read as DVC reads it; what a stranger may have written there is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from samrs.core.errors import ParameterError
+from samrs.core.parameters import LEVELS, VALUES, parse_parameters
+from tests.pipeline.closure import ROOT
+from tests.pipeline.stand_in import run
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [("5e-05", 5e-5), ("1e-5", 1e-5), ("yes", "yes"), ("on", "on"), ("", None), ("1_0", 10)],
+)
+def test_values_are_those_of_yaml_1_2(written: str, value: object) -> None:
+    assert parse_parameters(f"a: {written}".encode()) == {"a": value}
+
+
+def test_they_are_those_that_dvc_hands_to_a_stage() -> None:
+    from dvc.utils.serialize import parse_yaml
+
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    assert parse_parameters(text.encode()) == parse_yaml(text, "params.yaml")
+
+
+def test_a_small_rate_that_dvc_wrote_is_a_number(tmp_path: Path) -> None:
+    run(tmp_path, "git", "init", "-q")
+    run(tmp_path, "dvc", "init", "-q")
+    (tmp_path / "params.yaml").write_text("finetune:\n  lr: 0.001\n")
+    (tmp_path / "dvc.yaml").write_text("stages:\n  a:\n    cmd: echo\n    params: [finetune]\n")
+    run(tmp_path, "git", "add", "-A")
+    run(tmp_path, "git", "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "One")
+    run(tmp_path, "dvc", "exp", "run", "-q", "-S", "finetune.lr=0.00005")
+    written = (tmp_path / "params.yaml").read_bytes()
+    assert b"5e-05" in written
+    assert parse_parameters(written) == {"finetune": {"lr": 5e-5}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a: &name {x: 1}\nb: *name",
+        "{a: " * (LEVELS + 1) + "1" + "}" * (LEVELS + 1),
+        "- " * (LEVELS + 1) + "1",
+        "[" + "a, " * VALUES + "a]",
+        "a: " + "9" * 5000,
+        "a: 2001-99-99",
+        "a: !!python/object/apply:os.getcwd []",
+        "? {a: b}\n: 1",
+        "a: 1\na: 2",
+        "a: 1\n---\nb: 2",
+        "a: [",
+        "- 1",
+        "",
+        "a: \0",
+        "a: b\n  c: d",
+    ],
+    ids=lambda text: text[:16],
+)
+def test_other_content_is_refused_in_one_sentence(content: str) -> None:
+    with pytest.raises(ParameterError, match=r"^params\.yaml: (unreadable|no parameters)") as told:
+        parse_parameters(content.encode())
+    assert "\n" not in str(told.value)
+    assert len(str(told.value)) < 300
