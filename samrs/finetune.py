@@ -142,7 +142,11 @@ def split_tiles(splits: Sequence[str], product: Path) -> tuple[list[int], list[i
 
 
 def nested_share(indices: Sequence[int], share: float, seed: int) -> list[int]:
-    """A share of the tiles, at least one; a smaller share is part of a larger one."""
+    """A share of the tiles, at least one; a smaller share is part of a larger one.
+
+    Args:
+        indices: of the training tiles.
+    """
     order = np.random.default_rng(seed).permutation(len(indices))
     count = max(1, round(share * len(indices)))
     return sorted(indices[int(i)] for i in order[:count])
@@ -151,7 +155,13 @@ def nested_share(indices: Sequence[int], share: float, seed: int) -> list[int]:
 def start(
     init: str, about: Mapping[str, Any], pretrained: Path, outputs: int, seed: int
 ) -> MultiHeadNetwork:
-    """A network with one head and the weights of an init; the head is the same for each."""
+    """A network with one head and the weights of an init; the head is the same for each.
+
+    Args:
+        about: ``encoder`` and ``decoder`` by name.
+        pretrained: the product of pre-training, for the init ``pretrain``.
+        outputs: number of classes.
+    """
     weights = "imagenet" if init == "imagenet" else None
     network = MultiHeadNetwork(
         about["encoder"], weights, about["decoder"], {"benchmark": outputs}, seed=seed
@@ -198,7 +208,11 @@ def _run(
 
 
 def compare(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """``miou`` by init and share, and ``gain`` by share of ``pretrain`` over ``scratch``."""
+    """``miou`` by init and share, and ``gain`` by share of ``pretrain`` over ``scratch``.
+
+    Args:
+        runs: each with ``init``, ``share`` and ``miou``.
+    """
     miou: dict[str, dict[str, float]] = {}
     for run in runs:
         miou.setdefault(run["init"], {})[f"{run['share']:g}"] = run["miou"]

@@ -94,6 +94,11 @@ def ablate_timed(
 ) -> pd.DataFrame:
     """As ``ablate``, with what the instance took.
 
+    Args:
+        normalized: as in ``ablate``, as are all others.
+        recipes: asked of the model.
+        floors: files of ``samrs/segmenters`` that need no weights.
+
     Returns:
         The frame with ``encode_seconds``, its share of encoding the tile once for all recipes, and
         ``seconds``, its share of all else the recipe did: the thread's processor seconds on a CPU,

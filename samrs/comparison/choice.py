@@ -44,6 +44,9 @@ class Candidate:
 def best_of(candidates: Sequence[Candidate]) -> Candidate:
     """The candidate of the highest score; of equal ones the cheaper, then the first by name.
 
+    Args:
+        candidates: the recipes that were measured, at least one.
+
     Raises:
         ProductError: there is none.
     """

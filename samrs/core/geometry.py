@@ -100,7 +100,12 @@ def visible_share(polygon: ArrayLike, hbb: ArrayLike) -> float:
 
 
 def hbb_iou(a: ArrayLike, b: ArrayLike) -> Array:
-    """IoU (N, M) of boxes (N, 4) with boxes (M, 4), xyxy."""
+    """IoU (N, M) of boxes (N, 4) with boxes (M, 4), xyxy.
+
+    Args:
+        a: N boxes.
+        b: M boxes.
+    """
     p, q = (np.asarray(v, dtype=np.float64).reshape(-1, 4) for v in (a, b))
     wide = np.minimum.outer(p[:, 2], q[:, 2]) - np.maximum.outer(p[:, 0], q[:, 0])
     high = np.minimum.outer(p[:, 3], q[:, 3]) - np.maximum.outer(p[:, 1], q[:, 1])

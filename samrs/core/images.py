@@ -40,7 +40,11 @@ def decode_rgb(data: bytes, where: str) -> NDArray[np.uint8]:
 
 
 def encode_rgb(image: NDArray[np.uint8], suffix: str = ".png", quality: int = 95) -> bytes:
-    """Encode (H, W, 3) uint8 RGB; ``.png`` is lossless, ``.jpg`` takes ``quality`` 1-100."""
+    """Encode (H, W, 3) uint8 RGB; ``.png`` is lossless, ``.jpg`` takes ``quality`` 1-100.
+
+    Args:
+        suffix: the format, ``.png`` or ``.jpg``.
+    """
     import cv2
 
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix == ".jpg" else []

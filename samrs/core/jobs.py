@@ -44,6 +44,9 @@ def in_order(
 
     At most ``slots`` jobs are handed over and not yet given out here. Once ``stopped`` says so no
     further job is begun; those in work are still given out, so that nothing finished is lost.
+
+    Args:
+        submit: hands a job over and gives back the wait for its answer.
     """
     waiting: deque[tuple[Job, Wait[Answer]]] = deque()
     for job in jobs:

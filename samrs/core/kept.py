@@ -23,7 +23,11 @@ _HEAD = struct.Struct("<8s32sQ")
 
 
 def seal(content: bytes) -> bytes:
-    """Content that ``unseal`` checks."""
+    """Content that ``unseal`` checks.
+
+    Args:
+        content: any bytes.
+    """
     return _HEAD.pack(MARK, hashlib.sha256(content).digest(), len(content)) + content
 
 

@@ -12,6 +12,7 @@ def mask_boxes(runs: Runs, heights: NDArray[np.int64]) -> NDArray[np.float64]:
     """(N, 4) boxes xyxy in tile px, half-open; zeros where a mask is empty.
 
     Args:
+        runs: of N masks, as ``decode_runs`` gives them.
         heights: (N,) px of each mask's image, 1 or more.
     """
     starts, lengths, masks = runs.foreground()

@@ -60,6 +60,7 @@ def map_ahead(
     """``function`` of each item in turn, at most ``ahead`` of them begun before one is taken.
 
     Args:
+        items: read one at a time, as work is begun.
         pool: whoever made it shuts it down, with what waits in it when the loop is left early.
     """
     for _, wait in in_order(items, lambda item: pool.submit(function, item).result, ahead + 1):
@@ -90,6 +91,7 @@ def map_many(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
 
     Args:
         function: must be importable, as must what it takes and gives.
+        items: all of them, since their number decides where the work is done.
     """
     if len(items) < MANY or num_workers() < 2:
         yield from map(function, items)

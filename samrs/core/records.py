@@ -216,5 +216,9 @@ def tile_id(scene_id: str, x0: int, y0: int) -> str:
 
 
 def obb_rows(obbs: Iterable[NDArray[np.float64] | None]) -> list[list[float] | None]:
-    """Rotated boxes, each (4, 2) or None, as values of the OBB column."""
+    """Rotated boxes, each (4, 2) or None, as values of the OBB column.
+
+    Args:
+        obbs: corners xy px, or None where an instance has no rotated box.
+    """
     return [None if obb is None else [float(v) for v in np.ravel(obb)] for obb in obbs]

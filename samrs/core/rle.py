@@ -154,12 +154,22 @@ def rle_union(rles: Sequence[Rle]) -> Rle:
 
 
 def rle_iou(a: Sequence[Rle], b: Sequence[Rle]) -> NDArray[np.float64]:
-    """IoU (N, M) of masks; two empty masks have IoU 0."""
+    """IoU (N, M) of masks; two empty masks have IoU 0.
+
+    Args:
+        a: N masks of one size.
+        b: M masks of that size.
+    """
     if not a or not b:
         return np.zeros((len(a), len(b)))
     return np.asarray(coco.iou(list(a), list(b), [0] * len(b)), dtype=np.float64)
 
 
 def rle_intersection(a: Rle, b: Rle) -> int:
-    """Number of pixels in both masks."""
+    """Number of pixels in both masks.
+
+    Args:
+        a: one mask.
+        b: another of its size.
+    """
     return int(coco.area(coco.merge([a, b], intersect=True)))

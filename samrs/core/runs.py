@@ -59,6 +59,9 @@ def text_buffers(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]
     """Characters of a string array as (C,) bytes, and (N + 1,) where each text begins.
 
     A null is an empty text.
+
+    Args:
+        texts: N strings of ASCII.
     """
     texts = pa.concat_arrays([texts.fill_null("")])  # a slice keeps the buffers of the whole
     _, offsets, data = texts.buffers()
@@ -68,7 +71,12 @@ def text_buffers(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
 def decode_runs(characters: NDArray[np.uint8], begins: NDArray[np.int64]) -> Runs:
-    """The runs of N texts that ``text_buffers`` gave."""
+    """The runs of N texts that ``text_buffers`` gave.
+
+    Args:
+        characters: (C,) those of all texts, one after another.
+        begins: (N + 1,) where each text begins in them, and C.
+    """
     bad = _bad_texts(characters, begins)
     if bad.any():
         characters, begins = _replaced(characters, begins, bad)

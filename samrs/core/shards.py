@@ -159,7 +159,11 @@ def read_table(product: Path, table: str, columns: list[str] | None = None) -> p
 def iter_rows(
     product: Path, table: str, columns: list[str] | None = None, batch_rows: int = 64
 ) -> Iterator[dict[str, Any]]:
-    """Rows as dicts in stored order, a few at a time in memory."""
+    """Rows as dicts in stored order, a few at a time in memory.
+
+    Args:
+        batch_rows: rows held in memory.
+    """
     for path in shard_paths(product, table):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=batch_rows, columns=columns):
@@ -209,7 +213,11 @@ def by_tile(
 
 
 def write_table(product: Path, table: str, schema: pa.Schema, rows: Iterable[Any]) -> int:
-    """Write all rows of a table; returns their number."""
+    """Write all rows of a table; returns their number.
+
+    Args:
+        schema: columns and types, one of ``samrs/core/records.py``.
+    """
     count = 0
     with ShardWriter(product, table, schema) as writer:
         for row in rows:

@@ -60,7 +60,11 @@ def strips(width: int, height: int, most_px: int) -> list[Window]:
 
 
 def visible_shares(hbbs: Sequence[ArrayLike], places: Sequence[Window]) -> NDArray[np.float64]:
-    """Share (T, N) in [0, 1] of each box's area, xyxy in scene px, inside each of T windows."""
+    """Share (T, N) in [0, 1] of each box's area, xyxy in scene px, inside each of T windows.
+
+    Args:
+        places: windows in scene px.
+    """
     boxes = np.array(hbbs, dtype=np.float64).reshape(-1, 4)
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     x0, y0, width, height = np.array(places, dtype=np.float64).reshape(-1, 4).T[:, :, None]
@@ -74,6 +78,10 @@ def memberships(shares: NDArray[np.float64], min_visible: float) -> NDArray[np.b
 
     Among equals the first window is the one that sees most; a tile never lists what it does not
     see at all.
+
+    Args:
+        shares: (T, N) of each box in each tile, from ``visible_shares``.
+        min_visible: share [0, 1] of a box that is enough.
     """
     most = np.zeros(shares.shape, dtype=bool)
     most[shares.argmax(axis=0), np.arange(shares.shape[1])] = True
@@ -86,6 +94,10 @@ def listed_boxes(
     """(window, box, visible share) for every box that a tile lists, by window, then by box.
 
     Boxes are compared with the windows some at a time: a scene may have thousands of either.
+
+    Args:
+        places: windows in scene px.
+        min_visible: share [0, 1] of a box that a tile must see to list it.
     """
     found: list[tuple[int, int, float]] = []
     step = max(1, MOST_SHARES // max(1, len(places)))

@@ -256,6 +256,10 @@ def _mixed(numbers: Iterator[int], size: int, rng: np.random.Generator) -> Itera
 
 
 def detection_batch(items: Sequence[Item]) -> tuple[list[Tensor], list[Item]]:
-    """Collate as torchvision's detection models take it: images, and the rest of each item."""
+    """Collate as torchvision's detection models take it: images, and the rest of each item.
+
+    Args:
+        items: as ``ReleaseTiles`` or ``ReleaseStream`` give them.
+    """
     images = [item["image"] for item in items]
     return images, [{k: v for k, v in item.items() if k != "image"} for item in items]

@@ -59,7 +59,12 @@ class Member:
 
 
 def refuse(archive: Path, member: str, what: str, allowed: str) -> ArchiveError:
-    """The error for a member that no honest archive has."""
+    """The error for a member that no honest archive has.
+
+    Args:
+        what: what is wrong with it, after "got".
+        allowed: what is allowed instead.
+    """
     return ArchiveError(
         f"{archive}: hostile archive, got member {member!r} {what}; {allowed}; "
         "fetch the archive from its official source"
@@ -84,7 +89,11 @@ def _place(archive: Path, name: str) -> PurePosixPath:
 
 @contextlib.contextmanager
 def zip_members(archive: Path, limits: Limits) -> Iterator[list[Member]]:
-    """The files of a zip archive, while it is open; raises ArchiveError as ``refuse`` says."""
+    """The files of a zip archive, while it is open; raises ArchiveError as ``refuse`` says.
+
+    Args:
+        limits: how much an archive may hold.
+    """
     with zipfile.ZipFile(archive) as file:
         infos = file.infolist()
         _check_count(archive, len(infos), limits)
@@ -107,7 +116,11 @@ def zip_members(archive: Path, limits: Limits) -> Iterator[list[Member]]:
 
 @contextlib.contextmanager
 def tar_members(archive: Path, limits: Limits) -> Iterator[list[Member]]:
-    """The files of a tar archive, compressed or not, likewise; one without an end is cut off."""
+    """The files of a tar archive, compressed or not, likewise; one without an end is cut off.
+
+    Args:
+        limits: how much an archive may hold.
+    """
     with _open_stream(archive) as plain:
         stream = _Bounded(plain, archive, limits)
         with tarfile.open(fileobj=cast(BinaryIO, stream), mode="r:") as file:
@@ -187,7 +200,11 @@ class _Bounded:
 
 
 def most_bytes(archive: Path, limits: Limits) -> int:
-    """Bytes an archive may swell to."""
+    """Bytes an archive may swell to.
+
+    Args:
+        limits: how much an archive may hold.
+    """
     by_ratio = max(limits.ratio * archive.stat().st_size, limits.ratio_from)
     return int(min(limits.total, by_ratio))
 

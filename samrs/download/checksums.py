@@ -62,6 +62,9 @@ def remember(known: Mapping[str, Known], folder: Path) -> None:
     """Record the files whose publisher gives no checksum, for the next run.
 
     To be called when their archives proved to be whole, so that a damaged file is not remembered.
+
+    Args:
+        known: size and sha256 of each file by its name.
     """
     place = folder / RECORD
     record = _read(place)

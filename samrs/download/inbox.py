@@ -32,7 +32,11 @@ def holds_layout(inbox: Path) -> bool:
 
 
 def listing(inbox: Path, most: int = 5) -> str:
-    """What lies in the inbox, for an error's text: the first files, or "nothing"."""
+    """What lies in the inbox, for an error's text: the first files, or "nothing".
+
+    Args:
+        most: files that are named; more are ``...``.
+    """
     names = [path.relative_to(inbox).as_posix() for path in _visible_files(inbox)]
     return ", ".join([*names[:most], *(["..."] if len(names) > most else [])]) or "nothing"
 

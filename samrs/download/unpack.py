@@ -75,6 +75,7 @@ def extract(
     Args:
         out: made if missing; may hold other files, none of which is replaced.
         leave_out: names of folders whose members are checked but not written.
+        limits: how much an archive may hold.
 
     Returns:
         Number of files written.

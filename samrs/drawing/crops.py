@@ -95,6 +95,9 @@ def window(hbb: Sequence[float], truth: Rle) -> tuple[int, int, int, int]:
     """A square x0, y0, width, height around a box and a true mask, with a margin, inside the tile.
 
     It is moved where it would leave the tile, and cut only where it is larger than the tile.
+
+    Args:
+        truth: the true mask, of the tile's size.
     """
     box, mask = np.asarray(hbb, dtype=np.float64), rle_to_hbb(truth)
     low, high = np.minimum(box[:2], mask[:2]), np.maximum(box[2:], mask[2:])

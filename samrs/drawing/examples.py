@@ -17,6 +17,9 @@ def example_tiles(release: Path, at_most: int) -> list[str]:
 
     One tile a scene, since tiles of a scene overlap. Ties go to the smaller tile_id; tiles
     without instances are not examples.
+
+    Args:
+        at_most: number of tiles; fewer where a release has fewer.
     """
     scenes = read_table(release, "tiles", ["tile_id", "scene_id"]).to_pandas()
     rows = read_table(release, "instances", ["tile_id", "category_id"]).to_pandas()
@@ -39,6 +42,9 @@ def example_tiles(release: Path, at_most: int) -> list[str]:
 
 def worst_instances(release: Path, at_most: int) -> pd.DataFrame:
     """The released instances with the lowest scores, the worst first.
+
+    Args:
+        at_most: number of instances.
 
     Returns:
         ``instance_id, tile_id``, the SCORES, ``score`` (the lowest of those an instance has) and

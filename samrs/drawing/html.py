@@ -25,7 +25,11 @@ def render(template: str, **values: Any) -> bytes:
 
 
 def jpeg_uri(image: NDArray[np.uint8], quality: int) -> str:
-    """An image (H, W, 3) RGB as a data URI: part of the page, not fetched."""
+    """An image (H, W, 3) RGB as a data URI: part of the page, not fetched.
+
+    Args:
+        quality: of the JPEG, 1 to 100.
+    """
     return _uri("jpeg", encode_rgb(image, ".jpg", quality))
 
 

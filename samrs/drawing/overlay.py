@@ -48,6 +48,9 @@ class Tile:
 def load_tiles(release: Path, tile_ids: Sequence[str]) -> list[Tile]:
     """The named tiles of a release, in the order they were named.
 
+    Args:
+        tile_ids: which tiles.
+
     Raises:
         MissingInputError: a tile is not in the release.
     """

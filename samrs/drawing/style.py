@@ -37,7 +37,11 @@ STYLE: Any = {
 
 
 def styled(font_size: float = 9) -> AbstractContextManager[None]:
-    """What figures are made and written in; the font's size is in points."""
+    """What figures are made and written in; the font's size is in points.
+
+    Args:
+        font_size: in points.
+    """
     return mpl.rc_context({**STYLE, "font.size": font_size})
 
 

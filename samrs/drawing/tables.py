@@ -106,7 +106,11 @@ def metrics_of_each(folder: Path, stage: str) -> dict[str, dict[str, Any]]:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested values by dotted name; lists are left out."""
+    """Nested values by dotted name; lists are left out.
+
+    Args:
+        prefix: what each name begins with, and a dot.
+    """
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{key}.")
@@ -199,7 +203,11 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def gain_sentence(gain: Mapping[str, float]) -> str:
-    """What pre-training adds to the mIoU at each share of the labels."""
+    """What pre-training adds to the mIoU at each share of the labels.
+
+    Args:
+        gain: mIoU of pre-training less that of scratch, by share.
+    """
     parts = [f"{value:+.3f} at {float(share):.0%}" for share, value in gain.items()]
     if not parts:
         return "Not both scratch and pretrain were run, so there is no gain to tell."

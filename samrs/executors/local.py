@@ -42,6 +42,7 @@ def load(make: Callable[[], Callable[..., Any]], runtime: Mapping[str, Any]) -> 
     """The executor.
 
     Args:
+        make: makes the function that does the work, which all threads share.
         runtime: ``threads`` (None: all cores, 12 beside a GPU, for which most of them wait) and
             ``device``, which no longer is auto.
     """

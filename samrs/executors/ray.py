@@ -207,6 +207,7 @@ def load(make: Callable[[], Callable[..., Any]], runtime: Mapping[str, Any]) -> 
     """The executor.
 
     Args:
+        make: makes the function that does the work, once an actor.
         runtime: ``threads`` (actors at most, None: all there is room for) and ``device``, which no
             longer is auto.
     """

@@ -113,7 +113,11 @@ def _walked(points: Array, level: Ints) -> list[Ring]:
 
 
 def rings_by_part(rle: Rle, inset: float = 0.0) -> list[tuple[int, list[Ring]]]:
-    """Area in px and outlines of each 8-connected part of a mask, the largest part first."""
+    """Area in px and outlines of each 8-connected part of a mask, the largest part first.
+
+    Args:
+        inset: px that an outline lies inside the edges of the pixels.
+    """
     rings = rle_rings(rle, inset)
     if len(rings) < 2:
         return [(int(rle_area(rle)), rings)] if rings else []
@@ -138,6 +142,9 @@ def join_rings(rings: list[Ring]) -> Ring:
 
     Each ring is joined to those before it by a bridge between their nearest corners, walked there
     and back: two lines on one another enclose nothing.
+
+    Args:
+        rings: outlines of one mask, parts and holes, at least one.
     """
     joined: Ring = []
     for ring in rings:
@@ -146,7 +153,12 @@ def join_rings(rings: list[Ring]) -> Ring:
 
 
 def bridged(first: Ring, second: Ring) -> tuple[Ring, float]:
-    """Two closed outlines as one, and the number of px that the bridge between them crosses."""
+    """Two closed outlines as one, and the number of px that the bridge between them crosses.
+
+    Args:
+        first: an outline.
+        second: another, which does not cross it.
+    """
     ours, theirs = np.array(first), np.array(second)
     across, down = (np.subtract.outer(ours[:, axis], theirs[:, axis]) for axis in (0, 1))
     i, k = divmod(int((across**2 + down**2).argmin()), len(theirs))

@@ -215,6 +215,9 @@ class Subset:
         """A (H, W) map with a value for each instance, overlaps decided as in the release.
 
         The instances need the columns rle, area and mask_hbb.
+
+        Args:
+            background: the value where there is no instance.
         """
         painted = np.full(tile.size_hw, background, dtype=np.int32)
         areas = np.array([row["area"] for row in tile.rows], dtype=np.int64)

@@ -20,7 +20,11 @@ DECIMALS = 6
 
 
 def write_tile(tile: Tile, lines: Sequence[str], out: Path) -> None:
-    """Write a tile's image and its labels; a tile without instances has an empty file."""
+    """Write a tile's image and its labels; a tile without instances has an empty file.
+
+    Args:
+        lines: one an instance, without line ends.
+    """
     tile.write_image(out / "images" / tile.split)
     folder = out / "labels" / tile.split
     folder.mkdir(parents=True, exist_ok=True)

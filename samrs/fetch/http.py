@@ -99,6 +99,7 @@ def transfer(
         size: bytes of the whole file; None where unknown.
         provable: whether the caller can tell a whole file from a part of it (by checksum or
             size); where not, the server must say where the file ends.
+        patience: how long a slow server is waited for.
         going: asked at every chunk; False ends the transfer.
 
     Raises:

@@ -68,7 +68,11 @@ class TransferMeter:
             self._bar.last_print_n += jump
 
     def add(self, name: str, num_bytes: int) -> None:
-        """Bytes of a file have arrived."""
+        """Bytes of a file have arrived.
+
+        Args:
+            num_bytes: how many, since the last call.
+        """
         with self._lock:
             self._at[name] += num_bytes
             self._received += num_bytes

@@ -33,7 +33,12 @@ MIRRORS = "SAMRS_MIRRORS"
 
 
 def fetch(source: Source, folder: Path, *, terms: str, patience: Patience = PATIENCE) -> Path:
-    """Get one file, see ``fetch_all``; returns ``folder / source.file``."""
+    """Get one file, see ``fetch_all``; returns ``folder / source.file``.
+
+    Args:
+        terms: licence or terms of use, for the error's text.
+        patience: how often and how long is tried again.
+    """
     fetch_all([source], folder, terms=terms, parallel=1, patience=patience)
     return folder / source.file
 
@@ -53,6 +58,7 @@ def fetch_all(
     Args:
         terms: licence or terms of use, for the error's text.
         parallel: number of files at the same time.
+        patience: how often and how long is tried again.
 
     Raises:
         SourceError: no mirror gave an official file; names each.

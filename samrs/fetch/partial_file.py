@@ -47,6 +47,7 @@ def partial_file(place: Path, *, waiting: Callable[[], bool] = lambda: True) -> 
     the other finished the file is for the caller to look.
 
     Args:
+        place: path of the partial file; made if missing.
         waiting: asked again and again while another process has the file; False ends the wait.
 
     Raises:
@@ -83,7 +84,12 @@ def _open_locked(place: Path, waiting: Callable[[], bool]) -> BinaryIO:
 
 
 def publish(file: BinaryIO, place: Path, target: Path) -> None:
-    """Give a whole partial file its final name, once its bytes are on the disk."""
+    """Give a whole partial file its final name, once its bytes are on the disk.
+
+    Args:
+        place: path of the partial file.
+        target: the final path.
+    """
     file.flush()
     os.fsync(file.fileno())
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -92,6 +98,10 @@ def publish(file: BinaryIO, place: Path, target: Path) -> None:
 
 
 def tidy(place: Path) -> None:
-    """Remove the folder of partial files if there is none left."""
+    """Remove the folder of partial files if there is none left.
+
+    Args:
+        place: path of a partial file, which is gone.
+    """
     with suppress(OSError):
         place.parent.rmdir()

@@ -69,7 +69,11 @@ def hugging_face(repository: str, revision: str, path: str) -> tuple[str, ...]:
 
 
 def file_checksum(path: Path, algorithm: str) -> str:
-    """The checksum of a file as a source states it, e.g. ``md5:91ae52...``."""
+    """The checksum of a file as a source states it, e.g. ``md5:91ae52...``.
+
+    Args:
+        algorithm: one that hashlib knows, e.g. ``md5``.
+    """
     with path.open("rb") as file:
         return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
 

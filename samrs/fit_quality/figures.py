@@ -32,13 +32,20 @@ def reliability(estimate: Floats, iou: Floats, bins: int = BINS) -> tuple[Floats
 
 
 def calibration_error(estimate: Floats, iou: Floats, bins: int = BINS) -> float:
-    """Expected calibration error: mean over the bins of |mean estimate - mean IoU|."""
+    """Expected calibration error: mean over the bins of |mean estimate - mean IoU|.
+
+    Args:
+        iou: (N,) with the true masks, in the estimates' order.
+    """
     said, seen = reliability(estimate, iou, bins)
     return float(np.abs(said - seen).mean())
 
 
 def figures(estimate: Floats, iou: Floats) -> dict[str, Any]:
     """Figures for JSON; correlations are None where one side does not vary.
+
+    Args:
+        iou: (N,) with the true masks, in the estimates' order.
 
     Returns:
         ``masks``; ``mean_estimate``, ``mean_iou``; ``spearman``, ``pearson``; ``ece``;

@@ -72,7 +72,11 @@ def label_scenes(
     runtime: Mapping[str, Any],
     style: Style = USUAL,
 ) -> pd.DataFrame:
-    """What ``ablate`` gives for scenes, a scene a seed, written below ``work``."""
+    """What ``ablate`` gives for scenes, a scene a seed, written below ``work``.
+
+    Args:
+        seeds: one a scene.
+    """
     return ablate(
         write_scenes(work, seeds, style), recipes=recipes, floors=(),
         checkpoint=find_checkpoint(SEGMENTER, MODEL), precision=PRECISION, runtime=runtime,

@@ -71,7 +71,11 @@ RARE = Style(
 
 
 def write_scenes(out: Path, seeds: Iterable[int], style: Style = USUAL) -> Path:
-    """Write the tables tiles, instances and truth of one scene a seed; returns ``out``."""
+    """Write the tables tiles, instances and truth of one scene a seed; returns ``out``.
+
+    Args:
+        seeds: one a scene.
+    """
     fresh_product(out)
     with (
         ShardWriter(out, "tiles", TILES) as tiles,

@@ -255,6 +255,10 @@ def tiles(
 ) -> Iterator[tuple[Row, list[Row]]]:
     """The tiles of a normalized product with their instances, in stored order, showing progress.
 
+    Args:
+        desc: what the progress bar is called.
+        note: what stands behind the bar, asked at every tile.
+
     Raises:
         ProductError: the instances do not stand in the order of their tiles.
     """

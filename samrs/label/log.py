@@ -41,7 +41,11 @@ class LabelLog:
         self._say(event="begin", **about)
 
     def tile(self, has_instances: bool) -> None:
-        """Counts a tile that was read."""
+        """Counts a tile that was read.
+
+        Args:
+            has_instances: whether the tile has any; others are not labelled.
+        """
         self.tiles += 1
         self.without += not has_instances
 

@@ -87,7 +87,11 @@ class Resampling:
         return ends
 
     def num_clusters(self, among: NDArray[np.bool_]) -> int:
-        """The number of clusters that some of the instances (N,) are from."""
+        """The number of clusters that some of the instances (N,) are from.
+
+        Args:
+            among: which instances.
+        """
         return len(np.unique(self.clusters[among]))
 
     def _by_cluster(self, values: Floats) -> Floats:
@@ -98,6 +102,11 @@ class Resampling:
 
 
 def as_interval(ends: Sequence[float] | Floats, digits: int = 4) -> list[float] | None:
-    """A rounded interval for JSON; None where there is none."""
+    """A rounded interval for JSON; None where there is none.
+
+    Args:
+        ends: low and high; NaN where there is none.
+        digits: after the point.
+    """
     low, high = (float(v) for v in ends)
     return [round(low, digits) + 0.0, round(high, digits) + 0.0] if np.isfinite(low) else None

@@ -24,7 +24,11 @@ COCO's small and medium. ``<32²`` joins the two before it."""
 
 
 def in_bin(true_area: NDArray[Any], name: str) -> NDArray[np.bool_]:
-    """Which areas (N,) in px are in a size bin; all are in ``all``."""
+    """Which areas (N,) in px are in a size bin; all are in ``all``.
+
+    Args:
+        true_area: of the true masks.
+    """
     if name == ALL:
         return np.ones(len(true_area), dtype=bool)
     low, high = BINS[name]

@@ -36,6 +36,9 @@ _ROUNDING = 1e-4
 def truth_scores(rle: Rle, truth: Rle) -> dict[str, Any]:
     """Compare a mask with a true mask that has at least one pixel.
 
+    Args:
+        truth: of the mask's size.
+
     Returns:
         ``iou``; ``intersection``, ``union`` and ``true_area`` in px; ``precision`` (share of the
         mask's px that are true), ``recall`` (share of the true px that are in the mask) and
@@ -56,7 +59,11 @@ def truth_scores(rle: Rle, truth: Rle) -> dict[str, Any]:
 
 
 def tolerance(truth: Rle) -> float:
-    """How far, in px, an outline may be off that of this true mask."""
+    """How far, in px, an outline may be off that of this true mask.
+
+    Args:
+        truth: has at least one pixel.
+    """
     x0, y0, x1, y1 = rle_to_hbb(truth)
     return max(LEAST_TOLERANCE, TOLERANCE * math.hypot(x1 - x0, y1 - y0))
 
@@ -66,6 +73,9 @@ def boundary_f(rle: Rle, truth: Rle) -> float:
 
     An outline is the mask's pixels with a 4-neighbour outside it; the image's edge is outside, as
     in Boundary IoU.
+
+    Args:
+        truth: the true mask.
     """
     boxes = np.stack([rle_to_hbb(rle), rle_to_hbb(truth)]).astype(int)
     (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)

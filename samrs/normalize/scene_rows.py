@@ -141,7 +141,13 @@ def _turn_as_declared(record: SceneRecord, image: SceneImage, where: str) -> Non
 def instance_rows(
     scene_id: str, annotations: Sequence[Annotation], places: Sequence[Window], cut: Cut
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows of the tables instances and truth: each annotation in the tiles that list it."""
+    """Rows of the tables instances and truth: each annotation in the tiles that list it.
+
+    Args:
+        annotations: of the scene.
+        places: its windows, in the order of its tiles.
+        cut: how boxes are clipped and listed.
+    """
     listed = listed_boxes([a.hbb for a in annotations], places, cut.min_visible)
     numbers = {category: number for number, category in enumerate(cut.categories)}
     instances, truth = [], []

@@ -24,7 +24,11 @@ class Boundaries:
         self._bytes = 0
 
     def ends_after(self, scene_id: str, num_bytes: int) -> bool:
-        """Whether a shard ends after this scene, whose images have so many bytes."""
+        """Whether a shard ends after this scene, whose images have so many bytes.
+
+        Args:
+            num_bytes: of its encoded images.
+        """
         self._bytes += num_bytes
         digest = hashlib.sha256(scene_id.encode("utf-8")).digest()
         drawn = int.from_bytes(digest[:8], "big") / 2**64

@@ -50,7 +50,11 @@ def magnified(corner_xy: Sequence[float], scale: float) -> Matrix:
 
 
 def upright(obb: Floats, scale: float, side: int) -> Matrix:
-    """The matrix that brings a rotated box (4, 2) to the middle of a piece, its long side level."""
+    """The matrix that brings a rotated box (4, 2) to the middle of a piece, its long side level.
+
+    Args:
+        scale: px of the piece in a px of the image.
+    """
     edges = obb[[1, 2]] - obb[[0, 1]]
     long = edges[np.argmax(np.hypot(*edges.T))]
     cos, sin = scale * long / max(float(np.hypot(*long)), 1e-9)
@@ -61,7 +65,11 @@ def upright(obb: Floats, scale: float, side: int) -> Matrix:
 def ask_in_pieces(
     inner: Asking, view: View, boxes: Boxes, pieces: Sequence[Piece]
 ) -> Iterator[tuple[int, Answer]]:
-    """Ask about pieces instead of the image: (position of the box, its answer in image px)."""
+    """Ask about pieces instead of the image: (position of the box, its answer in image px).
+
+    Args:
+        inner: how each piece is asked about.
+    """
     for picture in _pictures(pieces):
         shown = np.full((SIDE, SIDE, 3), EMPTY, np.uint8)
         for piece, x, y in picture:

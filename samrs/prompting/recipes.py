@@ -173,6 +173,9 @@ def parse_recipe(text: str) -> Recipe:
 def parse_recipes(texts: Sequence[str]) -> list[Recipe]:
     """The recipes of some names, none of them twice.
 
+    Args:
+        texts: names as in ``parse_recipe``.
+
     Raises:
         UnknownNameError, ParameterError: as ``parse_recipe``, or two names are one recipe.
     """

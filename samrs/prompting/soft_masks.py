@@ -15,7 +15,11 @@ BEYOND = 2 * FLOOR
 
 
 def to_prediction(answers: Iterable[Answer], size_hw: tuple[int, int]) -> Prediction:
-    """The masks of soft masks of an image of ``size_hw`` px, which are not held together."""
+    """The masks of soft masks of an image of ``size_hw`` px, which are not held together.
+
+    Args:
+        answers: one an instance, taken one at a time.
+    """
     rles: list[Rle] = []
     scores: list[tuple[float, float, float]] = []
     for answer in answers:
@@ -28,7 +32,11 @@ def to_prediction(answers: Iterable[Answer], size_hw: tuple[int, int]) -> Predic
 
 def to_mask(answer: Answer, size_hw: tuple[int, int]) -> tuple[Rle, float]:
     """The mask, and its stability score: the IoU of the masks cut at logits +1 and -1, as in
-    SamAutomaticMaskGenerator; 0 where nothing is above -1."""
+    SamAutomaticMaskGenerator; 0 where nothing is above -1.
+
+    Args:
+        answer: logits of the part of the image where they matter.
+    """
     union = np.count_nonzero(answer.logits > FLOOR)
     if union == 0:
         return empty_rle(size_hw), 0.0
@@ -37,7 +45,11 @@ def to_mask(answer: Answer, size_hw: tuple[int, int]) -> tuple[Rle, float]:
 
 
 def union_of(answers: Sequence[Answer]) -> tuple[NDArray[np.float32], int, int]:
-    """K soft masks on one part of the image: logits (K, h, w), first column and first row."""
+    """K soft masks on one part of the image: logits (K, h, w), first column and first row.
+
+    Args:
+        answers: of one image, each of a part of it.
+    """
     seen = [a for a in answers if a.logits.size]
     if not seen:
         return np.zeros((len(answers), 0, 0), np.float32), 0, 0

@@ -146,10 +146,22 @@ class SoftSegmenter(Segmenter, Protocol):
     """A segmenter that knows how sure it is of every px, which some recipes need."""
 
     def encode_corner(self, image: NDArray[np.uint8], shown_hw: tuple[int, int]) -> Any:
-        """``encode`` of a square image that shows nothing beyond its first rows and columns."""
+        """``encode`` of a square image that shows nothing beyond its first rows and columns.
+
+        Args:
+            shown_hw: number of rows and columns, px.
+        """
 
     def answers(self, state: Any, prompt: Prompt) -> Iterator[Answer]:
-        """The soft mask of each prompt."""
+        """The soft mask of each prompt.
+
+        Args:
+            state: what ``encode`` gave for the image.
+        """
 
     def candidates(self, state: Any, prompt: Prompt) -> Iterator[list[Answer]]:
-        """Several soft masks for each prompt: SAM's whole, part and subpart."""
+        """Several soft masks for each prompt: SAM's whole, part and subpart.
+
+        Args:
+            state: what ``encode`` gave for the image.
+        """

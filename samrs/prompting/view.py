@@ -60,7 +60,11 @@ class View:
         return self.image.shape[0], self.image.shape[1]
 
     def of(self, image: Image, shown_hw: tuple[int, int]) -> View:
-        """A view of another image, on the same account."""
+        """A view of another image, on the same account.
+
+        Args:
+            shown_hw: its rows and columns that show something, px.
+        """
         return View(self.segmenter, image, self.spent, shown_hw)
 
     def again(self) -> View:

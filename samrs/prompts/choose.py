@@ -24,7 +24,11 @@ EXTRA_PASSES = False
 
 
 def answers(inner: Asking, view: View, boxes: Boxes) -> Iterator[Answer]:
-    """The best of each instance's candidates; the first of equals."""
+    """The best of each instance's candidates; the first of equals.
+
+    Args:
+        inner: how candidates are asked for.
+    """
     candidates = view.candidates(inner.build(boxes))
     for few, hbb, obb in zip(candidates, boxes.hbb, boxes.obb, strict=True):
         agreements = [_agreement(answer, hbb, obb, boxes.size_hw) for answer in few]

@@ -31,7 +31,11 @@ LIMIT = 6.0
 
 
 def answers(inner: Asking, view: View, boxes: Boxes) -> Iterator[Answer]:
-    """The mean answers, with the mean of 1 - IoU of each with their mean as ``disagreement``."""
+    """The mean answers, with the mean of 1 - IoU of each with their mean as ``disagreement``.
+
+    Args:
+        inner: how each of the five boxes is asked about.
+    """
     several = [inner.answers(view, _changed(boxes, *change)) for change in CHANGES]
     for few in zip(*several, strict=True):
         yield _mean(few)

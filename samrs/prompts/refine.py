@@ -26,7 +26,11 @@ CHUNK = 16
 
 
 def answers(inner: Asking, view: View, boxes: Boxes) -> Iterator[Answer]:
-    """The second answers."""
+    """The second answers.
+
+    Args:
+        inner: how both are asked.
+    """
     for start in range(0, len(boxes), CHUNK):
         part = boxes.take(slice(start, start + CHUNK))
         first = [_logits(answer) for answer in inner.answers(view, part)]

@@ -28,7 +28,11 @@ ROOM = 2.0
 
 
 def answers(inner: Asking, view: View, boxes: Boxes) -> Iterator[Answer]:
-    """Instances with a rotated box in turned crops, the others in the tile."""
+    """Instances with a rotated box in turned crops, the others in the tile.
+
+    Args:
+        inner: how a crop, or the tile, is asked about.
+    """
     has_obb = boxes.has_obb
     pieces = [_piece(boxes, int(i)) for i in np.flatnonzero(has_obb)]
     rest = boxes.take(~has_obb)

@@ -37,7 +37,11 @@ ROOM = 32
 
 
 def answers(inner: Asking, view: View, boxes: Boxes) -> Iterator[Answer]:
-    """Small instances in magnified crops, the others in the tile."""
+    """Small instances in magnified crops, the others in the tile.
+
+    Args:
+        inner: how a crop, or the tile, is asked about.
+    """
     pieces = plan(boxes)
     small = np.zeros(len(boxes), dtype=bool)
     for piece in pieces:
@@ -87,7 +91,12 @@ def _pieces(boxes: Boxes, sides: Floats, wanted: NDArray[np.bool_]) -> list[Piec
 
 def groups(hbb: Floats, which: NDArray[np.int64], side: float) -> list[NDArray[np.int64]]:
     """Boxes that lie together in a square of ``side`` px, greedily: each group is begun by the
-    first box left, from the top down, and takes the nearest ones that fit."""
+    first box left, from the top down, and takes the nearest ones that fit.
+
+    Args:
+        hbb: (N, 4) xyxy px.
+        which: positions of the boxes to group.
+    """
     centres = (hbb[:, :2] + hbb[:, 2:]) / 2
     left = which[np.lexsort(centres[which].T)]
     out = []

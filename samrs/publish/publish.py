@@ -186,6 +186,9 @@ def _name(step: Callable[[], str]) -> str:
 def publish(root: Path, version: str, options: Options, *, dry_run: bool = False) -> None:
     """Publish a release, or with ``dry_run`` print what would be done.
 
+    Args:
+        options: remotes, mirror and terms.
+
     Raises:
         SamrsError: a step failed; no tag exists and no commit was added.
     """

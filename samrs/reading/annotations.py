@@ -212,7 +212,12 @@ def read_items(
 
 
 def set_aside(source_file: str, line: int | None, error: SamrsError, q: Quarantine) -> None:
-    """Quarantine what an error tells of, under the reason its class stands for."""
+    """Quarantine what an error tells of, under the reason its class stands for.
+
+    Args:
+        line: of the annotation in its file; None where the whole file is meant.
+        q: the table it is written to.
+    """
     unknown = isinstance(error, UnknownNameError)
     q.add(source_file, line, "unknown class" if unknown else "does not parse", str(error))
 
@@ -220,7 +225,11 @@ def set_aside(source_file: str, line: int | None, error: SamrsError, q: Quaranti
 def set_image_aside(
     image: Path, label: Path, root: Path, error: AnnotationError, quarantine: Quarantine
 ) -> None:
-    """Quarantine an annotation file that does not parse, and its image: it is no negative."""
+    """Quarantine an annotation file that does not parse, and its image: it is no negative.
+
+    Args:
+        label: the annotation file.
+    """
     where, told = relative_name(image, root), relative_name(label, root)
     set_aside(told, None, error, quarantine)
     quarantine.add(
@@ -274,7 +283,11 @@ def place(annotation: Annotation) -> str:
 def set_scene_aside(
     record: SceneRecord, where: str, reason: str, detail: str, quarantine: Quarantine
 ) -> None:
-    """Quarantine an image and, so that no annotation is lost in silence, each of its boxes."""
+    """Quarantine an image and, so that no annotation is lost in silence, each of its boxes.
+
+    Args:
+        reason: the word it is counted under.
+    """
     quarantine.add(where, None, reason, detail)
     for annotation in record.annotations:
         quarantine.add(

@@ -18,7 +18,11 @@ def colour_codes(rgb: ArrayLike) -> NDArray[np.int32]:
 def code_masks(
     codes: NDArray[np.int32],
 ) -> Iterator[tuple[int, tuple[slice, slice], NDArray[np.bool_]]]:
-    """Each code of an image (H, W) but 0, sorted: code, its tight (rows, columns), mask therein."""
+    """Each code of an image (H, W) but 0, sorted: code, its tight (rows, columns), mask therein.
+
+    Args:
+        codes: a number a pixel; 0 is no object.
+    """
     painted = codes > 0
     found, indices = np.unique(codes[painted], return_inverse=True)
     numbers = np.zeros(codes.shape, dtype=np.int32)

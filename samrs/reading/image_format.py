@@ -104,6 +104,9 @@ def orientation(path: Path, kind: Kind) -> int:
 
     Viewers, OpenCV, Ultralytics and supervision turn it, and so boxes are drawn on the turned one.
     A tag that does not parse counts as none, as it does for them.
+
+    Args:
+        kind: the format that the content has.
     """
     exif = Image.Exif()
     with path.open("rb") as file:
@@ -132,6 +135,9 @@ def plain_file(path: Path, kind: Kind) -> tuple[bytes, str] | None:
 
     That is an 8-bit RGB PNG or JPEG of at most ``KEEP_BYTES`` without Exif, by which readers might
     turn the image; None for all others.
+
+    Args:
+        kind: the format that the content has.
     """
     if kind.driver not in ("PNG", "JPEG") or path.stat().st_size > KEEP_BYTES:
         return None

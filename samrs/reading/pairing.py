@@ -30,6 +30,8 @@ def pair_annotations(
     boxes of the other file that are left over are quarantined.
 
     Args:
+        kept: the annotations of the file whose order is kept.
+        others: those of the other file.
         same_objects: the files are known to list the same objects. Where each holds as many of
             every category, what is left over is paired as well: best by place, else by category,
             the last by exclusion. Such pairs are listed in the quarantine, as the files contradict

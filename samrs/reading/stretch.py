@@ -13,7 +13,12 @@ Number = np.generic
 
 
 def valid_px(pixels: NDArray[Number], nodata: float | None) -> NDArray[np.bool_]:
-    """Which values of any shape are measurements: finite and not the file's nodata value."""
+    """Which values of any shape are measurements: finite and not the file's nodata value.
+
+    Args:
+        pixels: values as the file has them.
+        nodata: the value that means "no measurement"; None where the file names none.
+    """
     valid = np.isfinite(pixels)
     return np.asarray(valid if nodata is None else valid & (pixels != nodata))
 
@@ -24,6 +29,10 @@ def percentile_range(
     """Low and high value (B, 2) of each band of (B, h, w), ``percent`` cut at either end.
 
     A band without a single valid value has the range (0, 0).
+
+    Args:
+        bands: values as the file has them.
+        nodata: the value that means "no measurement"; None where the file names none.
     """
     found = []
     for band in bands:
@@ -39,6 +48,9 @@ def stretch_bands(
     """Bands (B, h, w) of any number type as uint8: ``ranges`` (B, 2) become 0 and 255.
 
     Values beyond are clipped; px without a measurement, and bands of one value, are 0.
+
+    Args:
+        nodata: the value that means "no measurement"; None where the file names none.
     """
     out = np.zeros(bands.shape, dtype=np.uint8)
     for number, (band, (low, high)) in enumerate(zip(bands, ranges, strict=True)):

@@ -25,13 +25,21 @@ class Turn(NamedTuple):
 
     @classmethod
     def of(cls, orientation: int) -> Self:
-        """That of Exif's number, 1 to 8 (CIPA DC-008, 4.6.4 A)."""
+        """That of Exif's number, 1 to 8 (CIPA DC-008, 4.6.4 A).
+
+        Args:
+            orientation: the number.
+        """
         return cls(
             orientation in (5, 6, 7, 8), orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8)
         )
 
     def size(self, stored_wh: tuple[int, int]) -> tuple[int, int]:
-        """Width and height of the turned picture."""
+        """Width and height of the turned picture.
+
+        Args:
+            stored_wh: width and height as stored, px.
+        """
         return stored_wh[::-1] if self.transpose else stored_wh
 
     def stored(self, window: Window, size_wh: tuple[int, int]) -> Window:
@@ -48,7 +56,11 @@ class Turn(NamedTuple):
         return Window(y0, x0, height, width) if self.transpose else Window(x0, y0, width, height)
 
     def turned(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Pixels (h, w, 3) of a stored window as they are seen."""
+        """Pixels (h, w, 3) of a stored window as they are seen.
+
+        Args:
+            pixels: uint8, as stored.
+        """
         if self == AS_STORED:
             return pixels
         if self.transpose:

@@ -155,6 +155,9 @@ def _keypoints(shape: Any, where: str) -> int:
 def find_pictures(root: Path, said: Description, quarantine: Quarantine) -> list[Picture]:
     """The images with their splits and labels, sorted by scene id; what is left out is listed.
 
+    Args:
+        said: what ``data.yaml`` and the like say.
+
     Raises:
         MissingInputError: there is no image.
         AnnotationError: no image has labels, wherever they might lie.

@@ -124,6 +124,10 @@ class Trees:
         """From ``feature, threshold, missing_left, left, right, value`` of each tree's nodes.
 
         Leaves have feature -1.
+
+        Args:
+            baseline: the estimate before any tree.
+            trees: the nodes of each, as lists of one length.
         """
         shape = len(trees), max(len(tree["feature"]) for tree in trees)
         own = np.broadcast_to(np.arange(shape[1]), shape)

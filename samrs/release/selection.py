@@ -110,7 +110,11 @@ class Selection:
         self.has_kept = np.zeros(len(self.tiles), dtype=bool)
 
     def chunks(self, writer: ShardWriter) -> Iterator[Chunk]:
-        """Chunks of all tiles in order; what is kept is written on the way."""
+        """Chunks of all tiles in order; what is kept is written on the way.
+
+        Args:
+            writer: of the release, for the kept instances.
+        """
         bounds = list(pairwise(chunk_bounds(self.sizes_hw)))
         held = pa.table([pa.array([], f.type) for f in PAINTED], schema=PAINTED)
         last = 0

@@ -88,7 +88,11 @@ class Totals:
 
 
 def chunk_bounds(sizes_hw: NDArray[np.int64]) -> list[int]:
-    """Where chunks of tiles begin, and the number of tiles at the end."""
+    """Where chunks of tiles begin, and the number of tiles at the end.
+
+    Args:
+        sizes_hw: (T, 2) of the tiles, px.
+    """
     bounds, pixels = [0], 0
     for place, area in enumerate(sizes_hw.prod(axis=1).tolist()):
         if place > bounds[-1] and (

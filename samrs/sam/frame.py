@@ -31,7 +31,12 @@ def input_size(size_hw: tuple[int, int], frame: int) -> tuple[int, int]:
 
 
 def mask_to_prompt(mask: NDArray[np.bool_], frame: int, prompt_hw: tuple[int, int]) -> torch.Tensor:
-    """SAMRS's mask prompt (1, h, w) of a tile's mask (H, W): +1000 inside, -1000 outside."""
+    """SAMRS's mask prompt (1, h, w) of a tile's mask (H, W): +1000 inside, -1000 outside.
+
+    Args:
+        frame: side of SAM's frame, px.
+        prompt_hw: size of SAM's mask prompt, usually (256, 256).
+    """
     logits = torch.from_numpy(np.where(mask, np.float32(INSIDE), np.float32(OUTSIDE)))[None, None]
     height, width = input_size((mask.shape[0], mask.shape[1]), frame)
     logits = functional.interpolate(logits, (height, width), mode="bilinear", align_corners=False)
@@ -48,6 +53,7 @@ def soft_rectangle(
         corners: (4, 2) xy in frame px, in order around the rectangle.
         slope: the logit at the middle line; 0 at the border, ``-slope`` as far out as the middle
             is in and beyond.
+        prompt_hw: size of SAM's mask prompt, usually (256, 256).
     """
     cell = frame / prompt_hw[0]
     middle = corners.mean(axis=0)

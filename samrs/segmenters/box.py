@@ -24,6 +24,9 @@ class BoxSegmenter:
     def decode(self, state: tuple[int, int], prompt: Prompt) -> Prediction:
         """One filled box per prompt, without scores.
 
+        Args:
+            state: what ``encode`` gave for the image.
+
         Raises:
             ParameterError: the prompt holds no boxes.
         """

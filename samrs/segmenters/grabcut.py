@@ -38,6 +38,9 @@ class GrabcutSegmenter:
     def decode(self, state: NDArray[np.uint8], prompt: Prompt) -> Prediction:
         """One mask per box, without scores.
 
+        Args:
+            state: what ``encode`` gave for the image.
+
         Raises:
             ParameterError: the prompt holds no boxes.
         """

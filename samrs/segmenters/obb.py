@@ -24,6 +24,9 @@ class ObbSegmenter:
     def decode(self, state: tuple[int, int], prompt: Prompt) -> Prediction:
         """One filled polygon per prompt, without scores.
 
+        Args:
+            state: what ``encode`` gave for the image.
+
         Raises:
             ParameterError: the prompt holds no polygons.
         """

@@ -124,6 +124,9 @@ class SamSegmenter:
     def decode(self, state: Encoded, prompt: Prompt) -> Prediction:
         """One mask per prompt; boxes, points and masks may come together.
 
+        Args:
+            state: what ``encode`` gave for the image.
+
         Raises:
             ParameterError: the prompt holds none of them.
         """
@@ -135,12 +138,20 @@ class SamSegmenter:
         return to_prediction(self.answers(state, prompt), state.size_hw)
 
     def answers(self, state: Encoded, prompt: Prompt) -> Iterator[Answer]:
-        """The soft mask of each prompt (``multimask_output=False``)."""
+        """The soft mask of each prompt (``multimask_output=False``).
+
+        Args:
+            state: what ``encode`` gave for the image.
+        """
         for (answer,) in self._answered(state, prompt, slice(0, 1)):
             yield answer
 
     def candidates(self, state: Encoded, prompt: Prompt) -> Iterator[list[Answer]]:
-        """SAM's three masks for each prompt (``multimask_output=True``)."""
+        """SAM's three masks for each prompt (``multimask_output=True``).
+
+        Args:
+            state: what ``encode`` gave for the image.
+        """
         yield from self._answered(state, prompt, slice(1, None))
 
     def _answered(self, state: Encoded, prompt: Prompt, which: slice) -> Iterator[list[Answer]]:

@@ -40,6 +40,7 @@ def predict(
     """Label map (H, W) int64 of an image (H, W, 3) RGB, on the network's device.
 
     Args:
+        head: the subset whose head answers.
         window: side in px; smaller images are padded.
         stride: px from one window to the next, at most ``window``.
         flip: average with the prediction of the mirrored window.
@@ -85,7 +86,17 @@ def confusion(
     flip: bool,
     precision: str,
 ) -> Tensor:
-    """Pixels (C, C) by true class (row) and predicted class (column); unlabelled ones left out."""
+    """Pixels (C, C) by true class (row) and predicted class (column); unlabelled ones left out.
+
+    Args:
+        head: the subset whose head answers.
+        indices: which tiles.
+        desc: what the progress bar is called.
+        window: as in ``predict``.
+        stride: as in ``predict``.
+        flip: as in ``predict``.
+        precision: as in training.
+    """
     count = len(tiles.categories)
     network.eval()
     total = torch.zeros(count, count, dtype=torch.int64)

@@ -64,7 +64,12 @@ def split_batch(sizes: Mapping[str, int], batch_size: int) -> dict[str, int]:
 
 
 def epoch_steps(sizes: Mapping[str, int], parts: Mapping[str, int]) -> int:
-    """Steps after which every sample of every subset was seen: the largest need of a subset."""
+    """Steps after which every sample of every subset was seen: the largest need of a subset.
+
+    Args:
+        sizes: samples of each subset.
+        parts: samples of each subset in a batch.
+    """
     return max(math.ceil(size / parts[name]) for name, size in sizes.items())
 
 

@@ -39,11 +39,19 @@ class Findings:
     named: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, kind: str, what: str) -> None:
-        """Add one finding; ``what`` begins with the file, tile or instance."""
+        """Add one finding; ``what`` begins with the file, tile or instance.
+
+        Args:
+            kind: the word it is counted under.
+        """
         self.add_many(kind, 1, [what])
 
     def add_many(self, kind: str, number: int, first: Iterable[str]) -> None:
-        """Add a number of findings of which only the ``first`` are in words."""
+        """Add a number of findings of which only the ``first`` are in words.
+
+        Args:
+            kind: the word they are counted under.
+        """
         assert kind in KINDS, kind
         if number:
             self.counts[kind] = self.counts.get(kind, 0) + number
@@ -51,7 +59,11 @@ class Findings:
             known += [_printable(what) for what, _ in zip(first, range(NAMED - len(known)))]  # noqa: B905
 
     def join(self, other: Findings) -> None:
-        """Add another part's."""
+        """Add another part's.
+
+        Args:
+            other: findings of other rows.
+        """
         for kind, number in other.counts.items():
             self.add_many(kind, number, other.named[kind])
 

@@ -91,7 +91,11 @@ def _tiles(product: Path) -> Tiles:
 
 
 def check_bytes(shard: tuple[Path, str]) -> Checked:
-    """Check a file's sha256."""
+    """Check a file's sha256.
+
+    Args:
+        shard: its path and the sha256 that the manifest says.
+    """
     path, wanted = shard
     checked = Checked()
     got = sha256(path)
@@ -161,7 +165,11 @@ def _check_order(
 
 
 def check_part(part: Part) -> Checked:
-    """Check the rows of some row groups."""
+    """Check the rows of some row groups.
+
+    Args:
+        part: which rows of which shard, and what they are checked against.
+    """
     checked = Checked()
     with pq.ParquetFile(part.path) as file:
         for batch in file.iter_batches(batch_size=BATCH_ROWS, row_groups=list(part.row_groups)):
@@ -342,7 +350,12 @@ CHECKS: dict[str, Sequence[Check]] = {
 
 
 def parts_of(part: Part, rows_each: int) -> Iterator[Part]:
-    """The row groups of a shard in parts of some rows each."""
+    """The row groups of a shard in parts of some rows each.
+
+    Args:
+        part: the whole shard.
+        rows_each: a part ends with the row group that reaches them.
+    """
     groups: list[int] = []
     rows = 0
     with pq.ParquetFile(part.path) as file:
@@ -357,7 +370,11 @@ def parts_of(part: Part, rows_each: int) -> Iterator[Part]:
 
 
 def schema_problem(path: Path, wanted: pa.Schema) -> str | None:
-    """How a shard's columns differ from a table's, or None."""
+    """How a shard's columns differ from a table's, or None.
+
+    Args:
+        wanted: the table's columns and types.
+    """
     got = pq.read_schema(path)
     if got.equals(wanted):
         return None

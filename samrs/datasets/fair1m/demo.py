@@ -146,7 +146,11 @@ def _object(item: SceneObject) -> str:
 
 
 def fine_class(item: SceneObject) -> str:
-    """FAIR1M's name for an object, by kind and size."""
+    """FAIR1M's name for an object, by kind and size.
+
+    Args:
+        item: a drawn object.
+    """
     if item.kind in CLASSES:
         return CLASSES[item.kind]
     slender = item.length_m > WARSHIP_MIN_SLENDERNESS * item.width_m
