@@ -7,6 +7,7 @@ from tools.docs.text import ROOT, table
 
 KINDS = {
     "What a user does": {
+        "add": "a dataset of your own, put into params.yaml and taken out",
         "download": "raw files in a dataset's official layout, drawn or fetched and verified",
         "normalize": "official files to tiles and instances in one schema",
         "label": "a mask with scores for every instance; finished tiles are kept in a cache",
