@@ -61,7 +61,9 @@ def finetune(
         work: folder for unfinished training; finished runs found there are not repeated.
         inits: of ``INITS``; ``imagenet`` downloads the encoder's weights.
         shares: of the training tiles, in (0, 1]; at least one tile is taken.
-        crop: see ``samrs/training/loop.py``, as are the remaining parameters.
+        callbacks: of Lightning, beside the trainer's own.
+        steps: see ``samrs/training/loop.py``, as are ``crop``, ``batch_size``, ``lr``,
+            ``weight_decay``, ``precision`` and ``seed``.
         runtime: speed only.
 
     Returns:

@@ -54,7 +54,9 @@ def pretrain(
         out: folder of the product; what stood there before is removed.
         work: folder for unfinished training; a killed run goes on from there.
         encoder: see ``samrs/training/networks.py``, as are ``encoder_weights`` and ``decoder``.
-        crop: see ``samrs/training/loop.py``, as are the remaining parameters.
+        callbacks: of Lightning, beside the trainer's own.
+        steps: see ``samrs/training/loop.py``, as are ``crop``, ``batch_size``, ``lr``,
+            ``weight_decay``, ``precision`` and ``seed``.
         runtime: speed only.
 
     Returns:

@@ -56,7 +56,9 @@ def ablate(
         normalized: a product of ``normalize`` with a truth table.
         recipes: asked of the segmenter of ``checkpoint``.
         floors: files of ``samrs/segmenters`` that need no weights.
-        checkpoint, precision, runtime: as in ``samrs.label.label``.
+        checkpoint: as in ``samrs.label.label``.
+        precision: as in ``samrs.label.label``.
+        runtime: as in ``samrs.label.label``.
 
     Returns:
         One row per instance and recipe (floors by their segmenter's name): ``scene_id, tile_id,

@@ -20,7 +20,7 @@ masks of others."""
 class Executor(Protocol):
     """Where jobs are worked on (``samrs/executors``); a context manager, whose end stops the work.
 
-    Args:
+    Attributes:
         slots: jobs worth having in work at once: more would only wait, and fill memory.
     """
 

@@ -190,6 +190,14 @@ class Quarantine:
     rows: list[dict[str, object]] = field(default_factory=list)
 
     def add(self, source_file: str, source_line: int | None, reason: str, detail: str) -> None:
+        """Set something aside.
+
+        Args:
+            source_file: relative to the dataset's folder.
+            source_line: from 1; None where the whole file is meant.
+            reason: the word it is counted under.
+            detail: the whole sentence.
+        """
         self.rows.append(
             {
                 "source_file": source_file,

@@ -190,6 +190,10 @@ class _Cache:
 class ReleaseReader:
     """The tiles of a release in stored order; see ``Folder`` for where it may lie.
 
+    Args:
+        folder: of the release.
+        cache_bytes: of images that are held in memory.
+
     Raises:
         MissingInputError: there is no such folder, or not all of it is there.
         ProductError: it is no release, or its tables do not belong together.

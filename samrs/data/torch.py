@@ -189,10 +189,14 @@ class ReleaseStream(IterableDataset[Item]):
     ``ReleaseTiles`` and a DistributedSampler, or end with the shortest.
 
     Args:
-        release, splits, masks, transforms: as for ``ReleaseTiles``.
+        release: as for ``ReleaseTiles``.
+        splits: as for ``ReleaseTiles``.
+        masks: as for ``ReleaseTiles``.
+        transforms: as for ``ReleaseTiles``.
         seed: of the order; None keeps the stored one.
         buffer: tiles that are mixed; their row groups should fit into ``CACHE_BYTES``.
-        rank, ranks: of this process; None: as torch.distributed has it, else the only one.
+        rank: of this process; None: as torch.distributed has it, else 0.
+        ranks: their number; None: as torch.distributed has it, else 1.
     """
 
     def __init__(

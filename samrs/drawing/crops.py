@@ -42,7 +42,8 @@ class Crop:
         row: its row of the ablation's frame.
         image: (H, W, 3) uint8 RGB, the part of the tile around the box and the true mask.
         hbb: (4,) xyxy in px of the part, the box that was asked about.
-        predicted, truth: (H, W) masks.
+        predicted: (H, W) mask of the recipe.
+        truth: (H, W) true mask.
     """
 
     row: dict[str, Any]
@@ -139,7 +140,11 @@ def _square(image: NDArray[T], left: int, top: int, span: int) -> NDArray[T]:
 
 
 def instance_crop(tile: Tile, row: Row, side: int) -> Image:
-    """One instance with its mask and box and what is around it, (side, side, 3)."""
+    """One instance with its mask and box and what is around it, (side, side, 3).
+
+    Args:
+        row: its row of the ablation's frame.
+    """
     x0, y0, x1, y1 = row["hbb"]
     span = max(round(2 * max(x1 - x0, y1 - y0)), SMALLEST)
     left, top = round((x0 + x1 - span) / 2), round((y0 + y1 - span) / 2)

@@ -129,6 +129,7 @@ def draw(
     """A copy of an image with boxes and masks on it, the later on top.
 
     Args:
+        layers: masks and boxes, the lowest first.
         size_wh: of the picture; None: as large as the image.
     """
     height, width = image.shape[:2]

@@ -30,7 +30,12 @@ PATIENCE = 600.0
 
 
 class Actor:
-    """The work in a process of its own."""
+    """The work in a process of its own.
+
+    Args:
+        make: makes the function that does the work.
+        folder: the run's.
+    """
 
     def __init__(self, make: Callable[[], Callable[..., Any]], folder: str) -> None:
         self._make, self._folder = make, folder

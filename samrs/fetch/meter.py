@@ -27,10 +27,13 @@ class TransferMeter:
 
     The time left is that of the files whose size is known, by the publisher's word or since their
     transfer began.
+
+    Args:
+        desc: what the progress bar is called.
+        sizes: bytes of each file by its name, None where unknown.
     """
 
     def __init__(self, desc: str, sizes: dict[str, int | None]) -> None:
-        """``sizes``: bytes of each file by its name, None where unknown."""
         self._desc, self._sizes = desc, dict(sizes)
         self._at = dict.fromkeys(sizes, 0)
         self._done: set[str] = set()

@@ -22,7 +22,8 @@ def reliability(estimate: Floats, iou: Floats, bins: int = BINS) -> tuple[Floats
     """Mean estimate and mean IoU (B,) of bins of equally many masks, by rising estimate.
 
     Args:
-        estimate, iou: (N,) in [0, 1]; equal estimates stay in the order given.
+        estimate: (N,) in [0, 1]; equal ones stay in the order given.
+        iou: (N,) with the true masks.
         bins: at most; fewer where there are fewer masks.
     """
     order = np.argsort(estimate, kind="stable")

@@ -43,7 +43,8 @@ def resolve(prompt: str, choice: Path, normalized: Path, *, segmenter: str, mode
         prompt: as in params.yaml.
         choice: file of a stored choice.
         normalized: a product of ``normalize``; whether it has rotated boxes decides.
-        segmenter, model: those that label.
+        segmenter: the one that labels.
+        model: the one that labels.
 
     Raises:
         ParameterError: the choice was made for others, or no recipe fits.

@@ -19,6 +19,10 @@ from samrs.sam.checkpoints import CheckpointError
 def average(first: Path, second: Path, out: Path) -> None:
     """Write the mean of two files' tensors, computed in float32, in their own precision.
 
+    Args:
+        first: safetensors of nano.
+        second: others of the same architecture.
+
     Raises:
         CheckpointError: they hold different tensors.
     """

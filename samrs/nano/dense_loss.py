@@ -68,7 +68,11 @@ class DenseHead(nn.Module):
             self.layer.bias.copy_(torch.tensor(PRIORS).repeat_interleave(CELLS**2))
 
     def forward(self, embeddings: Tensor, targets: Tensor) -> Tensor:
-        """The loss of (B, C, g, g) embeddings against (B, 7, 4 g, 4 g) `dense_targets`."""
+        """The loss of (B, C, g, g) embeddings against (B, 7, 4 g, 4 g) `dense_targets`.
+
+        Args:
+            targets: as ``dense_targets`` gives them.
+        """
         said = F.pixel_shuffle(self.layer(embeddings.movedim(1, 3)).movedim(3, 1), CELLS)
         truth, weight = targets[:, :CHANNELS], targets[:, CHANNELS:]
         cross = F.binary_cross_entropy_with_logits(said[:, :2], truth[:, :2], reduction="none")

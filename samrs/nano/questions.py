@@ -55,7 +55,11 @@ class Questions:
         return sorted({int(k) for k in self.kind})
 
     def select(self, which: Tensor) -> Questions:
-        """Some of the questions, by a (K,) bool."""
+        """Some of the questions, by a (K,) bool.
+
+        Args:
+            which: True for those to take.
+        """
         parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         chosen: dict[str, Any] = {k: None if v is None else v[which] for k, v in parts.items()}
         return Questions(**chosen)
@@ -74,7 +78,11 @@ class Questions:
 
     @staticmethod
     def joined(parts: list[Questions]) -> Questions:
-        """One batch from questions with windows of one size."""
+        """One batch from questions with windows of one size.
+
+        Args:
+            parts: one or more, each a batch.
+        """
         names = [f.name for f in fields(Questions)]
         return Questions(**{k: torch.cat([getattr(p, k) for p in parts]) for k in names})
 

@@ -51,7 +51,7 @@ _CMYK = (ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.
 class Georeference(NamedTuple):
     """Where a scene lies.
 
-    Args:
+    Attributes:
         crs: coordinate reference system as "EPSG:32650", or WKT.
         transform: a b c d e f with X = a x + b y + c, Y = d x + e y + f for scene px (x, y).
     """
@@ -64,6 +64,13 @@ class SceneImage:
     """An open image; made by ``open_scene``.
 
     Args:
+        dataset: rasterio's.
+        path: of the file.
+        kind: the format that its content has.
+        where: the file, for errors.
+        stretch: percent cut at either end of more than 8 bits; None refuses these.
+
+    Attributes:
         size_wh: width and height in px, of the turned image.
         stored_wh: width and height of the image as its file stores it.
         gsd: metres per px where the file is georeferenced, else None.

@@ -13,7 +13,7 @@ from samrs.core.tiling import Window
 class Turn(NamedTuple):
     """What makes the stored picture the one that is seen: in this order.
 
-    Args:
+    Attributes:
         transpose: rows become columns.
         flip_x: left and right change places.
         flip_y: top and bottom change places.

@@ -181,7 +181,8 @@ class Quality:
 
     Args:
         trees: fitted to IoU.
-        said, seen: (K,) rising: what the trees say, and the mean IoU seen where they say it.
+        said: (K,) what the trees say, rising.
+        seen: (K,) the mean IoU seen where they say it, rising.
         about: what it was fitted on and how well it does; goes to manifests.
     """
 

@@ -88,7 +88,15 @@ def _places(tile_ids: pa.ChunkedArray, rows: pa.Table, last: int, where: Path) -
 
 
 class Selection:
-    """Instances that are kept: written as they come, and given out as chunks of tiles to paint."""
+    """Instances that are kept: written as they come, and given out as chunks of tiles to paint.
+
+    Args:
+        normalized: the dataset's normalize product.
+        labelled: its sam_label product.
+        quality: the fitted estimate.
+        thresholds: below which instances are left out.
+        overlap: one of ``samrs.release.overlap.RULES``.
+    """
 
     def __init__(
         self,

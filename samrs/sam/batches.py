@@ -54,7 +54,7 @@ class Prompts:
 class Networks(Protocol):
     """What a segmenter asks.
 
-    Args:
+    Attributes:
         chunk: prompts worth giving at once.
     """
 
@@ -71,6 +71,8 @@ class Alone:
     """Each tile by itself, in the thread that asks.
 
     Args:
+        embed: gives the embedding of preprocessed pixels.
+        decoder: SAM's.
         chunk: prompts worth giving at once.
     """
 
@@ -92,6 +94,8 @@ class Several:
     """Tiles of several threads together.
 
     Args:
+        embed: gives the embedding of preprocessed pixels.
+        decoder: SAM's.
         tiles: images in an encoder pass.
         slots: of a decoder pass; each holds prompts of one tile.
         prompts: of a slot.

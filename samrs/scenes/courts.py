@@ -126,7 +126,11 @@ def _marked_pitch(a: float, b: float, rng: Rng) -> list[Part]:
 
 
 def soccer_field(rng: Rng, half_size: tuple[float, float] | None = None) -> Sprite:
-    """A pitch bounded by its lines, 60 to 110 m long unless half its sizes are given in metres."""
+    """A pitch bounded by its lines, 60 to 110 m long unless half its sizes are given in metres.
+
+    Args:
+        half_size: half its length and half its width.
+    """
     a = rng.uniform(30, 55)
     a, b = (a, a * rng.uniform(0.58, 0.72)) if half_size is None else half_size
     colour = _turf(rng)
@@ -150,6 +154,9 @@ def track_field(rng: Rng, with_pitch: bool) -> tuple[Sprite, tuple[float, float]
     """A running track and everything inside, with the half length and half width of its pitch.
 
     Without pitch the caller paints one, as an object of its own.
+
+    Args:
+        with_pitch: whether a soccer pitch is part of it.
     """
     straight, inner = rng.uniform(70, 105), rng.uniform(28, 40)
     lanes = int(rng.integers(4, 10))

@@ -209,7 +209,11 @@ def cover_all(world: World, name: str) -> None:
 def lay(
     world: World, polygons_m: Array | Sequence[Array], name: str, *, plain: bool = False
 ) -> None:
-    """Fills a polygon of (N, 2) metres, or several as one, with a surface."""
+    """Fills a polygon of (N, 2) metres, or several as one, with a surface.
+
+    Args:
+        plain: whether to use a single base colour.
+    """
     several = [polygons_m] if isinstance(polygons_m, np.ndarray) else list(polygons_m)
     polygons = [np.asarray(p, float) / world.gsd for p in several]
     seen = [p for p in polygons if _is_seen(world.clip(p, pad=1))]
@@ -229,7 +233,12 @@ def _is_seen(window: tuple[int, int, int, int]) -> bool:
 def blend_surface(
     world: World, alpha: Array, origin: tuple[int, int], name: str, *, plain: bool = False
 ) -> None:
-    """Blends a surface where a uint8 alpha of 0..255 says so."""
+    """Blends a surface where a uint8 alpha of 0..255 says so.
+
+    Args:
+        origin: column and row of the alpha's first pixel.
+        plain: whether to use a single base colour.
+    """
     x0, y0 = origin
     h, w = alpha.shape
     bare = world.bare((x0, y0, x0 + w, y0 + h))
@@ -297,7 +306,12 @@ def marks(
 
 
 def blend_colour(world: World, soft: Array, origin: tuple[int, int], colour: Colour) -> None:
-    """Blends one RGB colour of 0..1 where a float alpha of 0..1 says so."""
+    """Blends one RGB colour of 0..1 where a float alpha of 0..1 says so.
+
+    Args:
+        soft: the alpha, (h, w).
+        origin: column and row of its first pixel.
+    """
     x0, y0 = origin
     h, w = soft.shape
     soft = soft * world.bare((x0, y0, x0 + w, y0 + h))

@@ -144,7 +144,12 @@ def _road_marks(world: World, lines: Sequence[Array], width: float) -> None:
 
 
 def crossing(world: World, bend: float = 0.1, heading: float | None = None) -> Array:
-    """(24, 2) metres of a gentle curve from edge to edge of the scene."""
+    """(24, 2) metres of a gentle curve from edge to edge of the scene.
+
+    Args:
+        bend: spread of the curve's bend; 0 is straight.
+        heading: None for a random one.
+    """
     rng = world.rng
     theta = angle(rng) if heading is None else heading
     reach = float(np.linalg.norm(world.size_m)) * np.array([np.cos(theta), np.sin(theta)])
@@ -160,7 +165,12 @@ def shifted(line_m: Array, side: float) -> Array:
 
 
 def traffic(world: World, line_m: Array, width: float, per_10m: float, parent: int = 0) -> None:
-    """Vehicles on both sides of a road, each lane in its direction."""
+    """Vehicles on both sides of a road, each lane in its direction.
+
+    Args:
+        per_10m: vehicles a lane in ten metres, about.
+        parent: id of the object that carries the road; 0 for none.
+    """
     rng = world.rng
     if per_10m <= 0:
         return
@@ -198,7 +208,12 @@ def parking(
     full: float = 0.7,
     lorries: bool = False,
 ) -> None:
-    """A lot of double rows of stalls with aisles, partly filled."""
+    """A lot of double rows of stalls with aisles, partly filled.
+
+    Args:
+        full: share of the stalls that are taken, about.
+        lorries: whether it is one for lorries.
+    """
     rng = world.rng
     pitch, depth, aisle = (
         (3.4, 16.0, 8.0) if lorries else (rng.uniform(2.4, 2.9), 5.2, rng.uniform(5.5, 7))

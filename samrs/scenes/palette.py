@@ -13,7 +13,11 @@ def shade(colour: Colour, light: float) -> Array:
 
 
 def any_colour(rng: Rng, saturation: float | None = None) -> Array:
-    """A colour of random hue."""
+    """A colour of random hue.
+
+    Args:
+        saturation: 0 to 1; None for a random one.
+    """
     hue = rng.uniform(0, 6)
     value = rng.uniform(0.25, 0.95)
     s = rng.uniform(0.2, 0.9) if saturation is None else saturation

@@ -209,7 +209,11 @@ def jet(rng: Rng, light: float, length: float | None = None) -> Sprite:
 
 
 def propeller(rng: Rng, light: float) -> Sprite:
-    """A straight-winged aircraft with one, two or four propellers."""
+    """A straight-winged aircraft with one, two or four propellers.
+
+    Args:
+        light: which side the sun is on, -1 left to 1 right.
+    """
     small = rng.random() < 0.65
     length = rng.uniform(6.5, 10.5) if small else rng.uniform(13, 34)
     span = length * (rng.uniform(1.15, 1.5) if small else rng.uniform(1.0, 1.3))
@@ -271,7 +275,11 @@ def propeller(rng: Rng, light: float) -> Sprite:
 
 
 def fighter(rng: Rng, light: float) -> Sprite:
-    """A delta or swept military jet, grey or camouflaged."""
+    """A delta or swept military jet, grey or camouflaged.
+
+    Args:
+        light: which side the sun is on, -1 left to 1 right.
+    """
     length = rng.uniform(13, 21)
     half = length * rng.uniform(0.3, 0.4)
     radius = length * rng.uniform(0.05, 0.07)

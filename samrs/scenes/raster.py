@@ -21,21 +21,34 @@ def _scalar(value: Colour | float) -> list[float]:
 
 
 def fill(canvas: Array, points: Array, value: Colour | float, smooth: bool = False) -> None:
-    """Paints a polygon of continuous pixels, shape (N, 2), into a uint8 canvas."""
+    """Paints a polygon of continuous pixels, shape (N, 2), into a uint8 canvas.
+
+    Args:
+        smooth: whether its border is anti-aliased.
+    """
     kind = cv2.LINE_AA if smooth else cv2.LINE_8
     colour = _scalar(value)
     cv2.fillPoly(canvas, [_fixed(points)], colour, kind, _SHIFT)
 
 
 def stroke(canvas: Array, points: Array, width: float, value: Colour | float, closed: bool) -> None:
-    """Paints a line of `width` pixels, at least 1, into a uint8 canvas."""
+    """Paints a line of `width` pixels, at least 1, into a uint8 canvas.
+
+    Args:
+        closed: whether the last point joins the first.
+    """
     colour = _scalar(value)
     thickness = max(1, round(width))
     cv2.polylines(canvas, [_fixed(points)], closed, colour, thickness, cv2.LINE_8, _SHIFT)
 
 
 def sweep(points: Array, offset_from: Array, offset_to: Array) -> list[Array]:
-    """Polygons whose union is the outline dragged from one offset to another."""
+    """Polygons whose union is the outline dragged from one offset to another.
+
+    Args:
+        offset_from: (2,) pixels added to the outline at the start.
+        offset_to: (2,) pixels added at the end.
+    """
     low, high = points + offset_from, points + offset_to
     if np.abs(offset_to - offset_from).max() < 1e-6:
         return [high]

@@ -25,7 +25,11 @@ def instance_colour(number: int) -> Colour:
 def paint_masks(
     objects: Sequence[SceneObject], colours: Iterable[Colour], size_hw: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Visible masks in colours on black, (H, W, 3) RGB; a later object hides an earlier one."""
+    """Visible masks in colours on black, (H, W, 3) RGB; a later object hides an earlier one.
+
+    Args:
+        objects: in the order they are painted.
+    """
     canvas = np.zeros((*size_hw, 3), np.uint8)
     for item, colour in zip(objects, colours, strict=True):
         x0, y0, x1, y1 = item.box

@@ -73,6 +73,7 @@ def render_series(
         views: taken in turn, over and over.
         kinds: see ``render_scene``.
         size_hw: height and width of every scene in px.
+        block: of seeds, the dataset's own, 0-9.
 
     Yields:
         Number of the scene, from 0, and the scene.

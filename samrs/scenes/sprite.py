@@ -85,13 +85,23 @@ def box(length: float, width: float, x: float = 0.0, y: float = 0.0) -> Array:
 def ellipse(
     rx: float, ry: float, x: float = 0.0, y: float = 0.0, n: int = 48, start: float = 0.0
 ) -> Array:
-    """(n, 2) points of an ellipse."""
+    """(n, 2) points of an ellipse.
+
+    Args:
+        rx: half its extent along x.
+        ry: half its extent along y.
+        start: angle of the first point, radians.
+    """
     t = start + np.linspace(0, 2 * np.pi, n, endpoint=False)
     return np.stack([x + rx * np.cos(t), y + ry * np.sin(t)], 1)
 
 
 def rounded(x0: float, y0: float, x1: float, y1: float, r: float, n: int = 5) -> Array:
-    """(4 n, 2) points of a rectangle with rounded corners."""
+    """(4 n, 2) points of a rectangle with rounded corners.
+
+    Args:
+        r: radius of the corners.
+    """
     r = min(r, (x1 - x0) / 2, (y1 - y0) / 2)
     a = np.linspace(0, np.pi / 2, n) + np.arange(4)[:, None] * np.pi / 2
     centres = np.array([(x1 - r, y1 - r), (x0 + r, y1 - r), (x0 + r, y0 + r), (x1 - r, y0 + r)])
@@ -117,5 +127,9 @@ def rotated(points: Array, angle: float) -> Array:
 
 
 def moved(parts: Sequence[Part], x: float, y: float, angle: float = 0.0) -> list[Part]:
-    """Parts turned by `angle` and shifted by x, y, to build an object of objects."""
+    """Parts turned by `angle` and shifted by x, y, to build an object of objects.
+
+    Args:
+        parts: of a sprite; they stay as they are.
+    """
     return [replace(p, points=rotated(p.points, angle) + (x, y)) for p in parts]

@@ -205,7 +205,11 @@ def marina(world: World) -> None:
 
 
 def harbor(world: World, root: Array, heading: float, length: float, slot: float) -> None:
-    """One pier with boats on both sides: the pier, its boats and the water between them."""
+    """One pier with boats on both sides: the pier, its boats and the water between them.
+
+    Args:
+        slot: metres of pier for each boat.
+    """
     rng = world.rng
     size = slot * rng.uniform(2.1, 2.7)
     pier = rng.uniform(1.6, 3.5)
@@ -300,7 +304,12 @@ def _colour_of(world: World, outline_m: Array) -> Array:
 
 
 def bridge(world: World, centre: Array, heading: float, span: float, reach: float) -> None:
-    """A road across water; the object is the deck between the banks, cars included."""
+    """A road across water; the object is the deck between the banks, cars included.
+
+    Args:
+        span: metres from bank to bank, about.
+        reach: metres of road to either side of the centre.
+    """
     rng = world.rng
     if not world.wants("bridge"):
         return

@@ -50,15 +50,23 @@ class _Raster:
 class World:
     """A scene being painted. Positions are metres from the top-left corner, x right, y down.
 
-    Attributes:
+    In all functions of this package points (`at`, `centre`, `root`), `length` and `width` are in
+    metres, and `heading` is in radians, clockwise on screen from the x axis to the front.
+
+    Args:
         rng: Source of all randomness.
+        size_hw: Height and width of the image in pixels.
+        gsd: Metres per pixel.
+        kinds: The kinds that may become annotated objects.
+        density: How crowded it is, 1 as usual.
+
+    Attributes:
         image: (H, W, 3) float32 RGB in 0..1.
         cover: (H, W) uint8 land cover.
         shadow_m: Vector in metres that a shadow runs per metre of height.
         lean_m: Vector in metres that a top is displaced per metre of height (off-nadir view).
         darkness: Share of the light missing in shadow.
         infrared: Chance that the photograph is false-colour infrared.
-        kinds: The kinds that may become annotated objects.
     """
 
     def __init__(
@@ -140,6 +148,10 @@ class World:
         parent: int = 0,
     ) -> int:
         """Paints a sprite where nothing is reserved, and reserves its place.
+
+        Args:
+            margin: metres around it that must be free.
+            parent: id of the object that it stands on; 0 for none.
 
         Returns:
             The object's id for `parent`, or 0 when it was not painted.
@@ -349,7 +361,11 @@ class World:
         self.shade(soft.astype(np.float32) / 255, (x0, y0, x1, y1))
 
     def shade(self, amount: Array, window: Window) -> None:
-        """Adds shadow of strength 0..1, (h, w) float32, without darkening twice."""
+        """Adds shadow of strength 0..1, (h, w) float32, without darkening twice.
+
+        Args:
+            amount: the strength.
+        """
         x0, y0, x1, y1 = window
         before = self._shade[y0:y1, x0:x1]
         after = np.maximum(before, amount)

@@ -23,7 +23,11 @@ class KeptCheckpoints(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write a checkpoint, whole or not at all."""
+        """Write a checkpoint, whole or not at all.
+
+        Args:
+            storage_options: Lightning's; not used.
+        """
         content = io.BytesIO()
         torch.save(checkpoint, content)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -33,6 +37,10 @@ class KeptCheckpoints(TorchCheckpointIO):
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
         """Read a checkpoint; tensors only, whatever is asked.
+
+        Args:
+            map_location: where tensors go; None: the CPU.
+            weights_only: Lightning's; it always is.
 
         Raises:
             MissingInputError: it is gone or damaged since ``last_checkpoint`` found it.

@@ -177,7 +177,11 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 class ShowProgress(Callback):
-    """Progress of the steps: a bar on a terminal, quiet log lines elsewhere."""
+    """Progress of the steps: a bar on a terminal, quiet log lines elsewhere.
+
+    Args:
+        desc: what the bar is called.
+    """
 
     def __init__(self, desc: str) -> None:
         self.desc = desc

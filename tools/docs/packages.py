@@ -25,7 +25,6 @@ KINDS = {
         "fit_quality": "the fit of the quality estimate",
         "nano": "the training of the bundled model",
         "publish": "a release checked, pushed, verified in a clone and tagged",
-        "review": "what a pull request changes, and its gate",
     },
     "Axes: a value is a module, found by its name": {
         "datasets": "a folder each: reader, official sources, drawn demo scenes",

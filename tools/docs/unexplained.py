@@ -1,6 +1,6 @@
 """Public functions with an argument that neither its name nor the docstring explains.
 
-    python -m tools.docs.unexplained [samrs/core ...]
+    python -m tools.docs.unexplained
 
 An argument is explained by a line under ``Args:`` of the function (for ``__init__`` of the class),
 by its name as a word of the docstring, or by being one of ``PLAIN``. Commands are left out: their
@@ -19,19 +19,22 @@ from tools.docs.docstrings import arguments
 from tools.docs.text import ROOT
 
 WORDS = """
-annotations areas artifacts axis batch_idx boxes boxes_xyxy categories category centre
+annotations areas artifacts at axis batch_idx boxes boxes_xyxy categories category centre
 checkpoint colour columns commit corners count crop crops data dataset detail device encoder
-epoch error figure file folder frame hbb hbbs height image images inbox index instance
-instances key labels losses manifest manifests mask masks message metrics model name names
-network normalized obb options out parameters params path pl_module points polygon polygons
-precision product prompt quarantine radius recipe recipes record records release repo
+epoch error figure file folder frame hbb hbbs heading height image images inbox index instance
+instances key labels length losses manifest manifests mask masks message metrics model name
+names network normalized obb options out parameters params path pl_module points polygon
+polygons precision product prompt quarantine radius recipe recipes record records release repo
 repository request rgb rle rles rng root rows runtime scene scene_id scenes seed segmenter
 shard size_hw size_wh source source_file sources split splits stage style subset subsets
 summary table tag tags template text tile tile_id tiles title trainer url value values version
-view where width window world x0 x1 y0 y1
+view where width window world x x0 x1 y y0 y1
 """
 PLAIN = frozenset(WORDS.split())
-"""Names that say what they hold; several are the project's words (records, boxes, recipes)."""
+"""Names that say what they hold; several are the project's words (records, boxes, recipes), or
+those of ``samrs/scenes``, which ``World`` explains."""
+UNITS = ("_m", "_px", "_hw", "_wh")
+"""Ends of names that say the unit or the order."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -59,22 +62,22 @@ def unexplained(file: Path) -> Iterator[tuple[int, str, list[str]]]:
         missing = [
             argument.arg
             for argument in given
-            if argument.arg not in known | {"self", "cls"} and not argument.arg.startswith("_")
+            if argument.arg not in known | {"self", "cls"} and not argument.arg.endswith(UNITS)
         ]
         if missing:
             yield node.lineno, name, missing
 
 
+def files() -> list[Path]:
+    """The files of the library but for the command line."""
+    found = sorted((ROOT / "samrs").rglob("*.py"))
+    return [f for f in found if "commands" not in f.parts and f.name != "train.py"]
+
+
 def main() -> int:
     """List them; 1 where there are some."""
-    wanted = [ROOT / path for path in sys.argv[1:]] or [ROOT / "samrs"]
-    files = [
-        f for path in wanted for f in ([path] if path.is_file() else sorted(path.rglob("*.py")))
-    ]
     count = 0
-    for file in files:
-        if "commands" in file.parts:
-            continue
+    for file in files():
         for line, name, missing in unexplained(file):
             count += 1
             place = f"{file.relative_to(ROOT).as_posix()}:{line}"
