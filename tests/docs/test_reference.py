@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from samrs.commands.group import VERBS
 from tools.docs import decisions
 from tools.docs.docstrings import arguments
+from tools.docs.links import pages
 from tools.docs.reference import PAGES
 from tools.docs.text import ROOT, first_sentence, paragraphs
 
@@ -59,3 +62,9 @@ def test_arguments_are_read_with_their_further_lines() -> None:
     """
     assert arguments(docstring) == {"a": "two of them.", "b": "two of them.", "c": "third."}
     assert arguments(None) == {}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_the_commands_of_a_page_exist(page: Path) -> None:
+    named = re.findall(r"(?:^|`|\$ )samrs ([a-z][a-z-]+)", page.read_text("utf-8"), re.MULTILINE)
+    assert set(named) <= {*VERBS, "verb"}
