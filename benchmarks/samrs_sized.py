@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from samrs.core.records import INSTANCES, MASKS, TILES, tile_id
 from samrs.core.rle import crop_to_rle
-from samrs.core.runs import decode_runs, text_buffers
+from samrs.core.runs import rle_runs
 from samrs.core.shards import ShardWriter, fresh_product, write_manifest
 
 SEED = 2023
@@ -207,7 +207,7 @@ def _shape(side: int, area: float, stretch: float) -> _Shape:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     mask = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     rle = crop_to_rle(mask, 0, 0, (side, side))
-    runs = decode_runs(*text_buffers(pa.array([rle["counts"]]))).lengths.tolist()
+    runs = rle_runs([rle]).lengths.tolist()
     inner = runs[1:-1]
     # From the fourth count on the text holds differences to the count two before.
     written = [v - (inner[i - 2] if i >= 2 else 0) for i, v in enumerate(inner)]

@@ -18,6 +18,10 @@ LARGE = 8
 """Crops of more than 1 / LARGE of the mask are encoded as whole masks: faster from there on."""
 
 
+FIRST_CODE = 48
+"""The character that stands for 0 in COCO's compressed text."""
+
+
 class Rle(TypedDict):
     """COCO run-length encoding of one mask; ``size`` is [height, width] in px."""
 
@@ -82,22 +86,37 @@ def rle_to_crop(rle: Rle, x0: int, y0: int, width: int, height: int) -> NDArray[
 
 
 def run_lengths(rle: Rle) -> NDArray[np.int64]:
-    """Lengths of alternating background and foreground runs, from COCO's compressed text.
+    """Lengths of alternating background and foreground runs, px, of a mask that is known to be one.
+
+    What is not known yet goes through ``samrs.core.runs.rle_runs``.
+    """
+    lengths, _ = written_counts(np.frombuffer(rle["counts"].encode("ascii"), dtype=np.uint8))
+    lengths[2::2] = np.cumsum(lengths[2::2])
+    lengths[1::2] = np.cumsum(lengths[1::2])
+    return lengths
+
+
+def written_counts(characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The counts in COCO's compressed text, as they are written.
 
     The text holds 5 bits a character, low ones first, bit 6 for "more follows", two's complement;
-    from the fourth count on it holds differences to the count two before (maskApi.c, rleFrString).
+    from the fourth count of a mask on it holds differences to the count two before (pycocotools'
+    maskApi.c, rleFrString).
+
+    Args:
+        characters: (C,) of one mask or of several, one after the other.
+
+    Returns:
+        (K,) counts, differences not undone, and (K,) where the characters of each end.
     """
-    codes = np.frombuffer(rle["counts"].encode("ascii"), dtype=np.uint8).astype(np.int64) - 48
-    last = (codes & 0x20) == 0
-    ends = np.flatnonzero(last)
-    begins = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
-    place = np.arange(len(codes)) - np.repeat(begins, ends - begins + 1)
-    values = np.add.reduceat((codes & 0x1F) << (5 * place), begins) if len(ends) else codes
-    negative = (codes[ends] & 0x10) != 0
-    values = values - np.where(negative, np.int64(1) << (5 * (place[ends] + 1)), 0)
-    values[2::2] = np.cumsum(values[2::2])
-    values[1::2] = np.cumsum(values[1::2])
-    return np.asarray(values)
+    codes = characters - np.uint8(FIRST_CODE)
+    ends = np.flatnonzero(codes < 32) + 1
+    widths = np.diff(ends, prepend=0)
+    nth = np.arange(len(codes)) - np.repeat(ends - widths, widths)
+    digits = (codes & 31).astype(np.int64) << (5 * nth)
+    counts = np.add.reduceat(digits, ends - widths) if len(ends) else digits
+    negative = (codes[ends - 1] & 16) != 0
+    return counts - np.where(negative, np.int64(1) << (5 * widths), 0), ends
 
 
 def crop_rle(rle: Rle, x0: int, y0: int, width: int, height: int) -> Rle:

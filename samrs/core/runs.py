@@ -1,20 +1,21 @@
 """Many masks at once: the runs of whole columns of run-length encodings, without decoding a mask.
 
 pycocotools takes one text at a time and trusts it. Here texts are decoded together in numpy, and
-one that is no encoding is told (``Runs.bad``) instead of read beyond its end. The text holds 5 bits
-a character, low ones first, bit 6 for "more follows", two's complement; from the fourth count on it
-holds differences to the count two before (pycocotools' maskApi.c, rleFrString).
+one that is no encoding is told (``Runs.bad``) instead of read beyond its end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-FIRST_CODE, LAST_CODE = 48, 111
+from samrs.core.rle import FIRST_CODE, Rle, written_counts
+
+LAST_CODE = FIRST_CODE + 63
 MOST_CHARACTERS = 7
 """Of one count: 35 bits."""
 
@@ -70,6 +71,11 @@ def text_buffers(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]
     return held[begins[0] : begins[-1]], begins - begins[0]
 
 
+def rle_runs(rles: Sequence[Rle]) -> Runs:
+    """The runs of N masks; their sizes are not looked at."""
+    return decode_runs(*text_buffers(pa.array([rle["counts"] for rle in rles], pa.string())))
+
+
 def decode_runs(characters: NDArray[np.uint8], begins: NDArray[np.int64]) -> Runs:
     """The runs of N texts that ``text_buffers`` gave.
 
@@ -80,17 +86,7 @@ def decode_runs(characters: NDArray[np.uint8], begins: NDArray[np.int64]) -> Run
     bad = _bad_texts(characters, begins)
     if bad.any():
         characters, begins = _replaced(characters, begins, bad)
-    codes = characters - np.uint8(FIRST_CODE)
-    ends = np.flatnonzero(codes < 32) + 1  # of each count's characters
-    widths = np.diff(ends, prepend=0)
-    starts = ends - widths
-    values = (codes[starts] & 31).astype(np.int64)
-    for place in range(1, int(widths.max(initial=0))):
-        longer = np.flatnonzero(widths > place)
-        digits = (codes[starts[longer] + place] & 31).astype(np.int64)
-        values[longer] |= digits << (5 * place)
-    negative = (codes[ends - 1] & 16) != 0
-    values[negative] -= np.int64(1) << (5 * widths[negative])
+    values, ends = written_counts(characters)
     splits = np.searchsorted(ends, begins, side="right")
     _undo_differences(values, splits)
     below = np.add.reduceat(values < 0, splits[:-1]) > 0 if len(bad) else bad

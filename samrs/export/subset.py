@@ -22,15 +22,15 @@ from samrs.core.label_png import encode_labels
 from samrs.core.names import safe_name
 from samrs.core.progress import progress
 from samrs.core.records import IGNORE, SCORES
-from samrs.core.rle import rle_to_crop
+from samrs.core.runs import rle_runs
 from samrs.core.shards import by_tile, iter_rows, shard_paths
 from samrs.reading.annotations import IMAGE_SUFFIXES
+from samrs.release.overlap import check_masks, paint
 
 Row = dict[str, Any]
 
 _TILE = ("tile_id", "scene_id", "split", "x0", "y0", "width", "height", "gsd")
 _KEYS = ("tile_id", "category_id")
-_PAINTED = ("rle", "area", "mask_hbb")
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Subset:
         """
         every = len(self.labels) == len(self.manifest["categories"])
         repaint = semantic and not every
-        wanted = {*_KEYS, "rle", *columns, *(_PAINTED if repaint else ())}
+        wanted = {*_KEYS, "rle", *columns}
         names = [*_TILE, "image" if self.images else "image.path"]
         tiles = iter_rows(self.release, "tiles", names, batch_rows=8 if self.images else 512)
         rows = iter_rows(self.release, "instances", sorted(wanted), batch_rows=1024)
@@ -214,18 +214,22 @@ class Subset:
     def paint(self, tile: Tile, values: Sequence[int], *, background: int) -> NDArray[np.int32]:
         """A (H, W) map with a value for each instance, overlaps decided as in the release.
 
-        The instances need the columns rle, area and mask_hbb.
-
         Args:
+            tile: one of ``tiles``, with the column rle.
+            values: one an instance.
             background: the value where there is no instance.
+
+        Raises:
+            ProductError: a mask is not of its tile.
         """
-        painted = np.full(tile.size_hw, background, dtype=np.int32)
-        areas = np.array([row["area"] for row in tile.rows], dtype=np.int64)
-        for i in np.argsort(areas * self.order, kind="stable").tolist():
-            x0, y0, x1, y1 = (int(v) for v in tile.rows[i]["mask_hbb"])
-            crop = rle_to_crop(tile.rows[i]["rle"], x0, y0, x1 - x0, y1 - y0)
-            painted[y0:y1, x0:x1][crop] = values[i]
-        return painted
+        runs = rle_runs([row["rle"] for row in tile.rows])
+        tiles, sizes_hw = np.zeros(len(tile.rows), np.int64), np.array([tile.size_hw], np.int64)
+        check_masks(f"{self.release}: tile {tile.name}", runs, tiles, sizes_hw)
+        painted = paint(
+            runs, tiles, sizes_hw, np.array(values, np.int32),
+            order=self.order, background=background,
+        )  # fmt: skip
+        return painted.reshape(tile.size_hw).astype(np.int32, copy=False)
 
 
 def without_nulls(row: Row, names: Sequence[str]) -> Row:

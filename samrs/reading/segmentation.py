@@ -13,7 +13,8 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from samrs.core.geometry import Array
-from samrs.core.rle import Rle, polygons_to_rle, rle_area, run_lengths
+from samrs.core.rle import Rle, polygons_to_rle, rle_area
+from samrs.core.runs import rle_runs
 
 LARGEST_SIDE = 65_535
 """Largest width, height or place of a segmentation's point, px."""
@@ -77,7 +78,10 @@ def _run_lengths(segmentation: Mapping[str, Any]) -> Rle:
         raise ValueError(f"run lengths of {reprlib.repr(size)} px")
     if isinstance(counts, str):
         rle: Rle = {"size": size, "counts": counts}
-        runs = run_lengths(rle) if counts else np.zeros(0, np.int64)
+        found = rle_runs([rle])
+        if found.bad[0]:
+            raise ValueError(f"run lengths that are no encoding: {reprlib.repr(counts)}")
+        runs = found.lengths
     else:
         runs = np.array(counts, dtype=np.int64).reshape(-1)
     if (runs < 0).any() or runs.sum() != size[0] * size[1]:

@@ -15,7 +15,7 @@ from samrs.core.records import RELEASED, SEMANTIC, TILES
 from samrs.core.rle import mask_to_rle, rle_area, rle_to_hbb
 from samrs.core.shards import read_manifest, read_table, write_manifest, write_table
 from samrs.drawing.palette import palette
-from samrs.release.overlap import paint
+from tests.release.one_by_one import paint
 
 CATEGORIES = ["plane", "ship", "harbor"]
 RULE = "smaller_on_top"
@@ -160,8 +160,8 @@ def write_release(
 def _map(tile: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
     mine = [row for row in rows if row["tile_id"] == tile["tile_id"]]
     labels = [row["category_id"] for row in mine]
-    painted = paint([row["rle"] for row in mine], labels, (HEIGHT, WIDTH), RULE)
-    image = {"bytes": encode_labels(painted.labels), "path": f"{tile['tile_id']}.png"}
+    painted, _, _ = paint([row["rle"] for row in mine], labels, (HEIGHT, WIDTH), RULE)
+    image = {"bytes": encode_labels(painted), "path": f"{tile['tile_id']}.png"}
     return {"tile_id": tile["tile_id"], "split": tile["split"], "label_map": image}
 
 

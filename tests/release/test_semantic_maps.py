@@ -1,4 +1,4 @@
-"""Tiles painted many at once are those painted one by one."""
+"""Tiles painted many at once are those painted one mask after the other."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from samrs.core.errors import ProductError
 from samrs.core.images import decode_labels
 from samrs.core.rle import mask_to_rle
 from samrs.core.runs import text_buffers
-from samrs.release import semantic_maps
-from samrs.release.overlap import RULES, paint
+from samrs.release import overlap, semantic_maps
+from samrs.release.overlap import RULES
 from samrs.release.semantic_maps import Chunk, chunk_bounds, paint_chunk
+from tests.release.one_by_one import paint
 
 
 def chunk_of(sizes_hw, masks, tiles, labels, rule) -> Chunk:
@@ -45,21 +46,21 @@ def chunks(draw) -> tuple:
     return sizes, masks, tiles, labels, draw(st.sampled_from(sorted(RULES)))
 
 
-@pytest.mark.parametrize("most", [0, semantic_maps.MOST_PAINTED])
+@pytest.mark.parametrize("most", [1, 30, overlap.BATCH_PIXELS])
 @given(drawn=chunks())
 def test_a_chunk_is_its_tiles(most, drawn):
     sizes, masks, tiles, labels, rule = drawn
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(semantic_maps, "MOST_PAINTED", most)
+        patch.setattr(overlap, "BATCH_PIXELS", most)
         painted = paint_chunk(chunk_of(*drawn))
     counts, over, contested = np.zeros(256, dtype=int), 0, 0
     assert len(painted.images) == len(sizes)
     for tile, size in enumerate(sizes):
         own = [i for i, place in enumerate(tiles) if place == tile]
         alone = paint([masks[i] for i in own], [labels[i] for i in own], size, rule)
-        assert np.array_equal(decode_labels(painted.images[tile], "it"), alone.labels)
-        counts += np.bincount(alone.labels.ravel(), minlength=256)
-        over, contested = over + alone.overpainted, contested + alone.contested
+        assert np.array_equal(decode_labels(painted.images[tile], "it"), alone[0])
+        counts += np.bincount(alone[0].ravel(), minlength=256)
+        over, contested = over + alone[1], contested + alone[2]
     assert painted.label_pixels.tolist() == counts.tolist()
     assert (painted.overpainted, painted.contested) == (over, contested)
 

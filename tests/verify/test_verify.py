@@ -17,7 +17,7 @@ from samrs.core.label_png import encode_labels
 from samrs.core.mask_boxes import mask_boxes
 from samrs.core.records import INSTANCES, MASKS, RELEASED, SEMANTIC, TILES
 from samrs.core.rle import hbb_to_rle, mask_to_rle, rle_to_hbb
-from samrs.core.runs import decode_runs, text_buffers
+from samrs.core.runs import rle_runs
 from samrs.core.shards import iter_rows, read_manifest, write_manifest, write_table
 from samrs.verify.verify import Verification, verify
 from tests.products_by_hand import Thing, write
@@ -188,7 +188,7 @@ def test_boxes_of_runs_are_pycocotools():
     rng = np.random.default_rng(0)
     masks = [rng.random((9, 7)) < share for share in (0, 0.02, 0.05, 0.3, 1) for _ in range(20)]
     rles = [mask_to_rle(mask) for mask in masks]
-    runs = decode_runs(*text_buffers(pa.array([rle["counts"] for rle in rles])))
+    runs = rle_runs(rles)
     found = mask_boxes(runs, np.full(len(masks), 9))
     np.testing.assert_array_equal(found, [rle_to_hbb(rle) for rle in rles])
 

@@ -48,7 +48,7 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
     with (out / "instances.csv").open("w", encoding="utf-8", newline="") as file:
         table = _table(file)
         table.writerow(_HEADER)
-        for tile in subset.tiles(["instance_id", "area", "mask_hbb"], semantic=True):
+        for tile in subset.tiles(["instance_id", "area"], semantic=True):
             tile.write_image(out / "images" / tile.split)
             numbers = range(1, len(tile.rows) + 1)
             maps = {
