@@ -74,8 +74,7 @@ def take_official(
     _require_fetchable(absent, inbox, edition.terms)
     known = know([s for s in sources if s not in absent], inbox, parallel=parallel)
     fetch_all(absent, inbox, terms=edition.terms, parallel=parallel)
-    known |= know([s for s in absent if s.checksum is None], inbox, parallel=parallel)
-    known |= {s.file: _as_fetched(s, inbox) for s in absent if s.checksum is not None}
+    known |= {s.file: _as_fetched(s, inbox) for s in absent}
     fresh_product(out)
     write_json(out / MANIFEST, _manifest(dataset, edition, name, known, inbox))
     for source in sources:

@@ -11,7 +11,6 @@ import logging
 import sys
 import threading
 import time
-from types import TracebackType
 from typing import Any, Self
 
 from tqdm import tqdm
@@ -25,89 +24,51 @@ LINE = "{desc}: {n_fmt}B of {total_fmt}B, {rate_fmt}, {remaining} left{postfix}"
 class TransferMeter:
     """Counts the bytes of files that arrive at the same time. Use as a context manager.
 
-    The time left is that of the files whose size is known, by the publisher's word or since their
-    transfer began.
-
     Args:
         desc: what the progress bar is called.
-        sizes: bytes of each file by its name, None where unknown.
+        sizes: bytes of each file by its name, None where unknown; the time left is without these.
     """
 
     def __init__(self, desc: str, sizes: dict[str, int | None]) -> None:
-        self._desc, self._sizes = desc, dict(sizes)
+        self._desc, self._sizes = desc, {name: size or 0 for name, size in sizes.items()}
         self._at = dict.fromkeys(sizes, 0)
-        self._done: set[str] = set()
-        self._lock = threading.Lock()
-        self._begin, self._received = time.monotonic(), 0
-        terminal = sys.stderr.isatty()
+        self._received = self._done = 0
+        self._lock, self._begin = threading.Lock(), time.monotonic()
+        every = {"mininterval": LOG_SECONDS, "maxinterval": LOG_SECONDS, "delay": LOG_SECONDS}
+        lines = {"file": _LogLines(), "bar_format": LINE, **every}
+        how = {"dynamic_ncols": True} if sys.stderr.isatty() else lines
         self._bar: tqdm[Any] = tqdm(
-            desc=desc,
-            total=self._total(),
-            unit="B",
-            unit_scale=True,
-            unit_divisor=1024,
-            miniters=1,
-            dynamic_ncols=terminal,
-            file=sys.stderr if terminal else _LogLines(),
-            mininterval=0.1 if terminal else LOG_SECONDS,
-            maxinterval=LOG_SECONDS,
-            delay=0 if terminal else LOG_SECONDS,
-            bar_format=None if terminal else LINE,
+            desc=desc, unit="B", unit_scale=True, unit_divisor=1024, miniters=1, **how
         )
 
-    def _total(self) -> int | None:
-        return sum(size or 0 for size in self._sizes.values()) or None
-
-    def begin(self, name: str, at: int, size: int | None) -> None:
-        """A transfer of a file begins, or begins again, at a byte; ``size`` as its server says."""
+    def came(self, name: str, num_bytes: int, at: int, size: int) -> None:
+        """Bytes of a file have come, which has ``at`` of ``size`` bytes now."""
         with self._lock:
-            if size is not None:
-                self._sizes[name] = size
-            jump = at - self._at[name]
-            self._at[name] = at
-            self._bar.total = self._total()
+            jump = at - num_bytes - self._at[name]  # an earlier run left more, or it begins anew
+            self._at[name], self._sizes[name] = at, size
+            self._bar.total = sum(self._sizes.values())
             self._bar.n += jump
             self._bar.initial += jump
             self._bar.last_print_n += jump
-
-    def add(self, name: str, num_bytes: int) -> None:
-        """Bytes of a file have arrived.
-
-        Args:
-            num_bytes: how many, since the last call.
-        """
-        with self._lock:
-            self._at[name] += num_bytes
             self._received += num_bytes
             self._bar.update(num_bytes)
 
-    def finish(self, name: str) -> None:
+    def finish(self) -> None:
         """A file is whole and checked."""
         with self._lock:
-            self._done.add(name)
-            text = f"{len(self._done)} of {len(self._sizes)} files"
-            self._bar.set_postfix_str(text, refresh=False)
+            self._done += 1
+            self._bar.set_postfix_str(f"{self._done} of {len(self._sizes)} files", refresh=False)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._bar.close()
         seconds = max(time.monotonic() - self._begin, 1e-9)
-        log.info(
-            "%s: %d of %d files, %sB in %.0f s, %sB/s",
-            self._desc,
-            len(self._done),
-            len(self._sizes),
-            tqdm.format_sizeof(self._received, divisor=1024),
-            seconds,
-            tqdm.format_sizeof(self._received / seconds, divisor=1024),
-        )
+        files = f"{self._done} of {len(self._sizes)} files"
+        size = tqdm.format_sizeof(self._received, "B", 1024)
+        rate = tqdm.format_sizeof(self._received / seconds, "B", 1024)
+        log.info("%s: %s, %s in %.0f s, %s/s", self._desc, files, size, seconds, rate)
 
 
 class _LogLines(io.StringIO):

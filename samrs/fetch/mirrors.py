@@ -1,13 +1,12 @@
 """Getting official files: mirror by mirror, several files at once, whole and checked or not at all.
 
 Files gather in ``.partial/`` and get their name when size and checksum are right. A run that was
-killed, at any point, left the beginning of its files there, and the next run asks for the rest. A
-file without a published checksum is begun anew: nothing could tell whether its parts belong
-together.
+killed, at any point, left the beginning of its files there, and the next run asks for the rest.
 
 The environment variable ``SAMRS_MIRRORS`` names mirrors that are tried before the official
 addresses: pairs ``prefix=other-prefix`` separated by blanks, e.g.
-``https://hf.co/=https://mirror.example.org/hf/``. Checksums make that safe.
+``https://hf.co/=https://mirror.example.org/hf/``. ``HF_ENDPOINT`` is one for Hugging Face, as in
+its own tools. Checksums make that safe.
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ import logging
 import os
 import random
 import threading
+import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -23,34 +24,26 @@ from pathlib import Path
 from typing import BinaryIO
 
 from samrs.core.errors import ParameterError, SourceError
-from samrs.fetch.http import PATIENCE, Patience, TransferError, transfer
+from samrs.fetch.http import TransferError, empty, transfer
 from samrs.fetch.meter import TransferMeter
-from samrs.fetch.partial_file import partial_file, partial_path, publish, tidy
+from samrs.fetch.partial_file import fetching, open_part, part_of, publish
 from samrs.fetch.source import Source, mismatch, verify
 
 log = logging.getLogger("samrs")
 MIRRORS = "SAMRS_MIRRORS"
+HUB = "https://hf.co/"
+TRIES = 8
+"""Failures in a row of one address, none of which brought ``GAIN`` bytes, after which it is asked
+no more."""
+UNANSWERED = 2
+"""The same where nobody has answered yet: without a network a run fails in seconds."""
+GAIN = 2**20
+BACKOFF, LONGEST = 1.0, 120.0
+"""Seconds before the first new try, which double with each; what they double to at most, and what
+a server may ask for."""
 
 
-def fetch(source: Source, folder: Path, *, terms: str, patience: Patience = PATIENCE) -> Path:
-    """Get one file, see ``fetch_all``; returns ``folder / source.file``.
-
-    Args:
-        terms: licence or terms of use, for the error's text.
-        patience: how often and how long is tried again.
-    """
-    fetch_all([source], folder, terms=terms, parallel=1, patience=patience)
-    return folder / source.file
-
-
-def fetch_all(
-    sources: Sequence[Source],
-    folder: Path,
-    *,
-    terms: str,
-    parallel: int,
-    patience: Patience = PATIENCE,
-) -> None:
+def fetch_all(sources: Sequence[Source], folder: Path, *, terms: str, parallel: int) -> None:
     """Get files from their mirrors into a folder.
 
     Where a file cannot be had, the others are still fetched before the error is raised.
@@ -58,40 +51,39 @@ def fetch_all(
     Args:
         terms: licence or terms of use, for the error's text.
         parallel: number of files at the same time.
-        patience: how often and how long is tried again.
 
     Raises:
-        SourceError: no mirror gave an official file; names each.
+        SourceError: no mirror gave an official file, or the folder cannot be written.
         ParameterError: ``SAMRS_MIRRORS`` cannot be read.
     """
     if not sources:
         return
     mirrors = {source.file: addresses(source) for source in sources}
     stop = threading.Event()
-    sizes = {source.file: source.size for source in sources}
-    with (
-        TransferMeter(f"fetch {folder.name}", sizes) as meter,
-        ThreadPoolExecutor(max(1, parallel)) as pool,
-    ):
-        fetchers = [
-            _Fetcher(s, folder, mirrors[s.file], terms, patience, meter, stop) for s in sources
-        ]
-        futures = [pool.submit(fetcher.fetch) for fetcher in fetchers]
-        try:
-            wait(futures)
-        except BaseException:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
-    failed = [e for e in (future.exception() for future in futures) if e is not None]
-    for error in failed:
-        if len(failed) == 1 or not isinstance(error, SourceError):
-            raise error
-    if failed:
+    try:
+        with (
+            fetching(folder) as parts,
+            TransferMeter(f"fetch {folder.name}", {s.file: s.size for s in sources}) as meter,
+            ThreadPoolExecutor(max(1, parallel)) as pool,
+        ):
+            each = [_Fetch(s, folder, mirrors[s.file], terms, meter, stop) for s in sources]
+            futures = [pool.submit(one.run, parts) for one in each]
+            try:
+                wait(futures)
+            except BaseException:
+                stop.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    failed = [found for future in futures if (found := future.exception()) is not None]
+    if len(failed) > 1 and all(isinstance(found, SourceError) for found in failed):
         raise SourceError(
             f"{folder}: {len(failed)} of {len(sources)} files cannot be had, got "
             + "; and ".join(map(str, failed))
         )
+    for found in failed:
+        raise found
 
 
 def addresses(source: Source) -> tuple[str, ...]:
@@ -101,7 +93,9 @@ def addresses(source: Source) -> tuple[str, ...]:
         ParameterError: ``SAMRS_MIRRORS`` cannot be read.
     """
     found: list[str] = []
-    for pair in os.environ.get(MIRRORS, "").split():
+    hub = os.environ.get("HF_ENDPOINT", "").rstrip("/")
+    pairs = [*os.environ.get(MIRRORS, "").split(), *([f"{HUB}={hub}/"] if hub else [])]
+    for pair in pairs:
         prefix, equals, other = pair.partition("=")
         if not (prefix and equals and other):
             raise ParameterError(
@@ -112,138 +106,102 @@ def addresses(source: Source) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*found, *source.urls]))
 
 
-class _WrongFileError(TransferError):
-    """What came to its end is not the official file."""
+def _unwritable(place: Path, error: OSError) -> SourceError:
+    return SourceError(
+        f"{place}: cannot be written, got {error}; a folder with room is needed; make room and try "
+        "again, what came is kept"
+    )
 
 
 @dataclass
-class _Fetcher:
+class _Fetch:
     """Gets one file."""
 
     source: Source
     folder: Path
     urls: tuple[str, ...]
     terms: str
-    patience: Patience
     meter: TransferMeter
     stop: threading.Event
-    failures: dict[str, str] = field(default_factory=dict)
-    parts: set[str] = field(default_factory=set)
-    """Where the bytes of the partial file come from."""
-    mixed: bool = False
-    """Whether parts of several origins turned out not to be the file."""
+    given: set[str] = field(default_factory=set)
+    """Who gave what has come; an earlier run has no name."""
 
-    @property
-    def target(self) -> Path:
-        return self.folder / self.source.file
-
-    def fetch(self) -> None:
-        place = partial_path(self.folder, self.source)
+    def run(self, parts: Path) -> None:
+        target = self.folder / self.source.file
         try:
-            with partial_file(place, waiting=self._going) as file:
-                if self.target.is_file():  # another process was quicker
-                    place.unlink()
-                    tidy(place)
-                    verify(self.target, self.source)
-                else:
-                    self._fill(file, place)
-                    publish(file, place, self.target)
+            if target.is_file():  # another process was quicker
+                verify(target, self.source)
+            else:
+                place = part_of(self.source, parts)
+                with open_part(place) as file:
+                    self._fill(file, place, target)
+                    publish(file, place, target)
         except OSError as error:
-            raise SourceError(
-                f"{self.target}: cannot be written, got {error}; a folder with room for "
-                f"{self.source} is needed; make room and try again, what came is kept"
-            ) from error
-        self.meter.finish(self.source.file)
+            raise _unwritable(target, error) from error
+        self.meter.finish()
 
-    def _going(self) -> bool:
-        return not self.stop.is_set()
+    def _fill(self, file: BinaryIO, place: Path, target: Path) -> None:
+        """Ask the mirrors until the file is whole, one that failed later than the others.
 
-    def _fill(self, file: BinaryIO, place: Path) -> None:
+        Parts of several mirrors may turn out not to be of one file. From then on each mirror is
+        asked alone, until it has nothing more to give.
+        """
         if file.tell():
             log.info("%s: %d bytes are there already", self.source.file, file.tell())
-            self.parts.add("an earlier run")
-        if self._go_round(list(self.urls), file, place):
-            return
-        if self.mixed:  # the parts were not of one file: each mirror on its own
-            for url in self.urls:
-                _restart(file)
-                if self._go_round([url], file, place):
+            self.given.add("")
+        ready = dict.fromkeys(self.urls, 0.0)
+        said: dict[str, TransferError] = {}
+        heard: set[str] = set()
+        failed: Counter[str] = Counter()
+        url, alone = "", False
+        while ready and not self.stop.is_set():
+            url = url if alone and url in ready else min(ready, key=lambda one: ready[one])
+            self.stop.wait(max(0.0, ready[url] - time.monotonic()))
+            begin = file.tell()
+            try:
+                self._transfer(url, file)
+                if (found := mismatch(place, self.source)) is None:
                     return
+                alone = True
+                empty(file)
+                raise TransferError(f"wrong file, {found}", permanent=self.given == {url})
+            except TransferError as error:
+                log.warning("%s: %s: %s", self.source.file, url, error)
+                said[url] = error
+            failed[url] = 0 if file.tell() >= begin + GAIN else failed[url] + 1
+            ready[url] = time.monotonic() + _pause(failed[url], said[url].wait)
+            if not said[url].silent:
+                heard.add(url)
+            if said[url].permanent or failed[url] >= (TRIES if url in heard else UNANSWERED):
+                del ready[url]
+                if alone:
+                    empty(file)
         if not file.tell():
             place.unlink()
-            tidy(place)
-        tried = "; ".join(f"{url}: {text}" for url, text in self.failures.items())
+        tried = "; ".join(f"{url}: {error}" for url, error in said.items())
         raise SourceError(
-            f"{self.target}: cannot be fetched, got {tried or 'no address to try'}; {self.source} "
-            f"is allowed (terms: {self.terms}); put that file at {self.target} or try again with "
-            "a network: what came is kept"
+            f"{target}: cannot be fetched, got {tried or 'no address to try'}; {self.source} is "
+            f"allowed (terms: {self.terms}); put that file at {target} or try again with a "
+            "network: what came is kept"
         )
 
-    def _go_round(self, mirrors: list[str], file: BinaryIO, place: Path) -> bool:
-        """Ask the mirrors in turn until the file is whole; False when none is worth a try."""
-        best, idle = file.tell(), 0
-        answered = False
-        while mirrors and self._going():
-            if idle >= (self.patience.tries if answered else self.patience.unanswered):
-                break
-            asked = 0.0
-            for url in tuple(mirrors):
-                try:
-                    self._try(url, file, place)
-                    return True
-                except TransferError as error:
-                    self.failures[url] = str(error)
-                    log.warning("%s: %s: %s", self.source.file, url, error)
-                    asked = max(asked, error.wait)
-                    answered = answered or not error.silent
-                    if error.restart:
-                        _restart(file)
-                    if error.permanent:
-                        mirrors.remove(url)
-                    if isinstance(error, _WrongFileError):
-                        best = 0
-                    if self.mixed and len(mirrors) > 1:
-                        return False
+    def _transfer(self, url: str, file: BinaryIO) -> None:
+        """Append what an address has to give.
+
+        Raises:
+            TransferError: that is not all, or the run is stopped.
+        """
+        name, size = self.source.file, self.source.size
+        if size is not None and file.tell() >= size:
+            return
+        for num_bytes, total in transfer(url, file, size):
             at = file.tell()
-            gained = at >= best + self.patience.gain
-            best, idle = max(best, at), 0 if gained else idle + 1
-            if mirrors and idle < self.patience.tries:
-                self.stop.wait(self._pause(idle, asked))
-        return False
-
-    def _try(self, url: str, file: BinaryIO, place: Path) -> None:
-        source = self.source
-        if source.checksum is None:
-            _restart(file)
-        begin = file.tell()
-        if not begin:
-            self.parts.clear()
-        try:
-            if source.size is None or begin < source.size:
-                transfer(
-                    url,
-                    file,
-                    name=source.file,
-                    size=source.size,
-                    provable=source.checksum is not None or source.size is not None,
-                    patience=self.patience,
-                    meter=self.meter,
-                    going=self._going,
-                )
-        finally:
-            if file.tell() != begin:
-                self.parts.add(url)
-        file.flush()
-        if (found := mismatch(place, source)) is not None:
-            self.mixed = self.parts != {url}
-            raise _WrongFileError(f"wrong file, {found}", permanent=not self.mixed, restart=True)
-
-    def _pause(self, idle: int, asked: float) -> float:
-        """Seconds until the next try: what a server asks, else more each time, never in step."""
-        grown = self.patience.backoff * 2.0**idle * random.uniform(0.5, 1.0)
-        return min(self.patience.longest, max(asked, grown))
+            self.given = {url} if at == num_bytes else {*self.given, url}
+            self.meter.came(name, num_bytes, at, total)
+            if self.stop.is_set():
+                raise TransferError("was stopped", permanent=True)
 
 
-def _restart(file: BinaryIO) -> None:
-    file.truncate(0)
-    file.seek(0)
+def _pause(failed: int, asked: float) -> float:
+    """Seconds until the next try: what a server asks, else more each time, never in step."""
+    return min(LONGEST, max(asked, BACKOFF * 2.0**failed * random.uniform(0.5, 1.0)))

@@ -17,7 +17,8 @@ class Source:
 
     Args:
         file: its name in ``data/inbox/<dataset>/``; may hold folders (``train/images.zip``).
-        urls: mirrors, tried in order; empty where the publisher demands registration.
+        urls: mirrors, tried in order, which need a checksum; empty where the publisher demands
+            registration.
         checksum: ``md5:<hex>`` or ``sha256:<hex>``; None where the publisher gives none.
         extract_to: folder below the dataset's root that an archive is unpacked into.
         page: where a person gets it and reads its terms.
@@ -32,6 +33,10 @@ class Source:
     page: str
     size: int | None = None
     leave_out: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.urls and self.checksum is None:
+            raise ValueError(f"{self.file}: an address without a checksum, got {self.urls}")
 
     def __str__(self) -> str:
         size = "size not published" if self.size is None else f"{self.size} bytes"

@@ -15,7 +15,7 @@ from typing import Any
 from samrs.core import axis
 from samrs.core.errors import UnknownNameError, advice
 from samrs.core.shards import fresh_product, sha256, write_json
-from samrs.fetch.mirrors import fetch
+from samrs.fetch.mirrors import fetch_all
 from samrs.fetch.source import Source
 from samrs.weights.checkpoint import Checkpoint
 
@@ -66,7 +66,7 @@ def find_checkpoint(segmenter: str, model: str) -> Checkpoint:
     source: Source = those.PUBLISHED[model]
     path = cache_folder() / source.file
     if not path.is_file():
-        fetch(source, path.parent, terms=those.TERMS)
+        fetch_all([source], path.parent, terms=those.TERMS, parallel=1)
     return Checkpoint(segmenter, model, path, str(source.checksum).removeprefix("sha256:"))
 
 

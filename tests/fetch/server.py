@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ class Server:
         faults: by path, what goes wrong with each request in turn; afterwards all is well.
         always: by path, what goes wrong with every request.
         moved: paths that send on to another path.
+        elsewhere: paths that send on to another address.
+        sent: bytes of the bodies without end.
         no_ranges: paths that are always sent from their first byte.
         asked: the paths of all requests.
         ranges: what each request asked for, None for all.
@@ -28,7 +31,9 @@ class Server:
     (after half of it), ``trickle`` (byte by byte), ``long`` and ``short`` (declared 9 bytes more,
     fewer), ``long file`` (a whole file 9 bytes longer), ``other range`` (another part than asked),
     ``wrong`` (other bytes), ``gzip`` (declared as packed), ``chunked`` (no length), ``chunked cut``
-    (that, without its end), ``endless`` (no length; the end of the connection is the end).
+    (that, without its end), ``endless`` (no length; the end of the connection is the end),
+    ``infinite`` and ``infinite chunks`` (no length, no end), ``huge`` (declared 2**59 bytes more),
+    ``no number`` (its length), ``slow header`` (byte by byte, without end).
     """
 
     address: str
@@ -36,6 +41,8 @@ class Server:
     faults: dict[str, list[Any]] = field(default_factory=dict)
     always: dict[str, Any] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    sent: Counter[str] = field(default_factory=Counter)
     no_ranges: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     ranges: list[str | None] = field(default_factory=list)
@@ -59,9 +66,10 @@ class Handler(BaseHTTPRequestHandler):
         state.asked.append(name)
         state.ranges.append(asked)
         fault = state.fault(name)
-        if name in state.moved:
+        if name in state.moved or name in state.elsewhere:
             self.send_response(302)
-            self.send_header("Location", state.url(state.moved[name]))
+            place = state.elsewhere.get(name) or state.url(state.moved.get(name, ""))
+            self.send_header("Location", place)
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
@@ -79,6 +87,9 @@ class Handler(BaseHTTPRequestHandler):
             whole = whole[::-1]
         if fault == "long file":
             whole = whole + b"123456789"
+        if fault in ("infinite", "infinite chunks", "slow header"):
+            self.send_without_end(name, fault)
+            return
         self.send_body(whole, None if name in state.no_ranges else asked, fault)
 
     def send_body(self, whole: bytes, asked: str | None, fault: str | None) -> None:
@@ -100,8 +111,9 @@ class Handler(BaseHTTPRequestHandler):
         if fault in ("chunked", "chunked cut"):
             self.send_header("Transfer-Encoding", "chunked")
         elif fault != "endless":
-            lie = {"long": 9, "short": -9}.get(fault or "", 0)
-            self.send_header("Content-Length", str(len(body) + lie))
+            lie = {"long": 9, "short": -9, "huge": 2**59}.get(fault or "", 0)
+            length = "9" * 5000 if fault == "no number" else str(len(body) + lie)
+            self.send_header("Content-Length", length)
         self.end_headers()
         if fault in ("chunked", "chunked cut"):
             self.wfile.write(f"{len(body):x}\r\n".encode() + body + b"\r\n")
@@ -122,6 +134,22 @@ class Handler(BaseHTTPRequestHandler):
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.connection.close()
+
+    def send_without_end(self, name: str, fault: str) -> None:
+        self.send_response(200)
+        if fault == "slow header":
+            self.flush_headers()
+            while not self.state.over.wait(0.02):
+                self.wfile.write(b"x")
+            return
+        chunked = fault == "infinite chunks"
+        if chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        block = b"x" * 2**16
+        while not self.state.over.is_set():
+            self.wfile.write(b"10000\r\n" + block + b"\r\n" if chunked else block)
+            self.state.sent[name] += len(block)
 
     def log_message(self, *args: object) -> None:
         pass

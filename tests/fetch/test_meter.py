@@ -21,11 +21,9 @@ class Terminal(io.StringIO):
 def test_a_terminal_gets_one_bar_for_all_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     with TransferMeter("fetch dota", {"a": 3 * MIB, "b": None}) as meter:
-        meter.begin("b", 0, MIB)
-        meter.add("b", MIB)
-        meter.finish("b")
-        meter.begin("a", 0, 3 * MIB)
-        meter.add("a", MIB)
+        meter.came("b", MIB, MIB, MIB)
+        meter.finish()
+        meter.came("a", MIB, MIB, 3 * MIB)
     last = terminal.getvalue().split("\r")[-1]
     assert "fetch dota:  50%" in last
     assert "2.00M/4.00M" in last
@@ -39,9 +37,9 @@ def test_bytes_of_an_earlier_run_count_as_done_but_not_into_the_rate(
     caplog.set_level(logging.INFO, "samrs")
     monkeypatch.setattr(transfer_meter, "LOG_SECONDS", 0.0)
     with TransferMeter("fetch dota", {"a": None}) as meter:
-        meter.begin("a", 900 * MIB, 1000 * MIB)
+        meter.came("a", 0, 900 * MIB, 1000 * MIB)
         time.sleep(0.05)
-        meter.add("a", MIB)
+        meter.came("a", MIB, 901 * MIB, 1000 * MIB)
     lines = [record.getMessage() for record in caplog.records]
     shown = [line for line in lines if "901MB of 0.98GB" in line]
     assert shown
@@ -52,8 +50,7 @@ def test_bytes_of_an_earlier_run_count_as_done_but_not_into_the_rate(
 def test_a_file_begun_anew_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     with TransferMeter("fetch", {"a": 4 * MIB}) as meter:
-        meter.begin("a", 0, None)
-        meter.add("a", 3 * MIB)
-        meter.begin("a", 0, None)
-        meter.add("a", MIB)
+        meter.came("a", 3 * MIB, 3 * MIB, 4 * MIB)
+        meter.came("a", 0, 0, 4 * MIB)
+        meter.came("a", MIB, MIB, 4 * MIB)
     assert "25%" in terminal.getvalue().split("\r")[-1]

@@ -10,36 +10,48 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from samrs.core.errors import ParameterError, SourceError
-from samrs.fetch import http as transfer
+from samrs.fetch import http, mirrors
 from samrs.fetch import meter as transfer_meter
-from samrs.fetch.http import Patience
-from samrs.fetch.mirrors import MIRRORS, addresses, fetch, fetch_all
-from samrs.fetch.partial_file import FOLDER, partial_file, partial_path
-from samrs.fetch.source import Source
+from samrs.fetch.mirrors import MIRRORS, TRIES, addresses, fetch_all
+from samrs.fetch.partial_file import FOLDER, fetching, part_of
+from samrs.fetch.source import Source, hugging_face
 from tests.pipeline.closure import ROOT
 
 BODY = bytes((i * i * 2654435761 >> 13) & 255 for i in range(20_000))
 SHA = "sha256:" + hashlib.sha256(BODY).hexdigest()
 MD5 = "md5:" + hashlib.md5(BODY, usedforsecurity=False).hexdigest()
-HURRIED = Patience(connect=20.0, stall=20.0, tries=4, gain=1000, backoff=0.001, longest=0.01)
-STALLED = replace(HURRIED, stall=0.5, slowest=1e6)
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses of nothing, and few bytes are a gain."""
+    for name, value in {"GAIN": 1000, "BACKOFF": 0.001, "LONGEST": 0.01}.items():
+        monkeypatch.setattr(mirrors, name, value)
+
+
+@pytest.fixture
+def stalled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second is a stall."""
+    monkeypatch.setattr(http, "STALL", 0.5)
+    monkeypatch.setattr(http, "SLOWEST", 1e6)
 
 
 def source(
-    *urls: str, checksum: str | None = SHA, size: int | None = None, file: str = "images.bin"
+    *urls: str, checksum: str = SHA, size: int | None = None, file: str = "images.bin"
 ) -> Source:
     return Source(file, urls, checksum, "", "https://example.org/page", size)
 
 
-def get(wanted: Source, folder: Path, patience: Patience = HURRIED) -> Path:
-    return fetch(wanted, folder, terms="free", patience=patience)
+def get(wanted: Source, folder: Path) -> Path:
+    fetch_all([wanted], folder, terms="free", parallel=1)
+    return folder / wanted.file
 
 
 def left_over(folder: Path) -> list[str]:
@@ -47,16 +59,16 @@ def left_over(folder: Path) -> list[str]:
 
 
 def put_part(folder: Path, wanted: Source, data: bytes) -> Path:
-    place = partial_path(folder, wanted)
-    place.parent.mkdir(parents=True)
+    (folder / FOLDER).mkdir(parents=True)
+    place = part_of(wanted, folder / FOLDER)
     place.write_bytes(data)
     return place
 
 
-@pytest.mark.parametrize("checksum", [SHA, MD5, None])
+@pytest.mark.parametrize("checksum", [SHA, MD5])
 @pytest.mark.parametrize("size", [len(BODY), None])
 def test_a_good_file_is_fetched_and_nothing_else_stays(
-    server: Any, tmp_path: Path, checksum: str | None, size: int | None
+    server: Any, tmp_path: Path, checksum: str, size: int | None
 ) -> None:
     server.files["good"] = BODY
     path = get(source(server.url("good"), checksum=checksum, size=size), tmp_path)
@@ -72,14 +84,15 @@ def test_a_file_of_a_folder_goes_into_that_folder(server: Any, tmp_path: Path) -
     assert path.read_bytes() == BODY
 
 
-@pytest.mark.parametrize("fault", ["cut", "reset", "stall", "chunked cut"])
+@pytest.mark.parametrize("fault", ["cut", "reset", "stall"])
 def test_a_transfer_that_breaks_goes_on_where_it_broke(
-    server: Any, tmp_path: Path, fault: str
+    server: Any, tmp_path: Path, fault: str, request: pytest.FixtureRequest
 ) -> None:
+    if fault == "stall":
+        request.getfixturevalue("stalled")
     server.files["file"] = BODY
     server.faults["file"] = [fault, fault]
-    patience = STALLED if fault == "stall" else HURRIED
-    assert get(source(server.url("file")), tmp_path, patience).read_bytes() == BODY
+    assert get(source(server.url("file")), tmp_path).read_bytes() == BODY
     had = [int(r.removeprefix("bytes=").removesuffix("-")) for r in server.ranges if r]
     assert had, server.ranges
     assert had == sorted(had)
@@ -113,25 +126,70 @@ def test_pauses_grow_and_a_server_may_ask_for_more(
     class Impatient(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
             pauses.extend([] if timeout is None else [timeout])
+            clock[0] += timeout or 0
             return super().wait(None if timeout is None else 0)
 
+    clock = [1000.0]
+    monkeypatch.setattr(mirrors.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(threading, "Event", Impatient)
     monkeypatch.setattr("random.uniform", lambda low, high: high)
+    for name, value in {"TRIES": 5, "BACKOFF": 1.0, "LONGEST": 10.0}.items():
+        monkeypatch.setattr(mirrors, name, value)
     server.files["file"] = BODY
     server.always["file"] = 503
     server.retry_after = "7"
-    patience = replace(HURRIED, tries=5, backoff=1.0, longest=10.0)
     with pytest.raises(SourceError, match="answers 503"):
-        get(source(server.url("file")), tmp_path, patience)
+        get(source(server.url("file")), tmp_path)
     assert [p for p in pauses if p >= 1] == [7.0, 7.0, 8.0, 10.0]
     assert len(server.asked) == 5
 
 
-def test_tries_are_counted_anew_while_bytes_come(server: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "asked",
+    ["soon", "-5", "1e400", "nan", "9" * 5000, "Fri, 31 Dec 9999 23:59:59 GMT", "\u0663", ""],
+)
+def test_odd_pauses_are_bounded(server: Any, tmp_path: Path, asked: str) -> None:
+    server.files["file"] = BODY
+    server.faults["file"] = [503]
+    server.retry_after = asked
+    assert get(source(server.url("file")), tmp_path).read_bytes() == BODY
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "file:///etc/hostname",
+        "gopher://localhost/x",
+        "http://[",
+        "http://\xff\xfe/",
+        "http://a:b/",
+        "",
+    ],
+)
+def test_an_odd_redirect_is_the_mirrors_fault_alone(
+    server: Any, tmp_path: Path, place: str
+) -> None:
+    server.files["good"] = BODY
+    server.elsewhere["odd"] = place
+    wanted = source(server.url("odd"), server.url("good"))
+    assert get(wanted, tmp_path).read_bytes() == BODY
+    assert server.asked[-1] == "good"
+
+
+def test_redirects_in_a_circle_end(server: Any, tmp_path: Path) -> None:
+    server.files["good"] = BODY
+    server.moved |= {"a": "b", "b": "a"}
+    assert get(source(server.url("a"), server.url("good")), tmp_path).read_bytes() == BODY
+    assert len(server.asked) < 40
+
+
+def test_tries_are_counted_anew_while_bytes_come(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.files["file"] = BODY
     server.faults["file"] = ["cut", 503, 503, "cut", 503, 503, "cut", 503, 503]
-    patience = replace(HURRIED, tries=3)
-    assert get(source(server.url("file")), tmp_path, patience).read_bytes() == BODY
+    monkeypatch.setattr(mirrors, "TRIES", 3)
+    assert get(source(server.url("file")), tmp_path).read_bytes() == BODY
 
 
 @pytest.mark.parametrize(
@@ -145,21 +203,23 @@ def test_tries_are_counted_anew_while_bytes_come(server: Any, tmp_path: Path) ->
         ("short", "wrong file, sha256:"),
         ("gzip", "packed as gzip"),
         ("long file", "wrong file, sha256:"),
-        ("chunked cut", "IncompleteRead|ChunkedEncoding|Protocol"),
+        ("chunked", "does not say how long the file is"),
+        ("endless", "does not say how long the file is"),
         (503, "answers 503"),
     ],
 )
 def test_a_server_that_never_gets_better_ends_in_an_error_and_no_file(
-    server: Any, tmp_path: Path, fault: Any, what: str
+    server: Any, tmp_path: Path, fault: Any, what: str, request: pytest.FixtureRequest
 ) -> None:
     server.files["file"] = BODY
     server.always["file"] = fault
     server.no_ranges.add("file")
-    patience = STALLED if fault in ("stall", "trickle") else HURRIED
+    if fault in ("stall", "trickle"):
+        request.getfixturevalue("stalled")
     with pytest.raises(SourceError, match=what):
-        get(source(server.url("file")), tmp_path, patience)
+        get(source(server.url("file")), tmp_path)
     assert not (tmp_path / "images.bin").exists()
-    assert len(server.asked) <= 2 * HURRIED.tries
+    assert len(server.asked) <= 2 * TRIES
 
 
 def test_a_length_that_is_too_long_is_found_out_by_asking_for_the_rest(
@@ -178,7 +238,7 @@ def test_another_size_than_the_publishers_is_refused_before_its_body(
     server.files["file"] = BODY
     server.always["file"] = fault
     with pytest.raises(SourceError, match="offers a file of"):
-        get(source(server.url("file"), size=len(BODY), checksum=None), tmp_path)
+        get(source(server.url("file"), size=len(BODY)), tmp_path)
     assert left_over(tmp_path) == []
 
 
@@ -213,32 +273,50 @@ def test_a_server_that_sends_on_to_another_is_resumed_there(server: Any, tmp_pat
     assert server.ranges[-1] == f"bytes={len(BODY) // 2}-"
 
 
-@pytest.mark.parametrize("fault", ["chunked", "endless"])
-def test_a_body_without_a_length_is_judged_by_its_checksum(
+@pytest.mark.parametrize("fault", ["chunked", "chunked cut", "endless", "no number"])
+def test_a_body_without_a_length_is_read_to_the_publishers_size(
     server: Any, tmp_path: Path, fault: str
 ) -> None:
     server.files["file"] = BODY
     server.always["file"] = fault
-    assert get(source(server.url("file")), tmp_path).read_bytes() == BODY
+    assert get(source(server.url("file"), size=len(BODY)), tmp_path).read_bytes() == BODY
+    assert server.asked == ["file"]
 
 
-def test_without_checksum_and_size_a_server_must_say_where_the_file_ends(
-    server: Any, tmp_path: Path
+def test_an_address_without_a_checksum_is_refused() -> None:
+    with pytest.raises(ValueError, match="an address without a checksum"):
+        Source("a", ("https://example.org/a",), None, "", "page")
+
+
+@pytest.mark.parametrize(
+    ("fault", "size"),
+    [
+        *((fault, len(BODY)) for fault in ("infinite", "infinite chunks", "huge")),
+        *((fault, None) for fault in ("infinite", "infinite chunks", "huge", "no number")),
+    ],
+)
+def test_after_a_mirror_that_lies_or_never_ends_the_next_is_asked(
+    server: Any, tmp_path: Path, fault: str, size: int | None
 ) -> None:
-    server.files |= {"chunked": BODY, "endless": BODY}
-    server.always |= {"chunked": "chunked", "endless": "endless"}
-    assert get(source(server.url("chunked"), checksum=None), tmp_path).read_bytes() == BODY
-    with pytest.raises(SourceError, match="does not say where the file ends"):
-        get(source(server.url("endless"), checksum=None, file="b"), tmp_path)
-
-
-def test_without_a_checksum_no_part_is_continued(server: Any, tmp_path: Path) -> None:
-    wanted = source(server.url("file"), checksum=None)
-    put_part(tmp_path, wanted, b"something else")
-    server.files["file"] = BODY
-    server.faults["file"] = ["cut"]
+    server.files |= {"bad": BODY, "good": BODY}
+    server.always["bad"] = fault
+    wanted = source(server.url("bad"), server.url("good"), size=size)
     assert get(wanted, tmp_path).read_bytes() == BODY
-    assert server.ranges == [None, None]
+    assert server.asked == ["bad", "good"]
+    assert server.sent["bad"] < len(BODY) + 2**24, "more than the network's buffers took"
+
+
+def test_after_a_mirror_that_does_not_answer_the_next_is_asked(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its header comes byte by byte, which no socket's timeout ends."""
+    monkeypatch.setattr(http, "ANSWER", 0.5)
+    server.files |= {"slow": BODY, "good": BODY}
+    server.always["slow"] = "slow header"
+    wanted = source(server.url("slow"), server.url("good"))
+    begin = time.monotonic()
+    assert get(wanted, tmp_path).read_bytes() == BODY
+    assert time.monotonic() - begin < 20
 
 
 def test_mirrors_are_tried_in_order(server: Any, tmp_path: Path) -> None:
@@ -269,17 +347,29 @@ def test_the_users_mirrors_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(MIRRORS, "https://a.org/=http://near/  https://b.org/=http://far/")
     both = source("https://a.org/x?y=1", "https://c.org/x")
     assert addresses(both) == ("http://near/x?y=1", "https://a.org/x?y=1", "https://c.org/x")
+    pinned = source(*hugging_face("me/set", "0" * 40, "a.zip"))
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.example.org/")
+    path = f"datasets/me/set/resolve/{'0' * 40}/a.zip"
+    assert addresses(pinned) == (f"https://hub.example.org/{path}", f"https://hf.co/{path}")
+    monkeypatch.delenv("HF_ENDPOINT")
     monkeypatch.setenv(MIRRORS, "near")
     with pytest.raises(ParameterError, match="SAMRS_MIRRORS: not a mirror, got 'near'"):
         addresses(both)
 
 
-def test_no_network_says_file_address_checksum_terms_and_place(tmp_path: Path) -> None:
+def test_no_network_says_file_address_checksum_terms_and_place_in_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirrors, "BACKOFF", 1.0)
+    monkeypatch.setattr(mirrors, "LONGEST", 120.0)
+    begin = time.monotonic()
     address = "http://127.0.0.1:9/images.bin"
     with pytest.raises(SourceError) as error:
         get(source(address), tmp_path)
     for part in ("images.bin", address, SHA, "free", f"put that file at {tmp_path / 'images.bin'}"):
         assert part in str(error.value)
+    assert time.monotonic() - begin < 15
+    assert left_over(tmp_path) == []
 
 
 def test_an_address_that_is_none_is_not_tried_twice(tmp_path: Path) -> None:
@@ -290,13 +380,15 @@ def test_an_address_that_is_none_is_not_tried_twice(tmp_path: Path) -> None:
 def test_a_full_disk_is_no_fault_of_the_mirror(
     server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.files["file"] = BODY
-    monkeypatch.setattr(
-        transfer.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10})()
-    )
+    server.files |= {"a": BODY, "b": BODY}
+    monkeypatch.setattr(http.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
+    both = (server.url("a"), server.url("b"))
     with pytest.raises(SourceError, match=r"cannot be written, got .* 10 are free"):
-        get(source(server.url("file")), tmp_path)
-    assert len(server.asked) == 1
+        get(source(*both, size=len(BODY)), tmp_path)
+    assert server.asked == ["a"]
+    with pytest.raises(SourceError, match=r"cannot be fetched, got .* 10 are free"):
+        get(source(*both), tmp_path)
+    assert server.asked == ["a", "a", "b"], "another mirror may offer less"
 
 
 def test_a_part_of_an_earlier_run_is_continued(server: Any, tmp_path: Path) -> None:
@@ -338,7 +430,7 @@ def test_a_part_of_another_revision_is_not_continued(server: Any, tmp_path: Path
 
 def test_files_whose_names_begin_alike_do_not_disturb_each_other(tmp_path: Path) -> None:
     long = put_part(tmp_path, source(file="a.tar.gz"), b"1")
-    partial_path(tmp_path, source(file="a.tar"))
+    part_of(source(file="a.tar"), tmp_path / FOLDER)
     assert long.exists()
 
 
@@ -347,11 +439,11 @@ def test_a_process_killed_half_way_is_resumed_by_the_next(server: Any, tmp_path:
     server.faults["file"] = ["stall"]
     wanted = source(server.url("file"))
     code = (
-        "from pathlib import Path; from samrs.fetch.mirrors import fetch; "
+        "from pathlib import Path; from samrs.fetch.mirrors import fetch_all; "
         "from samrs.fetch.source import Source; "
-        f"fetch({wanted!r}, Path({str(tmp_path)!r}), terms='free')"
+        f"fetch_all([{wanted!r}], Path({str(tmp_path)!r}), terms='free', parallel=1)"
     )
-    place = partial_path(tmp_path, wanted)
+    place = tmp_path / FOLDER / f"images.bin.{SHA[7:23]}"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     try:
         end = time.monotonic() + 120
@@ -371,27 +463,78 @@ def test_a_process_killed_half_way_is_resumed_by_the_next(server: Any, tmp_path:
 def test_two_that_want_the_same_file_fetch_it_once(server: Any, tmp_path: Path) -> None:
     server.files["file"] = BODY
     wanted = source(server.url("file"))
-    with partial_file(partial_path(tmp_path, wanted)) as file:
+    with fetching(tmp_path):
         other = threading.Thread(target=get, args=(wanted, tmp_path))
         other.start()
         other.join(0.3)
         assert other.is_alive()
-        file.write(BODY)
-        file.flush()
-        Path(file.name).replace(tmp_path / "images.bin")
+        (tmp_path / "images.bin").write_bytes(BODY)
     other.join(30)
     assert not other.is_alive()
     assert server.asked == []
     assert left_over(tmp_path) == ["images.bin"]
+    assert not (tmp_path / FOLDER).exists()
 
 
+def test_many_take_their_turn_although_each_removes_the_folder(tmp_path: Path) -> None:
+    inside = 0
+
+    def enter(_: int) -> int:
+        nonlocal inside
+        most = 0
+        for _ in range(20):
+            with fetching(tmp_path) as parts:
+                inside += 1
+                most = max(most, inside)
+                (parts / "part").touch()
+                (parts / "part").unlink()
+                inside -= 1
+        return most
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(enter, range(8))) == {1}
+    assert not (tmp_path / FOLDER).exists()
+
+
+@pytest.mark.parametrize("planted", ["link", "dangling link", "hard link", "pipe", "folder"])
+def test_what_is_planted_for_a_part_is_not_written_to(
+    server: Any, tmp_path: Path, planted: str
+) -> None:
+    server.files["file"] = BODY
+    wanted = source(server.url("file"))
+    inbox, victim = tmp_path / "inbox", tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    place = put_part(inbox, wanted, b"")
+    place.unlink()
+    if planted == "link":
+        place.symlink_to(victim)
+    elif planted == "dangling link":
+        place.symlink_to(tmp_path / "new")
+    elif planted == "hard link":
+        place.hardlink_to(victim)
+    elif planted == "pipe":
+        os.mkfifo(place)
+    else:
+        place.parent.rmdir()
+        place.parent.symlink_to(tmp_path)
+    assert get(wanted, inbox).read_bytes() == BODY
+    assert victim.read_bytes() == b"precious"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["inbox", "victim"]
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "inbox").write_text("a file")
+    with pytest.raises(SourceError, match="inbox: cannot be written, got "):
+        get(source("http://127.0.0.1:9/file"), tmp_path / "inbox")
+
+
+@pytest.mark.usefixtures("stalled")
 def test_files_are_fetched_at_the_same_time(server: Any, tmp_path: Path) -> None:
     server.files |= {"slow": BODY, "quick": BODY}
     server.faults["slow"] = ["stall"]
     slow = source(server.url("slow"), file="slow")
     quick = source(server.url("quick"), file="quick")
-    patience = Patience(stall=1.0, backoff=0.001)
-    fetch_all([slow, quick], tmp_path, terms="free", parallel=2, patience=patience)
+    fetch_all([slow, quick], tmp_path, terms="free", parallel=2)
     assert server.asked == ["slow", "quick", "slow"] or server.asked == ["quick", "slow", "slow"]
     assert left_over(tmp_path) == ["quick", "slow"]
 
@@ -402,31 +545,12 @@ def test_what_can_be_had_is_fetched_and_one_error_names_what_cannot(
     server.files["good"] = BODY
     wanted = [source(server.url(name), file=name) for name in ("gone", "good", "lost")]
     with pytest.raises(SourceError, match=r"2 of 3 files cannot be had, got .*gone.*; and .*lost"):
-        fetch_all(wanted, tmp_path, terms="free", parallel=2, patience=HURRIED)
+        fetch_all(wanted, tmp_path, terms="free", parallel=2)
     assert left_over(tmp_path) == ["good"]
     assert not (tmp_path / FOLDER).exists()
 
 
-def test_the_folder_of_parts_may_vanish_at_any_moment(tmp_path: Path) -> None:
-    wanted = source("http://localhost/file")
-    place = partial_path(tmp_path, wanted)
-    stop = threading.Event()
-
-    def come_and_go() -> None:
-        while not stop.is_set():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.parent.rmdir()
-
-    other = threading.Thread(target=come_and_go)
-    other.start()
-    try:
-        for _ in range(3000):
-            assert partial_path(tmp_path, wanted) == place
-    finally:
-        stop.set()
-        other.join()
-
-
+@pytest.mark.usefixtures("stalled")
 def test_progress_has_amount_rate_and_time_left(
     server: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -434,8 +558,9 @@ def test_progress_has_amount_rate_and_time_left(
     caplog.set_level(logging.INFO, "samrs")
     server.files["file"] = BODY
     server.always["file"] = "trickle"
+    monkeypatch.setattr(mirrors, "TRIES", 1)
     with pytest.raises(SourceError):
-        get(source(server.url("file")), tmp_path, Patience(stall=0.5, tries=1, slowest=1e6))
+        get(source(server.url("file")), tmp_path)
     lines = [r.getMessage() for r in caplog.records]
     assert any("B of 19.5kB" in line and "B/s" in line and "left" in line for line in lines), lines
     assert any("0 of 1 files" in line for line in lines)
