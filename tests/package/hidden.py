@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 EXTRAS = (
-    "defusedxml", "dvc", "dvc_data", "lightning", "matplotlib", "rasterio", "ray", "requests",
-    "ruamel", "safetensors", "scipy", "segment_anything", "segmentation_models_pytorch", "sklearn",
+    "defusedxml", "dvc", "dvc_data", "filelock", "lightning", "matplotlib", "rasterio", "ray",
+    "requests", "ruamel", "safetensors", "scipy", "segment_anything",
+    "segmentation_models_pytorch", "sklearn",
     "threadpoolctl", "timm", "torch", "torchmetrics", "torchvision", "urllib3",
 )  # fmt: skip
 """Modules that come with extras, all of them."""
