@@ -12,6 +12,7 @@ import shutil
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -23,7 +24,16 @@ from samrs.datasets.dota import read as dota
 from samrs.normalize.scene_rows import Cut, instance_rows
 
 WIDE = Window(-2000, -2000, 40_000, 40_000)
-CUT = Cut(None, 0, 0.7, True, False, True, 2.0, ())
+CUT = Cut(
+    tile=None,
+    overlap=0,
+    min_visible=0.7,
+    clip=True,
+    pad=False,
+    keep_difficult=True,
+    stretch=2.0,
+    categories=(),
+)
 
 
 def dior_folder(archive: Path, folder: Path, limit: int | None) -> Path:
@@ -67,7 +77,7 @@ def _stand_in(labels: Path, images: Path, suffix: str) -> None:
 def _scenes(module: ModuleType, root: Path) -> Iterator[tuple[str, list[Box], Quarantine]]:
     """Each scene's boxes as the rows of normalize hold them, and what was set aside so far."""
     quarantine = Quarantine()
-    cut = CUT._replace(categories=module.CATEGORIES)
+    cut = replace(CUT, categories=module.CATEGORIES)
     for scene in module.read_scenes(root, quarantine):
         rows, _ = instance_rows(scene.scene_id, scene.annotations, [WIDE], cut)
         tile = {"tile_id": f"{scene.scene_id}__-2000_-2000", "scene_id": scene.scene_id}

@@ -27,7 +27,7 @@ PIECE = 16_384
 """Rows made at once."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Subset:
     """One subset of SAMRS; ``mode`` (px) and ``sigma`` are of the log-normal mask sizes."""
 
@@ -41,9 +41,15 @@ class Subset:
 
 
 SUBSETS = {
-    "sota": Subset("dota", 17_480, 1024, 18, 613_000, 75, 1.0),
-    "sior": Subset("dior", 23_463, 800, 20, 191_241, 75, 1.1),
-    "fast": Subset("fair1m", 64_147, 600, 37, 864_000, 175, 0.6),
+    "sota": Subset(
+        dataset="dota", tiles=17_480, side=1024, classes=18, instances=613_000, mode=75, sigma=1.0
+    ),
+    "sior": Subset(
+        dataset="dior", tiles=23_463, side=800, classes=20, instances=191_241, mode=75, sigma=1.1
+    ),
+    "fast": Subset(
+        dataset="fair1m", tiles=64_147, side=600, classes=37, instances=864_000, mode=175, sigma=0.6
+    ),
 }
 """105,090 tiles and 1,668,241 instances."""
 

@@ -77,7 +77,15 @@ def finetune(
         ProductError: the benchmark lacks tiles to train or to test on.
     """
     _check(inits, shares)
-    recipe = Recipe(steps, crop, batch_size, lr, weight_decay, precision, seed)
+    recipe = Recipe(
+        steps=steps,
+        crop=crop,
+        batch_size=batch_size,
+        lr=lr,
+        weight_decay=weight_decay,
+        precision=precision,
+        seed=seed,
+    )
     parameters = {**vars(recipe), "inits": list(inits), "shares": list(shares)}
     folder = work / fingerprint(parameters, [normalized, pretrained])
     tiles = SemanticTiles(normalized, folder / "tiles")

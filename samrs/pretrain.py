@@ -74,7 +74,15 @@ def pretrain(
             "subsets in params.yaml"
         )
     about = {"encoder": encoder, "encoder_weights": encoder_weights, "decoder": decoder}
-    recipe = Recipe(steps, crop, batch_size, lr, weight_decay, precision, seed)
+    recipe = Recipe(
+        steps=steps,
+        crop=crop,
+        batch_size=batch_size,
+        lr=lr,
+        weight_decay=weight_decay,
+        precision=precision,
+        seed=seed,
+    )
     parameters = {**about, **vars(recipe), "subsets": list(releases)}
     folder = work / fingerprint(parameters, list(releases.values()))
     tiles = {name: SemanticTiles(path, folder / name) for name, path in releases.items()}

@@ -18,7 +18,7 @@ from samrs.core.errors import ParameterError, SamrsError, advice
 from samrs.core.parameters import check_runtime, check_section, read_parameters
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Section:
     """What a stage reads.
 
@@ -42,40 +42,45 @@ class Section:
 
 SECTIONS = (
     Section(
-        "download",
-        "samrs.download.download",
-        "download",
-        ("origin",),
-        ("inbox", "parallel"),
+        stage="download",
+        module="samrs.download.download",
+        function="download",
+        top=("origin",),
+        given=("inbox", "parallel"),
         each="download",
     ),
     Section(
-        "normalize",
-        "samrs.normalize.normalize",
-        "normalize",
-        (),
-        ("format", "workers"),
+        stage="normalize",
+        module="samrs.normalize.normalize",
+        function="normalize",
+        given=("format", "workers"),
         each="datasets",
     ),
-    Section("weights", "samrs.weights.weights", "weights", ("segmenter", "model"), own=False),
     Section(
-        "prompt_ablation",
-        "samrs.ablation.ablation",
-        "ablate",
-        ("precision",),
-        ("checkpoint", "runtime"),
-    ),
-    Section(
-        "sam_label",
-        "samrs.label.label",
-        "label",
-        ("prompt", "precision"),
-        ("checkpoint", "runtime", "work"),
+        stage="weights",
+        module="samrs.weights.weights",
+        function="weights",
+        top=("segmenter", "model"),
         own=False,
     ),
-    Section("release", "samrs.release.release", "release"),
-    Section("pretrain", "samrs.pretrain", "pretrain", (), ("runtime",)),
-    Section("finetune", "samrs.finetune", "finetune", (), ("runtime",)),
+    Section(
+        stage="prompt_ablation",
+        module="samrs.ablation.ablation",
+        function="ablate",
+        top=("precision",),
+        given=("checkpoint", "runtime"),
+    ),
+    Section(
+        stage="sam_label",
+        module="samrs.label.label",
+        function="label",
+        top=("prompt", "precision"),
+        given=("checkpoint", "runtime", "work"),
+        own=False,
+    ),
+    Section(stage="release", module="samrs.release.release", function="release"),
+    Section(stage="pretrain", module="samrs.pretrain", function="pretrain", given=("runtime",)),
+    Section(stage="finetune", module="samrs.finetune", function="finetune", given=("runtime",)),
 )
 
 DATASETS = "samrs.datasets"

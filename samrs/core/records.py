@@ -134,7 +134,7 @@ RELEASED = pa.schema(
 """A released instance: its annotation and its mask with every score."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Annotation:
     """One annotated object of a scene, in scene px.
 
@@ -158,7 +158,7 @@ class Annotation:
     truth: Rle | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SceneRecord:
     """One image of a dataset with its annotations, before tiling.
 

@@ -98,7 +98,7 @@ def _filesystem(repository: str, rev: str | None, remote: str | None, process: i
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TileRecord:
     """One tile as it is stored.
 
@@ -273,13 +273,15 @@ class ReleaseReader:
         begin, end = self._label_map[tile : tile + 2].tolist()
         maps = self._tables["semantic"].read(begin, end).column("label_map").to_pylist()
         return TileRecord(
-            row["tile_id"],
-            row["scene_id"],
-            row["split"],
-            (row["height"], row["width"]),
-            row["image"]["bytes"],
-            maps[0]["bytes"],
-            self._tables["instances"].read(*self._first_instance[tile : tile + 2].tolist()),
+            tile_id=row["tile_id"],
+            scene_id=row["scene_id"],
+            split=row["split"],
+            size_hw=(row["height"], row["width"]),
+            image=row["image"]["bytes"],
+            label_map=maps[0]["bytes"],
+            instances=self._tables["instances"].read(
+                *self._first_instance[tile : tile + 2].tolist()
+            ),
         )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ _TILE = ("tile_id", "scene_id", "split", "x0", "y0", "width", "height", "gsd")
 _KEYS = ("tile_id", "category_id")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tile:
     """One tile to export.
 
@@ -79,7 +79,7 @@ class Tile:
         return decode_labels(self.label_map or b"", self.name)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Subset:
     """What of a release is exported, and how.
 

@@ -22,7 +22,7 @@ JITTER = 0.03
 INSIDE = 1000.0
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Questions:
     """K prompts and their targets; a kind's absent parts are there too, until `take`.
 

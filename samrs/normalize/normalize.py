@@ -118,7 +118,16 @@ def normalize(
     own = getattr(module, "categories", None)
     categories: tuple[str, ...] = module.CATEGORIES if own is None else own(source)
     _check_categories(categories, format, source)
-    cut = Cut(tile, overlap, min_visible, clip, pad, keep_difficult, stretch, categories)
+    cut = Cut(
+        tile=tile,
+        overlap=overlap,
+        min_visible=min_visible,
+        clip=clip,
+        pad=pad,
+        keep_difficult=keep_difficult,
+        stretch=stretch,
+        categories=categories,
+    )
     quarantine, totals = Quarantine(), _Totals()
     fresh_product(out)
     with limited_to(workers), ExitStack() as stack:

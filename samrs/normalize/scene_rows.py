@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,8 @@ TILES_AHEAD = 4
 Rows = dict[str, list[dict[str, Any]]]
 
 
-class Cut(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Cut:
     """How scenes are cut, and the names their boxes may have; see ``normalize``."""
 
     tile: int | None

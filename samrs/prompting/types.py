@@ -48,7 +48,7 @@ class Boxes:
         return Boxes(self.hbb[index], self.obb[index], self.size_hw)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Prompt:
     """N prompts for one image; parts that are None are not given to the segmenter.
 
@@ -89,7 +89,7 @@ class Prompt:
         return Prompt(**taken)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """One soft mask.
 

@@ -89,7 +89,11 @@ def read_voc(root: Path, quarantine: Quarantine, *, first: int) -> Iterator[Scen
         size_wh = _declared(tree)
         found = splits.get(stem, "all")
         yield SceneRecord(
-            clean_id(stem), found, images[stem], tuple(annotations), declared_wh=size_wh
+            scene_id=clean_id(stem),
+            split=found,
+            image=images[stem],
+            annotations=tuple(annotations),
+            declared_wh=size_wh,
         )
     if first == 1 and at_zero:
         quarantine.add(
@@ -179,4 +183,12 @@ def _parse(source_file: str, first: int, ordinal: int, line: int, element: Any) 
     x0, y0, x1, y1 = (number(child_text(element, f"bndbox/{k}", where), where) for k in _CORNERS)
     hbb = np.array([x0 - first, y0 - first, x1, y1])
     difficult = says_yes(element.findtext("difficult"))
-    return Annotation(category, hbb, None, source_file, ordinal, line, difficult)
+    return Annotation(
+        category=category,
+        hbb=hbb,
+        obb=None,
+        source_file=source_file,
+        ordinal=ordinal,
+        source_line=line,
+        difficult=difficult,
+    )

@@ -97,7 +97,7 @@ def _as_array(column: pa.ChunkedArray) -> NDArray[Any]:
     return np.asarray(column.to_numpy())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trees:
     """T boosted regression trees of at most M nodes each; node 0 is the root.
 
@@ -144,7 +144,15 @@ class Trees:
                 children[side, t, inner] = np.array(tree[name])[inner]
             value[t, : len(said)] = tree["value"]
         depth = max(_depth(children[:, t]) for t in range(shape[0]))
-        return cls(baseline, feature, threshold, missing_left, children, value, depth)
+        return cls(
+            baseline=baseline,
+            feature=feature,
+            threshold=threshold,
+            missing_left=missing_left,
+            children=children,
+            value=value,
+            depth=depth,
+        )
 
     def predict(self, table: Floats) -> Floats:
         """The sum of the trees' answers (N,) to features (N, F), added in the trees' order."""

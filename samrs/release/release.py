@@ -125,7 +125,12 @@ def release(
         ProductError: the masks are not those of these instances and tiles.
     """
     thresholds = Thresholds(
-        min_area, min_predicted_iou, min_stability, max_outside, min_quality, keep_difficult
+        min_area=min_area,
+        min_predicted_iou=min_predicted_iou,
+        min_stability=min_stability,
+        max_outside=max_outside,
+        min_quality=min_quality,
+        keep_difficult=keep_difficult,
     )
     check_rule(overlap)
     quality = read_quality(quality_model)

@@ -22,7 +22,7 @@ CHUNK_TILES = 64
 """A chunk of tiles ends before it is larger than that."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Chunk:
     """Tiles to paint and their masks.
 

@@ -22,7 +22,7 @@ DROP_REASONS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Thresholds:
     """What a mask must be to be released; the fields are those of ``release``."""
 

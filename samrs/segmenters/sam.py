@@ -164,7 +164,7 @@ class SamSegmenter:
 
     def _answer(self, low_res: frame.Logits, iou: np.float32, state: Encoded) -> Answer:
         crop, x0, y0 = frame.logits_to_crop(low_res, self.frame, state.size_hw, FLOOR)
-        return Answer(crop, x0, y0, float(iou), low_res)
+        return Answer(logits=crop, x0=x0, y0=y0, predicted_iou=float(iou), frame_logits=low_res)
 
     def _low_res_of(
         self, state: Encoded, prompt: Prompt, which: slice

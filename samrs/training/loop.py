@@ -48,7 +48,7 @@ MAX_INTERVAL = 1000
 """Steps between checkpoints of a long run; a short one writes five."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """What decides a training besides its data; the parameters of that name in params.yaml.
 

@@ -118,7 +118,16 @@ def check(dataset: str, root: Path) -> None:
             if str(error).count("; ") < 2 or len(str(error)) > 10_000:
                 raise ValueError(f"not `where: what; allowed; what to do`: {error}") from error
             return
-        cut = Cut(20, 5, 0.7, True, False, True, 2.0, categories)
+        cut = Cut(
+            tile=20,
+            overlap=5,
+            min_visible=0.7,
+            clip=True,
+            pad=False,
+            keep_difficult=True,
+            stretch=2.0,
+            categories=categories,
+        )
         places = [Window(0, 0, 20, 20), Window(20, 0, 20, 20), Window(0, 10, 40, 20)]
         for scene in scenes:
             assert scene.image.is_file()

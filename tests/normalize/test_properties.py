@@ -54,10 +54,17 @@ cuts = st.builds(
 
 def cut_scene(folder: Path, obbs: list[np.ndarray], cut: Cut, pool: ThreadPoolExecutor) -> Scene:
     annotations = tuple(
-        Annotation("ship", polygon_to_hbb(obb), obb, "a.txt", i, i + 1)
+        Annotation(
+            category="ship",
+            hbb=polygon_to_hbb(obb),
+            obb=obb,
+            source_file="a.txt",
+            ordinal=i,
+            source_line=i + 1,
+        )
         for i, obb in enumerate(obbs)
     )
-    record = SceneRecord("a", "all", folder / "a.png", annotations)
+    record = SceneRecord(scene_id="a", split="all", image=folder / "a.png", annotations=annotations)
     return make_scene(record, source=folder, folder=folder, cut=cut, pool=pool)
 
 

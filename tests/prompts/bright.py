@@ -45,12 +45,24 @@ class BrightSegmenter:
             x0, y0 = np.floor(box[:2]).astype(int)
             x1, y1 = np.ceil(box[2:]).astype(int)
             grey = state[y0:y1, x0:x1].astype(np.float32).mean(axis=2)
-            yield Answer((grey - 128) / 16, int(x0), int(y0), 0.5, np.full((8, 8), box[0], "f4"))
+            yield Answer(
+                logits=(grey - 128) / 16,
+                x0=int(x0),
+                y0=int(y0),
+                predicted_iou=0.5,
+                frame_logits=np.full((8, 8), box[0], "f4"),
+            )
 
     def candidates(self, state: Any, prompt: Prompt) -> Iterator[list[Answer]]:
         for answer in self.answers(state, prompt):
             whole = np.full_like(answer.logits, 5)
             yield [
-                Answer(logits, answer.x0, answer.y0, iou, answer.frame_logits)
+                Answer(
+                    logits=logits,
+                    x0=answer.x0,
+                    y0=answer.y0,
+                    predicted_iou=iou,
+                    frame_logits=answer.frame_logits,
+                )
                 for logits, iou in ((whole, 0.9), (answer.logits, 0.5), (-whole, 0.1))
             ]

@@ -21,7 +21,14 @@ from samrs.reading.annotations import (
 
 
 def annotation(ordinal: int, *hbb: float, category: str = "ship") -> Annotation:
-    return Annotation(category, np.array(hbb), None, "a.txt", ordinal, ordinal + 1)
+    return Annotation(
+        category=category,
+        hbb=np.array(hbb),
+        obb=None,
+        source_file="a.txt",
+        ordinal=ordinal,
+        source_line=ordinal + 1,
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,14 @@ from samrs.reading.pairing import pair_annotations
 
 
 def annotation(ordinal: int, *hbb: float, category: str = "ship") -> Annotation:
-    return Annotation(category, np.array(hbb), None, "a.txt", ordinal, ordinal + 1)
+    return Annotation(
+        category=category,
+        hbb=np.array(hbb),
+        obb=None,
+        source_file="a.txt",
+        ordinal=ordinal,
+        source_line=ordinal + 1,
+    )
 
 
 def test_pairs_maximise_overlap_one_to_one_within_a_class() -> None:

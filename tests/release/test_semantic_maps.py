@@ -23,13 +23,15 @@ from tests.release.one_by_one import paint
 def chunk_of(sizes_hw, masks, tiles, labels, rule) -> Chunk:
     texts = pa.array([mask["counts"] for mask in masks], pa.string())
     sizes = np.array(sizes_hw, dtype=np.int64).reshape(-1, 2)
+    characters, begins = text_buffers(texts)
     return Chunk(
-        "here",
-        sizes,
-        np.array(tiles, np.int64),
-        np.array(labels, np.uint8),
-        *text_buffers(texts),
-        rule,
+        where="here",
+        sizes_hw=sizes,
+        tiles=np.array(tiles, np.int64),
+        labels=np.array(labels, np.uint8),
+        characters=characters,
+        begins=begins,
+        rule=rule,
     )
 
 

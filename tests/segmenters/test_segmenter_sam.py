@@ -239,7 +239,7 @@ def test_a_prompt_of_nothing_is_refused() -> None:
     ours = segmenter.SamSegmenter(tiny_sam(), "float32")
     state = ours.encode(np.zeros((64, 64, 3), np.uint8))
     with pytest.raises(ParameterError, match=r"segmenter sam: empty prompt.*at least one"):
-        ours.decode(state, Prompt(np.zeros(1, dtype=bool)))
+        ours.decode(state, Prompt(fallback=np.zeros(1, dtype=bool)))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -258,7 +258,7 @@ def test_an_unknown_precision_is_refused() -> None:
 def test_logits_below_the_floor_give_an_empty_mask() -> None:
     low_res = np.full((64, 64), -5, np.float32)
     crop, x0, y0 = segmenter.frame.logits_to_crop(low_res, 256, (30, 40), FLOOR)
-    rle, stability = to_mask(Answer(crop, x0, y0, 0.5), (30, 40))
+    rle, stability = to_mask(Answer(logits=crop, x0=x0, y0=y0, predicted_iou=0.5), (30, 40))
     assert rle_to_mask(rle).shape == (30, 40)
     assert rle_to_mask(rle).sum() == 0
     assert stability == 0

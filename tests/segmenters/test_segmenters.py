@@ -54,7 +54,7 @@ def test_a_segmenter_refuses_a_prompt_it_does_not_understand(name: str) -> None:
     engine = loaded(name)
     state = engine.encode(np.zeros((32, 32, 3), np.uint8))
     with pytest.raises(ParameterError, match=f"segmenter {name}: .*; use |segmenter sam: empty"):
-        engine.decode(state, Prompt(np.zeros(1, dtype=bool)))
+        engine.decode(state, Prompt(fallback=np.zeros(1, dtype=bool)))
 
 
 @pytest.mark.parametrize("name", FLOORS)

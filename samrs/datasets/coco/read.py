@@ -67,7 +67,7 @@ _OTHER_TASKS = ("image_info", "stuff", "person_keypoints", "captions", "panoptic
 """Beginnings of the files that a set has beside its ``instances_*.json``, of the same images."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _File:
     """One COCO file: where it is, its split (None: its name says none), what it holds."""
 
@@ -79,7 +79,7 @@ class _File:
     categories: dict[int, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Scene:
     """An image that was found, and its entry."""
 
@@ -136,7 +136,11 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         annotations = tuple(read_items(items, parse, scene.file.name, quarantine))
         declared = _size(scene.entry)
         yield SceneRecord(
-            scene.scene_id, scene.split, scene.path, annotations, declared_wh=declared
+            scene_id=scene.scene_id,
+            split=scene.split,
+            image=scene.path,
+            annotations=annotations,
+            declared_wh=declared,
         )
 
 
@@ -182,7 +186,11 @@ def _find_images(
         if split is None:
             split = "all" if len(files) == 1 else clean_id(file.path.stem)
         scene_id = f"{split}_{stem}" if len(files) > 1 else stem
-        scenes.append(_Scene(scene_id, split, file, position, entry, path))
+        scenes.append(
+            _Scene(
+                scene_id=scene_id, split=split, file=file, position=position, entry=entry, path=path
+            )
+        )
     return scenes
 
 
@@ -296,7 +304,14 @@ def _read_file(path: Path, root: Path) -> _File:
     split = split_of(path.stem) or split_of_folders(relative_name(path, root))
     used = {_id(annotation, "category_id") for annotation in data["annotations"]}
     names = _category_names(data["categories"], used, where)
-    return _File(path, where, split, data["images"], data["annotations"], names)
+    return _File(
+        path=path,
+        name=where,
+        split=split,
+        images=data["images"],
+        annotations=data["annotations"],
+        categories=names,
+    )
 
 
 def _category_names(entries: list[Any], used: Set[Any], where: str) -> dict[int, str]:
@@ -399,4 +414,13 @@ def _parse(
             "lengths are allowed; the box stays, correct the entry",
         )
     difficult = says_yes(entry.get("iscrowd")) or says_yes(entry.get("difficult"))
-    return Annotation(category, hbb, None, file.name, ordinal, position, difficult, truth)
+    return Annotation(
+        category=category,
+        hbb=hbb,
+        obb=None,
+        source_file=file.name,
+        ordinal=ordinal,
+        source_line=position,
+        difficult=difficult,
+        truth=truth,
+    )

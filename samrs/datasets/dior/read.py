@@ -129,7 +129,9 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     for stem, (boxes, bad) in zip(stems, read, strict=True):
         quarantine.rows += bad
         if boxes is not None:
-            yield SceneRecord(clean_id(stem), splits[stem], images[stem], boxes)
+            yield SceneRecord(
+                scene_id=clean_id(stem), split=splits[stem], image=images[stem], annotations=boxes
+            )
 
 
 def _read_boxes(
@@ -169,13 +171,13 @@ def _read_boxes(
 def _with_obb(box: Annotation, pair: Annotation) -> Annotation:
     """A horizontal box with the rotated one of its pair, sooner than by dataclasses.replace."""
     return Annotation(
-        box.category,
-        box.hbb,
-        pair.obb,
-        box.source_file,
-        box.ordinal,
-        box.source_line,
-        pair.difficult,
+        category=box.category,
+        hbb=box.hbb,
+        obb=pair.obb,
+        source_file=box.source_file,
+        ordinal=box.ordinal,
+        source_line=box.source_line,
+        difficult=pair.difficult,
     )
 
 
@@ -255,4 +257,12 @@ def _annotation(
     where = f"{source_file}:object {line}"
     category = category_of(child_text(element, "name", where), CATEGORIES, where)
     difficult = says_yes(element.findtext("difficult"))
-    return Annotation(category, hbb, obb, source_file, ordinal, line, difficult)
+    return Annotation(
+        category=category,
+        hbb=hbb,
+        obb=obb,
+        source_file=source_file,
+        ordinal=ordinal,
+        source_line=line,
+        difficult=difficult,
+    )

@@ -113,7 +113,9 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
                 a if pair is None else replace(a, hbb=pair.hbb)
                 for a, pair in zip(annotations, pairs, strict=True)
             ]
-        yield SceneRecord(scene_id, split, image, tuple(annotations), gsd)
+        yield SceneRecord(
+            scene_id=scene_id, split=split, image=image, annotations=tuple(annotations), gsd=gsd
+        )
 
 
 def _label_folders(base: Path, split: str) -> tuple[Path | None, Path | None]:
@@ -170,11 +172,11 @@ def _parse_line(source_file: str, ordinal: int, line: int, text: str) -> Annotat
         )
     corners = clockwise(np.reshape([number(t, where) for t in tokens[:8]], (4, 2)))
     return Annotation(
-        category_of(tokens[8], CATEGORIES, where),
-        polygon_to_hbb(corners),
-        corners,
-        source_file,
-        ordinal,
+        category=category_of(tokens[8], CATEGORIES, where),
+        hbb=polygon_to_hbb(corners),
+        obb=corners,
+        source_file=source_file,
+        ordinal=ordinal,
         source_line=line,
         difficult=len(tokens) == 10 and number(tokens[9], where) != 0,
     )

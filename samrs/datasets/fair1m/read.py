@@ -128,7 +128,9 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             continue
         parse = partial(_parse_object, where)
         annotations = read_items(enumerate(objects, start=1), parse, where, quarantine)
-        yield SceneRecord(scene_id, split, image, tuple(annotations))
+        yield SceneRecord(
+            scene_id=scene_id, split=split, image=image, annotations=tuple(annotations)
+        )
 
 
 def _parse_object(source_file: str, ordinal: int, line: int, element: Any) -> Annotation:
@@ -145,4 +147,11 @@ def _parse_object(source_file: str, ordinal: int, line: int, element: Any) -> An
     corners = clockwise(np.array(points))
     name = child_text(element, "possibleresult/name", where)
     category = category_of(name, CATEGORIES, where)
-    return Annotation(category, polygon_to_hbb(corners), corners, source_file, ordinal, line)
+    return Annotation(
+        category=category,
+        hbb=polygon_to_hbb(corners),
+        obb=corners,
+        source_file=source_file,
+        ordinal=ordinal,
+        source_line=line,
+    )

@@ -89,7 +89,9 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         except AnnotationError as error:
             set_image_aside(image, label, root, error, quarantine)
             continue
-        yield SceneRecord(scene_id, split, image, annotations, gsd)
+        yield SceneRecord(
+            scene_id=scene_id, split=split, image=image, annotations=annotations, gsd=gsd
+        )
 
 
 def _read_objects(
@@ -118,7 +120,15 @@ def _parse_object(
     hbb = np.array([number(child_text(element, k, where), where) for k in _BOX])
     obb = rotated_box_to_polygon(*(number(child_text(element, k, where), where) for k in _ROTATED))
     difficult = says_yes(element.findtext("difficult"))
-    annotation = Annotation("ship", hbb, obb, source_file, ordinal, line, difficult)
+    annotation = Annotation(
+        category="ship",
+        hbb=hbb,
+        obb=obb,
+        source_file=source_file,
+        ordinal=ordinal,
+        source_line=line,
+        difficult=difficult,
+    )
     return annotation, _parse_colour(element.findtext("seg_color") or "", where)
 
 

@@ -127,7 +127,9 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             quarantine.add(where, None, "mask does not decode", str(error))
             continue
         semantic = partial(decode_labels, labels, relative_name(classes_path, root))
-        yield SceneRecord(scene_id, split, image, annotations, semantic=semantic)
+        yield SceneRecord(
+            scene_id=scene_id, split=split, image=image, annotations=annotations, semantic=semantic
+        )
 
 
 def _masks(base: Path, folder: str, ending: str) -> dict[str, Path]:
@@ -235,5 +237,14 @@ def _annotations(
             continue
         hbb = np.array(instance.hull, dtype=np.float64)
         truth = rle_union(instance.masks)
-        annotations.append(Annotation(CATEGORIES[label], hbb, None, where, ordinal, truth=truth))
+        annotations.append(
+            Annotation(
+                category=CATEGORIES[label],
+                hbb=hbb,
+                obb=None,
+                source_file=where,
+                ordinal=ordinal,
+                truth=truth,
+            )
+        )
     return tuple(annotations)

@@ -81,7 +81,9 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     for stem in pair_files(images, labels, root, quarantine):
         split = "test" if stem.removeprefix("top_potsdam_") in TEST_TILES else "train"
         semantic = partial(_label_map, labels[stem], root, quarantine)
-        yield SceneRecord(clean_id(stem), split, images[stem], semantic=semantic)
+        yield SceneRecord(
+            scene_id=clean_id(stem), split=split, image=images[stem], semantic=semantic
+        )
 
 
 def _files(folder: Path, ending: str) -> dict[str, Path]:

@@ -96,7 +96,12 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             except AnnotationError as error:
                 set_image_aside(picture.image, picture.label, root, error, quarantine)
                 continue
-        yield SceneRecord(picture.scene_id, picture.split, picture.image, tuple(annotations))
+        yield SceneRecord(
+            scene_id=picture.scene_id,
+            split=picture.split,
+            image=picture.image,
+            annotations=tuple(annotations),
+        )
 
 
 def _has_polygons(picture: Picture) -> bool:
