@@ -21,10 +21,11 @@ import numpy as np
 from lightning.pytorch import Callback
 
 from samrs.core.errors import ParameterError, ProductError
+from samrs.core.fingerprint import fingerprint
 from samrs.core.kept import keep, kept
 from samrs.core.shards import fresh_product, json_bytes, read_manifest, sha256, write_manifest
 from samrs.training.evaluation import confusion, scores
-from samrs.training.loop import Recipe, device_of, fingerprint, fit, history_rows
+from samrs.training.loop import LIBRARIES, Recipe, device_of, fit, history_rows
 from samrs.training.networks import MultiHeadNetwork, load_encoder_decoder
 from samrs.training.tiles import SemanticTiles
 
@@ -87,7 +88,12 @@ def finetune(
         seed=seed,
     )
     parameters = {**vars(recipe), "inits": list(inits), "shares": list(shares)}
-    folder = work / fingerprint(parameters, [normalized, pretrained])
+    folder = work / fingerprint(
+        parameters,
+        code=[__name__],
+        libraries=LIBRARIES,
+        inputs=[normalized, pretrained],
+    )
     tiles = SemanticTiles(normalized, folder / "tiles")
     train, test = split_tiles(tiles.splits, normalized)
     about = read_manifest(pretrained)

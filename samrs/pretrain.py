@@ -18,9 +18,10 @@ from typing import Any
 from lightning.pytorch import Callback
 
 from samrs.core.errors import ParameterError
+from samrs.core.fingerprint import fingerprint
 from samrs.core.shards import fresh_product, sha256, write_manifest
 from samrs.training.evaluation import confusion, scores
-from samrs.training.loop import Recipe, device_of, fingerprint, fit, history_rows
+from samrs.training.loop import LIBRARIES, Recipe, device_of, fit, history_rows
 from samrs.training.networks import MultiHeadNetwork, save_network
 from samrs.training.sampling import epoch_steps, split_batch
 from samrs.training.tiles import SemanticTiles
@@ -84,7 +85,12 @@ def pretrain(
         seed=seed,
     )
     parameters = {**about, **vars(recipe), "subsets": list(releases)}
-    folder = work / fingerprint(parameters, list(releases.values()))
+    folder = work / fingerprint(
+        parameters,
+        code=[__name__],
+        libraries=LIBRARIES,
+        inputs=list(releases.values()),
+    )
     tiles = {name: SemanticTiles(path, folder / name) for name, path in releases.items()}
     held = {name: hold_out(t.splits) for name, t in tiles.items()}
     kept = {name: [i for i in range(len(t)) if i not in held[name]] for name, t in tiles.items()}

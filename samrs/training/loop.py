@@ -10,8 +10,6 @@ and number of threads: the order of floating-point sums differs between others.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import math
 import signal
@@ -34,7 +32,6 @@ from torch.utils.data import DataLoader
 from samrs.core.errors import ParameterError
 from samrs.core.progress import progress
 from samrs.core.records import IGNORE
-from samrs.core.shards import read_manifest
 from samrs.training.checkpoints import KeptCheckpoints, last_checkpoint
 from samrs.training.networks import MultiHeadNetwork
 from samrs.training.sampling import StepSampler, split_batch
@@ -46,6 +43,16 @@ GRADIENT_CLIP = 5.0
 HISTORY_ROWS = 500
 MAX_INTERVAL = 1000
 """Steps between checkpoints of a long run; a short one writes five."""
+LIBRARIES = (
+    "torch",
+    "numpy",
+    "opencv-python-headless",
+    "lightning",
+    "segmentation-models-pytorch",
+    "timm",
+    "torchmetrics",
+)
+"""Their versions may change weights or scores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +230,7 @@ def fit(
     """
     sizes = {name: len(indices[name]) for name in tiles}
     crops = Crops(tiles, indices, crop=recipe.crop, seed=recipe.seed)
+    network.check_side(recipe.crop)
     network.to(memory_format=torch.channels_last)
     task = SegmentationTask(network, crops, sizes, recipe, int(runtime["workers"]))
     trainer = _trainer(recipe, work, runtime, [*callbacks, ShowProgress(desc)])
@@ -292,16 +300,3 @@ def history_rows(losses: Sequence[float]) -> list[tuple[int, float]]:
         part = losses[begin : begin + every]
         rows.append((begin + len(part), round(sum(part) / len(part), 5)))
     return rows
-
-
-def fingerprint(parameters: Mapping[str, Any], inputs: Sequence[Path]) -> str:
-    """Name of a run's work folder: a hash of all that decides its result.
-
-    Args:
-        inputs: products, told by their manifests, which hold the hashes of their shards.
-
-    Raises:
-        MissingInputError: a product has no manifest.
-    """
-    text = json.dumps([dict(parameters), [read_manifest(p) for p in inputs]], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

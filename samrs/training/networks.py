@@ -11,17 +11,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import segmentation_models_pytorch as smp
+import timm
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from segmentation_models_pytorch.base import SegmentationHead, SegmentationModel
 from torch import Tensor, nn
 
-from samrs.core.errors import MissingInputError, ParameterError, ProductError
+from samrs.core.errors import MissingInputError, ParameterError, ProductError, advice, full_disk
 
 DECODERS = ("unet", "upernet")
 MEAN_RGB = (123.675, 116.28, 103.53)
 STD_RGB = (58.395, 57.12, 57.375)
 SHARED = ("encoder.", "decoder.")
+TIMM = "tu-"
+"""Begins the names of timm's encoders."""
 
 
 class MultiHeadNetwork(nn.Module):
@@ -35,8 +39,8 @@ class MultiHeadNetwork(nn.Module):
         seed: of the random weights; sets torch's global generator.
 
     Raises:
-        ParameterError: encoder, its weights or decoder are unknown.
-        MissingInputError: the encoder's weights cannot be fetched.
+        ParameterError: encoder, its weights or decoder are unknown, or do not fit together.
+        MissingInputError: the encoder's weights cannot be fetched or read.
     """
 
     def __init__(
@@ -87,6 +91,26 @@ class MultiHeadNetwork(nn.Module):
         split = torch.split(self.features(images), list(parts.values()))
         return {name: self.heads[name](part) for name, part in zip(parts, split, strict=True)}
 
+    def check_side(self, side: int) -> None:
+        """Ask once for the features of an image of ``side`` x ``side`` px; changes nothing.
+
+        Raises:
+            ParameterError: the encoder does not take it, as some are made for one size.
+        """
+        was_training = self.training
+        try:
+            with torch.no_grad():
+                self.eval().features(self.mean.new_zeros((1, 3, side, side), dtype=torch.uint8))
+        except (AssertionError, ValueError, RuntimeError) as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            raise ParameterError(
+                f"crop: not a size that this encoder takes, got {side}: {error}; the encoder "
+                "decides what is allowed; set crop to its size or take another encoder"
+            ) from error
+        finally:
+            self.train(was_training)
+
 
 def _build(encoder: str, encoder_weights: str | None, decoder: str) -> SegmentationModel:
     if decoder not in DECODERS:
@@ -94,22 +118,51 @@ def _build(encoder: str, encoder_weights: str | None, decoder: str) -> Segmentat
             f"decoder: unknown name, got {decoder!r}; {', '.join(DECODERS)} are allowed; "
             "use one of these"
         )
+    _check_names(encoder, encoder_weights)
     try:
         model: SegmentationModel = smp.create_model(decoder, encoder, encoder_weights)
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise ParameterError(
-            f"encoder: cannot build, got {encoder!r} with weights {encoder_weights!r} ({error}); "
-            "encoders and weights of segmentation-models-pytorch are allowed; correct the name"
-        ) from error
-    except Exception as error:
-        if encoder_weights is None:
+    except OSError as error:
+        if encoder_weights is None or full_disk(error):
             raise
         raise MissingInputError(
             f"encoder: weights cannot be fetched, got {error} for {encoder} {encoder_weights}; "
             "a connection or a cached copy is needed; set encoder_weights to null to start from "
             "random weights"
         ) from error
+    except SafetensorError as error:
+        raise MissingInputError(
+            f"encoder: weights cannot be read, got {error} for {encoder} {encoder_weights}; a "
+            "whole file is needed; remove the cached copy, so that it is fetched again"
+        ) from error
+    except (ValueError, RuntimeError) as error:
+        raise ParameterError(
+            f"encoder: does not serve as one, got {encoder!r} with weights {encoder_weights!r} "
+            f"and decoder {decoder!r}: {error}; encoders with features at several strides, and "
+            "their own weights, are allowed; take another encoder"
+        ) from error
     return model
+
+
+def _check_names(encoder: str, encoder_weights: str | None) -> None:
+    """Refuses an encoder, or weights of it, that the libraries do not know."""
+    ours, theirs = smp.encoders.encoders, encoder.removeprefix(TIMM)
+    is_timm = encoder.startswith(TIMM) and timm.is_model(theirs)
+    if not (is_timm or encoder in ours):
+        names = [*ours, *(TIMM + name for name in timm.list_models())]
+        raise ParameterError(
+            f"encoder: unknown name, got {encoder!r}; those of segmentation-models-pytorch, and "
+            f"those of timm after {TIMM}, are allowed; {advice(encoder, names, 'correct the name')}"
+        )
+    if is_timm:  # takes any word for the one set of weights that it has
+        known = ["imagenet"] if timm.models.is_model_pretrained(theirs) else []
+    else:
+        known = sorted(ours[encoder]["pretrained_settings"])
+    if encoder_weights is not None and encoder_weights not in known:
+        raise ParameterError(
+            f"encoder_weights: unknown name, got {encoder_weights!r} for {encoder}; null"
+            f"{''.join(', ' + name for name in known)} are allowed; "
+            f"{advice(encoder_weights, known, 'correct the name')}"
+        )
 
 
 def save_network(network: MultiHeadNetwork, folder: Path) -> tuple[Path, Path]:

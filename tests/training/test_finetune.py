@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import samrs.finetune
+from samrs.core import fingerprint
 from samrs.core.errors import ParameterError, ProductError
 from samrs.core.shards import read_manifest, sha256, write_manifest
 from samrs.finetune import compare, finetune, nested_share, split_tiles
@@ -55,8 +57,13 @@ def test_every_init_and_share_is_trained_and_tested(
     assert list(work.iterdir()) == []
 
 
-def test_finished_runs_are_not_repeated_after_a_failure(
-    benchmark: Path, pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("edited", [False, True])
+def test_finished_runs_are_repeated_after_a_failure_only_if_the_code_was_edited(
+    benchmark: Path,
+    pretrained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    edited: bool,
 ) -> None:
     started: list[str] = []
 
@@ -70,8 +77,15 @@ def test_finished_runs_are_not_repeated_after_a_failure(
     options = {**OPTIONS, "shares": [1.0]}
     with pytest.raises(RuntimeError, match="out of memory"):
         finetune(benchmark, pretrained, tmp_path / "out", tmp_path / "work", **options)
+    if edited:
+        code = tmp_path / "code"
+        shutil.copytree(fingerprint.ROOT / "samrs", code / "samrs")
+        with (code / "samrs" / "training" / "evaluation.py").open("a") as file:
+            file.write("# edited")
+        monkeypatch.setattr(fingerprint, "ROOT", code)
     metrics = finetune(benchmark, pretrained, tmp_path / "out", tmp_path / "work", **options)
-    assert started == ["scratch", "pretrain", "pretrain"]
+    repeated = ["scratch"] if edited else []
+    assert started == ["scratch", "pretrain", *repeated, "pretrain"]
     assert len(metrics["runs"]) == 2
 
 

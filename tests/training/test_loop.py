@@ -15,10 +15,9 @@ from lightning.pytorch import Callback, Trainer
 from samrs.core.errors import ParameterError
 from samrs.core.records import IGNORE
 from samrs.training.checkpoints import last_checkpoint
-from samrs.training.loop import Recipe, cross_entropy, fingerprint, fit, history_rows
+from samrs.training.loop import Recipe, cross_entropy, fit, history_rows
 from samrs.training.networks import MultiHeadNetwork
 from samrs.training.tiles import SemanticTiles
-from tests.training import discs
 from tests.training.conftest import ENCODER, RECIPE, RUNTIME
 
 
@@ -124,15 +123,6 @@ def test_long_histories_are_thinned_to_means() -> None:
     assert len(rows) == 401
     assert rows[-1] == (2001, 0.0)
     assert rows[0] == (5, 0.4)
-
-
-def test_the_work_folder_follows_parameters_and_inputs(tmp_path: Path) -> None:
-    product = discs.write(tmp_path / "a", ["red"], ["train"])
-    name = fingerprint({"lr": 0.1}, [product])
-    assert name == fingerprint({"lr": 0.1}, [product])
-    assert name != fingerprint({"lr": 0.2}, [product])
-    other = discs.write(tmp_path / "b", ["red"], ["train", "train"])
-    assert name != fingerprint({"lr": 0.1}, [other])
 
 
 @pytest.mark.parametrize(

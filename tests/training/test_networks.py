@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from samrs.core.errors import MissingInputError, ParameterError, ProductError
+from samrs.training import networks
 from samrs.training.networks import DECODERS, MultiHeadNetwork, load_encoder_decoder, save_network
 
 ENCODER = "tu-mobilenetv3_small_050"
@@ -48,10 +51,66 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
         load_encoder_decoder(network(), tmp_path / "encoder_decoder.safetensors")
 
 
-def test_an_unknown_decoder_or_encoder_is_refused() -> None:
+def test_an_unknown_decoder_is_refused() -> None:
     with pytest.raises(ParameterError, match="got 'linknet'; unet, upernet are allowed"):
         network("linknet")
-    with pytest.raises(ParameterError, match="cannot build, got 'resnet17'"):
-        MultiHeadNetwork("resnet17", None, "unet", HEADS, seed=0)
-    with pytest.raises(ParameterError, match="with weights 'imaginet'"):
-        MultiHeadNetwork("resnet18", "imaginet", "unet", HEADS, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "weights", "message"),
+    [
+        ("resnet17", None, "encoder: unknown name, got 'resnet17'; .*did you mean resnet"),
+        ("tu-resnet17", None, "encoder: unknown name, got 'tu-resnet17'; .*did you mean tu-resnet"),
+        ("convnext_tiny", None, "encoder: unknown name, .*did you mean tu-convnext_tiny"),
+        ("xyzzy", None, "encoder: unknown name, got 'xyzzy'; .*correct the name"),
+        ("resnet18", "imaginet", "encoder_weights: .*'imaginet' for resnet18; null, imagenet, ssl"),
+        ("tu-resnet18", "imaginet", "'imaginet' for tu-resnet18; .*did you mean imagenet"),
+        ("tu-test_resnet", "ssl", "'ssl' for tu-test_resnet; null, imagenet are allowed"),
+        ("tu-vit_tiny_patch16_224", None, "does not serve as one, got 'tu-vit_tiny.*downsampling"),
+    ],
+)
+def test_an_encoder_that_cannot_be_built_is_named_for_what_it_is(
+    encoder: str, weights: str | None, message: str
+) -> None:
+    with pytest.raises(ParameterError, match=message):
+        MultiHeadNetwork(encoder, weights, "unet", HEADS, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "message"),
+    [
+        (ConnectionError("no route"), MissingInputError, "cannot be fetched, got no route .* null"),
+        (
+            SafetensorError("no header"),
+            MissingInputError,
+            "read, got no header .*remove the cached",
+        ),
+        (RuntimeError("size mismatch"), ParameterError, "does not serve as one, .*: size mismatch"),
+        (OSError(errno.ENOSPC, "no space"), OSError, "no space"),
+        (TypeError("a fault"), TypeError, "a fault"),
+    ],
+)
+def test_what_fails_while_weights_are_fetched_is_named(
+    monkeypatch: pytest.MonkeyPatch, raised: Exception, kind: type[Exception], message: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(networks.smp, "create_model", fail)
+    with pytest.raises(kind, match=message):
+        MultiHeadNetwork("resnet18", "imagenet", "unet", HEADS, seed=0)
+
+
+def test_a_crop_that_the_encoder_does_not_take_is_named() -> None:
+    swin = MultiHeadNetwork("tu-swin_tiny_patch4_window7_224", None, "unet", HEADS, seed=0)
+    swin.check_side(224)
+    with pytest.raises(ParameterError, match=r"crop: .*got 64: .*match model"):
+        swin.check_side(64)
+    assert swin.training
+
+
+def test_asking_for_the_size_changes_nothing() -> None:
+    one, other = network(seed=1).train(), network(seed=1).train()
+    one.check_side(32)
+    state = other.state_dict()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in one.state_dict().items())

@@ -156,19 +156,25 @@ def _parse(labels: _Labels, ordinal: int, line: int, text: str) -> Annotation:
         )
     category = _category(fields[0], labels.said.names, where)
     size = np.array(labels.size_wh, np.float64)
-    found = partial(Annotation, category)
+    found = partial(
+        Annotation,
+        category=category,
+        source_file=labels.source_file,
+        ordinal=ordinal,
+        source_line=line,
+    )
     if is_box:
         centre, half = values[:2] * size, values[2:] * size / 2
         hbb = np.concatenate([centre - half, centre + half])
-        return found(hbb, None, labels.source_file, ordinal, line)
+        return found(hbb=hbb, obb=None)
     points: Array = values.reshape(-1, 2) * size
     if is_polygon:
         truth = polygons_to_rle([points], labels.size_wh[::-1])
         hbb = polygon_to_hbb(points)
         kept = truth if rle_area(truth) else None
-        return found(hbb, None, labels.source_file, ordinal, line, truth=kept)
+        return found(hbb=hbb, obb=None, truth=kept)
     obb = clockwise(points)
-    return found(polygon_to_hbb(obb), obb, labels.source_file, ordinal, line)
+    return found(hbb=polygon_to_hbb(obb), obb=obb)
 
 
 def _category(text: str, names: tuple[str, ...], where: str) -> str:
