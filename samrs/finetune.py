@@ -25,8 +25,9 @@ from samrs.core.fingerprint import fingerprint
 from samrs.core.kept import keep, kept
 from samrs.core.shards import fresh_product, json_bytes, read_manifest, sha256, write_manifest
 from samrs.training.evaluation import confusion, scores
-from samrs.training.loop import LIBRARIES, Recipe, device_of, fit, history_rows
+from samrs.training.loop import device_of
 from samrs.training.networks import MultiHeadNetwork, load_encoder_decoder
+from samrs.training.segmentation import LIBRARIES, Recipe, history_rows, train_network
 from samrs.training.tiles import SemanticTiles
 
 INITS = ("scratch", "imagenet", "pretrain")
@@ -63,7 +64,7 @@ def finetune(
         inits: of ``INITS``; ``imagenet`` downloads the encoder's weights.
         shares: of the training tiles, in (0, 1]; at least one tile is taken.
         callbacks: of Lightning, beside the trainer's own.
-        steps: see ``samrs/training/loop.py``, as are ``crop``, ``batch_size``, ``lr``,
+        steps: see ``samrs/training/segmentation.py``, as are ``crop``, ``batch_size``, ``lr``,
             ``weight_decay``, ``precision`` and ``seed``.
         runtime: speed only.
 
@@ -106,7 +107,17 @@ def finetune(
                 network = start(init, about, pretrained, len(tiles.categories), seed)
                 chosen = nested_share(train, share, seed)
                 desc = f"finetune {about_name(normalized)} {init} {share:g}"
-                run = _run(network, tiles, chosen, test, place, recipe, desc, runtime, callbacks)
+                run = _run(
+                    network,
+                    tiles,
+                    place,
+                    train=chosen,
+                    test=test,
+                    recipe=recipe,
+                    desc=desc,
+                    runtime=runtime,
+                    callbacks=callbacks,
+                )
                 finished = json_bytes({"init": init, "share": share, **run})
                 keep(place / "run.json", finished)
             rows.append(json.loads(finished))
@@ -190,15 +201,16 @@ def start(
 def _run(
     network: MultiHeadNetwork,
     tiles: SemanticTiles,
+    work: Path,
+    *,
     train: Sequence[int],
     test: Sequence[int],
-    work: Path,
     recipe: Recipe,
     desc: str,
     runtime: Mapping[str, Any],
     callbacks: Sequence[Callback],
 ) -> dict[str, Any]:
-    losses = fit(
+    losses = train_network(
         network,
         {"benchmark": tiles},
         {"benchmark": train},

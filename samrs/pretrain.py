@@ -21,9 +21,10 @@ from samrs.core.errors import ParameterError
 from samrs.core.fingerprint import fingerprint
 from samrs.core.shards import fresh_product, sha256, write_manifest
 from samrs.training.evaluation import confusion, scores
-from samrs.training.loop import LIBRARIES, Recipe, device_of, fit, history_rows
+from samrs.training.loop import device_of
 from samrs.training.networks import MultiHeadNetwork, save_network
 from samrs.training.sampling import epoch_steps, split_batch
+from samrs.training.segmentation import LIBRARIES, Recipe, history_rows, train_network
 from samrs.training.tiles import SemanticTiles
 
 HOLD_OUT_EVERY = 10
@@ -56,7 +57,7 @@ def pretrain(
         work: folder for unfinished training; a killed run goes on from there.
         encoder: see ``samrs/training/networks.py``, as are ``encoder_weights`` and ``decoder``.
         callbacks: of Lightning, beside the trainer's own.
-        steps: see ``samrs/training/loop.py``, as are ``crop``, ``batch_size``, ``lr``,
+        steps: see ``samrs/training/segmentation.py``, as are ``crop``, ``batch_size``, ``lr``,
             ``weight_decay``, ``precision`` and ``seed``.
         runtime: speed only.
 
@@ -98,7 +99,7 @@ def pretrain(
     parts = split_batch(sizes, batch_size)
     heads = {name: len(t.categories) for name, t in tiles.items()}
     network = MultiHeadNetwork(encoder, encoder_weights, decoder, heads, seed=seed)
-    losses = fit(
+    losses = train_network(
         network,
         tiles,
         kept,

@@ -58,6 +58,10 @@ class DeclaredSizeError(ImageError):
     reason = "image of another size than declared"
 
 
+class TrainingError(SamrsError):
+    """A training cannot go on."""
+
+
 class QuarantineError(SamrsError):
     """More of the input was bad than the parameters allow."""
 

@@ -57,6 +57,11 @@ class KeptCheckpoints(TorchCheckpointIO):
         return found
 
 
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where a training's checkpoint after so many steps stands; names sort by step."""
+    return folder / f"step={step:07d}.ckpt"
+
+
 def last_checkpoint(folder: Path) -> Path | None:
     """The newest whole checkpoint of a training's folder; damaged ones are removed."""
     for path in sorted(folder.glob("*.ckpt"), key=lambda p: p.name, reverse=True):

@@ -11,12 +11,11 @@ the killed one would have seen, whatever the number of loader processes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Sampler
 
 from samrs.core.errors import ParameterError
 
@@ -73,8 +72,8 @@ def epoch_steps(sizes: Mapping[str, int], parts: Mapping[str, int]) -> int:
     return max(math.ceil(size / parts[name]) for name, size in sizes.items())
 
 
-class StepSampler(Sampler[list[Draw]]):
-    """Yields the batches of a training, each a list of draws.
+class Draws:
+    """The samples of each step's batch.
 
     Each subset is walked through in an endless chain of seeded permutations, an epoch each, so it
     loses no sample at a batch's or an epoch's end.
@@ -82,29 +81,12 @@ class StepSampler(Sampler[list[Draw]]):
     Args:
         sizes: number of samples by subset.
         parts: samples of each subset in a batch, from ``split_batch``.
-        steps: batches of the whole training, which is also the sampler's length.
-        start: steps already done; the batches after these are yielded.
     """
 
-    def __init__(
-        self,
-        sizes: Mapping[str, int],
-        parts: Mapping[str, int],
-        *,
-        steps: int,
-        start: int,
-        seed: int,
-    ) -> None:
+    def __init__(self, sizes: Mapping[str, int], parts: Mapping[str, int], *, seed: int) -> None:
         self.sizes, self.parts = list(sizes.values()), [parts[name] for name in sizes]
-        self.steps, self.start, self.seed = steps, start, seed
+        self.seed = seed
         self._orders: dict[int, tuple[int, NDArray[np.int64]]] = {}
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Iterator[list[Draw]]:
-        for step in range(self.start, self.steps):
-            yield self.batch(step)
 
     def batch(self, step: int) -> list[Draw]:
         """The draws of a step, subset after subset."""

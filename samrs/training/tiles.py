@@ -34,7 +34,7 @@ from samrs.core.images import decode_labels, decode_rgb
 from samrs.core.kept import keep, kept
 from samrs.core.records import IGNORE
 from samrs.core.shards import iter_rows, json_bytes, read_manifest, read_table, sha256
-from samrs.training.sampling import Draw
+from samrs.training.sampling import Draw, Draws
 
 Image = NDArray[np.uint8]
 
@@ -182,7 +182,7 @@ def _unpack(product: Path, cache: Path) -> _Index:
 
 
 class Crops(Dataset[dict[str, Tensor]]):
-    """Batches of augmented crops; an item is named by the list of its draws.
+    """Batches of augmented crops, by the number of the step.
 
     Each crop depends on the seed and its draw only, so neither the order of reading nor the number
     of worker processes changes it.
@@ -190,6 +190,7 @@ class Crops(Dataset[dict[str, Tensor]]):
     Args:
         subsets: tiles of each subset.
         indices: tiles of each subset to draw from; a draw's place points into these.
+        draws: which of them a step sees.
         crop: side in px.
     """
 
@@ -197,20 +198,18 @@ class Crops(Dataset[dict[str, Tensor]]):
         self,
         subsets: Mapping[str, SemanticTiles],
         indices: Mapping[str, Sequence[int]],
+        draws: Draws,
         *,
         crop: int,
         seed: int,
     ) -> None:
         self.tiles = list(subsets.values())
         self.indices = [list(indices[name]) for name in subsets]
-        self.crop, self.seed = crop, seed
+        self.draws, self.crop, self.seed = draws, crop, seed
 
-    def __len__(self) -> int:
-        return sum(map(len, self.indices))
-
-    def __getitem__(self, draws: list[Draw]) -> dict[str, Tensor]:
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
         """``images`` (B, 3, crop, crop) and ``labels`` (B, crop, crop), both uint8."""
-        pairs = list(self._crops(draws))
+        pairs = list(self._crops(self.draws.batch(step)))
         images = np.stack([image for image, _ in pairs]).transpose(0, 3, 1, 2)
         labels = np.stack([labels for _, labels in pairs])
         return {

@@ -1,7 +1,9 @@
+"""The loop repeats, resumes after a kill, goes on for longer, and keeps no more than it needs."""
+
 from __future__ import annotations
 
+import logging
 import multiprocessing
-import os
 import random
 import signal
 from pathlib import Path
@@ -9,130 +11,130 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback
+from torch import Tensor, nn
+from torch.utils.data import Dataset
 
-from samrs.core.errors import ParameterError
-from samrs.core.records import IGNORE
+from samrs.core.errors import TrainingError
 from samrs.training.checkpoints import last_checkpoint
-from samrs.training.loop import Recipe, cross_entropy, fit, history_rows
-from samrs.training.networks import MultiHeadNetwork
-from samrs.training.tiles import SemanticTiles
-from tests.training.conftest import ENCODER, RECIPE, RUNTIME
+from samrs.training.loop import Task, fit
+from tests.training.conftest import RUNTIME
+from tests.training.kill import Kill
 
 
-class Kill(Callback):
-    """Sends a signal to its own process after a number of steps, as a machine or a user would."""
+class Numbers(Dataset[Tensor]):
+    """Eight numbers a step, from the step's number alone."""
 
-    def __init__(self, after: int, how: signal.Signals) -> None:
-        self.after, self.how = after, how
-
-    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        if trainer.global_step == self.after:
-            os.kill(os.getpid(), self.how)
+    def __getitem__(self, step: int) -> Tensor:
+        return torch.randn(8, 4, generator=torch.Generator().manual_seed(step))
 
 
-def train(
-    releases: dict[str, Path], work: Path, *callbacks: Callback
-) -> tuple[MultiHeadNetwork, list[float]]:
-    tiles = {name: SemanticTiles(path, work / name) for name, path in releases.items()}
-    indices = {name: list(range(len(found))) for name, found in tiles.items()}
-    network = MultiHeadNetwork(**ENCODER, heads={"sota": 2, "fast": 3}, seed=0)
-    recipe = Recipe(**{**RECIPE, "steps": 10})
-    options: dict[str, Any] = {"recipe": recipe, "desc": "test", "runtime": RUNTIME}
-    losses = fit(network, tiles, indices, work / "run", callbacks=callbacks, **options)
-    return network, losses
+class Fit(Task):
+    """A layer with dropout, so that a step that is not seeded is found."""
+
+    def __init__(self, steps: int = 10, broken: int | None = None) -> None:
+        super().__init__(Numbers(), steps=steps, seed=3, clip=1.0)
+        torch.manual_seed(0)
+        self.layer, self.broken = nn.Linear(4, 1), broken
+
+    def loss(self, batch: Tensor) -> Tensor:
+        said = nn.functional.dropout(self.layer(batch), 0.5)
+        wrong = torch.inf if self.global_step == self.broken else 0.0
+        return (said - 1).square().mean() + wrong
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.layer.parameters(), lr=0.1)
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
-    releases: dict[str, Path], tmp_path: Path
-) -> None:
-    straight, losses = train(releases, tmp_path / "straight")
-    work = tmp_path / "killed"
+def trained(work: Path, *callbacks: Callback, every: int = 3, **given: Any) -> Fit:
+    task = Fit(**given)
+    fit(task, work, every=every, desc="test", runtime=RUNTIME, callbacks=callbacks)
+    return task
+
+
+def files(work: Path) -> list[str]:
+    return sorted(path.name for path in work.iterdir())
+
+
+def equal(one: Task, other: Task) -> bool:
+    weights = other.state_dict()
+    same = all(torch.equal(value, weights[name]) for name, value in one.state_dict().items())
+    return same and one.losses == other.losses
+
+
+def test_a_killed_training_ends_with_the_same_weights_and_losses(tmp_path: Path) -> None:
+    whole = trained(tmp_path / "whole")
     fresh = multiprocessing.get_context("spawn")  # a forked child may not use autograd
-    statuses, checkpoints = [], []
-    for kill in (Kill(5, signal.SIGKILL), Kill(7, signal.SIGTERM)):
-        child = fresh.Process(target=train, args=(releases, work, kill), daemon=True)
+    kept = []
+    for after, how in ((2, signal.SIGKILL), (5, signal.SIGKILL), (7, signal.SIGTERM)):
+        child = fresh.Process(target=trained, args=(tmp_path / "killed", Kill(after, how)))
         child.start()
-        child.join(600)
-        statuses.append(child.exitcode)
-        checkpoints.append(max(path.name for path in (work / "run").glob("*.ckpt")))
-    assert statuses == [-signal.SIGKILL, 128 + signal.SIGTERM]
-    assert checkpoints == ["step=0000004.ckpt", "step=0000006.ckpt"]
-    resumed, again = train(releases, work)
-    assert again == losses
-    assert len(losses) == 10
-    for name, weight in straight.state_dict().items():
-        assert torch.equal(weight, resumed.state_dict()[name]), name
-
-
-class Fail(Callback):
-    """Raises after a number of steps."""
-
-    def __init__(self, after: int) -> None:
-        self.after = after
-
-    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        if trainer.global_step == self.after:
-            raise RuntimeError("enough")
+        child.join()
+        assert child.exitcode == (-how if how == signal.SIGKILL else 128 + how)
+        kept.append(files(tmp_path / "killed") if (tmp_path / "killed").exists() else [])
+    assert kept == [[], ["step=0000003.ckpt"], ["step=0000006.ckpt"]]
+    assert equal(trained(tmp_path / "killed"), whole)
 
 
 def test_a_damaged_checkpoint_is_removed_and_the_training_begins_without_it(
-    releases: dict[str, Path], tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    straight, losses = train(releases, tmp_path / "straight")
-    work = tmp_path / "work"
-    with pytest.raises(RuntimeError, match="enough"):
-        train(releases, work, Fail(5))
-    (path,) = (work / "run").glob("*.ckpt")
-    whole, rng = path.read_bytes(), random.Random(2)
-    for bit in rng.sample(range(8 * len(whole)), 20):
-        damaged = bytearray(whole)
+    work, rng = tmp_path / "work", random.Random(2)
+    whole = trained(work, every=4)
+    (path,) = work.iterdir()
+    content = path.read_bytes()
+    for bit in rng.sample(range(8 * len(content)), 20):
+        damaged = bytearray(content)
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
-        assert last_checkpoint(work / "run") is None
+        assert last_checkpoint(work) is None
         assert not path.exists()
-    path.write_bytes(whole[:-1])
-    trained, again = train(releases, work)
-    assert again == losses
-    for name, weight in straight.state_dict().items():
-        assert torch.equal(weight, trained.state_dict()[name]), name
+    path.write_bytes(content[:-1])
+    assert equal(trained(work, every=4), whole)
 
 
-def test_an_unlabelled_batch_part_costs_nothing() -> None:
-    logits = torch.randn(2, 4, 8, 8, requires_grad=True)
-    loss = cross_entropy(logits, torch.full((2, 8, 8), IGNORE, dtype=torch.uint8))
-    loss.backward()
-    assert loss.item() == 0
-    assert logits.grad is not None
-    assert not logits.grad.any()
+def test_one_checkpoint_is_kept_and_the_last_step_has_one(tmp_path: Path) -> None:
+    trained(tmp_path, every=4)
+    assert files(tmp_path) == ["step=0000010.ckpt"]
 
 
-def test_the_loss_is_the_mean_cross_entropy_of_labelled_pixels() -> None:
-    logits = torch.randn(2, 4, 8, 8)
-    labels = torch.randint(0, 4, (2, 8, 8))
-    labels[:, :3] = IGNORE
-    torch.testing.assert_close(
-        cross_entropy(logits, labels.byte()), F.cross_entropy(logits, labels, ignore_index=IGNORE)
-    )
+def test_a_finished_training_takes_no_step_and_gives_the_same(tmp_path: Path) -> None:
+    first = trained(tmp_path)
+    assert equal(trained(tmp_path, broken=0), first)
 
 
-def test_long_histories_are_thinned_to_means() -> None:
-    assert history_rows([1.0, 2.0]) == [(1, 1.0), (2, 2.0)]
-    rows = history_rows([float(i % 2) for i in range(2001)])
-    assert len(rows) == 401
-    assert rows[-1] == (2001, 0.0)
-    assert rows[0] == (5, 0.4)
+def test_a_finished_training_goes_on_where_more_steps_are_asked_for(tmp_path: Path) -> None:
+    trained(tmp_path, steps=4)
+    longer = trained(tmp_path, steps=10, broken=3)
+    assert equal(longer, trained(tmp_path / "whole"))
+    assert files(tmp_path) == ["step=0000010.ckpt", "whole"]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"crop": 100}, "crop: .*got 100; multiples of 32"),
-        ({"precision": "half"}, "precision: .*got 'half'; 32-true, bf16-mixed"),
-        ({"steps": 0}, "steps: .*got 0; at least 1"),
-    ],
-)
-def test_a_recipe_out_of_range_is_refused(wrong: dict[str, Any], message: str) -> None:
-    with pytest.raises(ParameterError, match=message):
-        Recipe(**{**RECIPE, **wrong})
+def test_a_loss_that_is_no_number_ends_it_and_is_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="step 5: the loss is no number, got inf"):
+        trained(tmp_path, broken=5)
+    assert files(tmp_path) == ["step=0000003.ckpt"]
+
+
+def test_a_quiet_training_reads_checkpoints_and_writes_none(tmp_path: Path) -> None:
+    trained(tmp_path, steps=3)
+    task = Fit(broken=2)
+    fit(task, tmp_path, every=1, desc="test", runtime=RUNTIME, quiet=True)
+    assert equal(task, trained(tmp_path / "whole"))
+    assert files(tmp_path) == ["step=0000003.ckpt", "whole"]
+
+
+def test_progress_shows_the_loss(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("samrs.core.progress.LOG_SECONDS", 0.0)
+    with caplog.at_level(logging.INFO, "samrs"):
+        task = trained(tmp_path, steps=2)
+    assert "test: 1/2 steps, " in caplog.text
+    assert f"loss {task.losses[0]:.4f}" in caplog.text
+
+
+def test_batches_drawn_by_other_processes_are_the_same(tmp_path: Path) -> None:
+    task = Fit()
+    fit(task, tmp_path / "drawn", every=9, desc="test", runtime={**RUNTIME, "workers": 2})
+    assert equal(task, trained(tmp_path / "whole"))

@@ -12,7 +12,7 @@ import samrs.training.tiles
 from samrs.core.errors import ProductError
 from samrs.core.records import IGNORE
 from samrs.core.shards import write_manifest
-from samrs.training.sampling import StepSampler, split_batch
+from samrs.training.sampling import Draws, split_batch
 from samrs.training.tiles import Crops, SemanticTiles, augment, background_ids
 from tests.training import discs
 
@@ -121,9 +121,9 @@ def test_worker_processes_change_no_pixel(product: Path, tmp_path: Path) -> None
     parts = split_batch({"sota": 3}, 2)
     batches = []
     for workers in (0, 2):
-        sampler = StepSampler({"sota": 3}, parts, steps=4, start=0, seed=0)
-        crops = Crops(tiles, {"sota": [0, 1, 2]}, crop=32, seed=0)
-        loader = DataLoader(crops, sampler=sampler, batch_size=None, num_workers=workers)
+        draws = Draws({"sota": 3}, parts, seed=0)
+        crops = Crops(tiles, {"sota": [0, 1, 2]}, draws, crop=32, seed=0)
+        loader = DataLoader(crops, sampler=range(4), batch_size=None, num_workers=workers)
         batches.append(list(loader))
     for a, b in zip(*batches, strict=True):
         assert a["images"].shape == (2, 3, 32, 32)

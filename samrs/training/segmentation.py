@@ -1,0 +1,176 @@
+"""Training a segmentation network on tiles with label maps, of pre-training and fine-tuning.
+
+AdamW, cosine decay to zero, gradient norm clipped at 5 (SAMRS's recipe), a fixed number of steps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch import Callback
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor
+
+from samrs.core.errors import ParameterError
+from samrs.core.records import IGNORE
+from samrs.training.loop import PRECISIONS, Task, fit
+from samrs.training.networks import MultiHeadNetwork
+from samrs.training.sampling import Draws, split_batch
+from samrs.training.tiles import Crops, SemanticTiles
+
+GRADIENT_CLIP = 5.0
+HISTORY_ROWS = 500
+MAX_INTERVAL = 1000
+"""Steps between checkpoints of a long run; a short one writes five."""
+LIBRARIES = (
+    "torch",
+    "numpy",
+    "opencv-python-headless",
+    "lightning",
+    "segmentation-models-pytorch",
+    "timm",
+    "torchmetrics",
+)
+"""Their versions may change weights or scores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What decides a training besides its data; the parameters of that name in params.yaml.
+
+    Args:
+        crop: side of a training crop in px, divisible by 32.
+        batch_size: crops a step, over all subsets.
+        lr: AdamW's learning rate at the start of the cosine.
+        precision: one of ``PRECISIONS``; mixed bfloat16 is 2.4 times as fast where the CPU has AMX.
+    """
+
+    steps: int
+    crop: int
+    batch_size: int
+    lr: float
+    weight_decay: float
+    precision: str
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ParameterError(
+                f"precision: unknown value, got {self.precision!r}; {', '.join(PRECISIONS)} are "
+                "allowed; use one of these"
+            )
+        if self.crop < 32 or self.crop % 32:
+            raise ParameterError(
+                f"crop: does not fit the encoder's strides, got {self.crop}; multiples of 32 are "
+                "allowed; use the next one"
+            )
+        if self.steps < 1:
+            raise ParameterError(
+                f"steps: nothing to train, got {self.steps}; at least 1 is allowed; raise it"
+            )
+
+
+class SegmentationTask(Task):
+    """A network and its crops.
+
+    Args:
+        parts: crops of each subset in a batch, in the order in which they stand there.
+    """
+
+    def __init__(
+        self, network: MultiHeadNetwork, crops: Crops, parts: Mapping[str, int], recipe: Recipe
+    ) -> None:
+        super().__init__(crops, steps=recipe.steps, seed=recipe.seed, clip=GRADIENT_CLIP)
+        self.network, self.parts, self.recipe = network, parts, recipe
+
+    def loss(self, batch: dict[str, Tensor]) -> Tensor:
+        """The sum of the subsets' losses."""
+        logits = self.network(batch["images"], self.parts)
+        labels = torch.split(batch["labels"], list(self.parts.values()))
+        losses = [cross_entropy(logits[n], y) for n, y in zip(self.parts, labels, strict=True)]
+        return torch.stack(losses).sum()
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """AdamW under one cosine over all steps."""
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=self.recipe.lr,
+            weight_decay=self.recipe.weight_decay,
+            fused=True,
+        )
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self.recipe.steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of logits (B, C, H, W) over the labelled pixels of (B, H, W); 0 if none.
+
+    Labelled pixels are picked first: the mean of none would be NaN, and the flat form of the loss
+    is the one that is deterministic on GPUs.
+    """
+    known = labels != IGNORE
+    picked = logits.movedim(1, -1)[known].float()
+    total = F.cross_entropy(picked, labels[known].long(), reduction="sum")
+    return total / max(int(known.sum()), 1)
+
+
+def train_network(
+    network: MultiHeadNetwork,
+    tiles: Mapping[str, SemanticTiles],
+    indices: Mapping[str, Sequence[int]],
+    work: Path,
+    *,
+    recipe: Recipe,
+    desc: str,
+    runtime: Mapping[str, Any],
+    callbacks: Sequence[Callback] = (),
+) -> list[float]:
+    """Train a network in place; returns the loss of every step.
+
+    Args:
+        network: a head for each of ``tiles``.
+        indices: the tiles of each subset to train on.
+        work: folder of the checkpoints; a training found there goes on.
+        desc: what to call it while it runs.
+        runtime: ``device``, ``threads``, ``workers``: speed only.
+        callbacks: more Lightning callbacks, see ``fit``.
+
+    Raises:
+        ParameterError: the batch is smaller than the number of subsets, or the encoder does not
+            take crops of this size.
+        TrainingError: a loss is not finite.
+        SystemExit: with status 143 when the process is told to terminate.
+    """
+    sizes = {name: len(indices[name]) for name in tiles}
+    parts = split_batch(sizes, recipe.batch_size)
+    draws = Draws(sizes, parts, seed=recipe.seed)
+    crops = Crops(tiles, indices, draws, crop=recipe.crop, seed=recipe.seed)
+    network.check_side(recipe.crop)
+    network.to(memory_format=torch.channels_last)
+    losses = fit(
+        SegmentationTask(network, crops, parts, recipe),
+        work,
+        every=min(MAX_INTERVAL, math.ceil(recipe.steps / 5)),
+        precision=recipe.precision,
+        desc=desc,
+        runtime=runtime,
+        callbacks=callbacks,
+    )
+    network.eval()
+    return losses
+
+
+def history_rows(losses: Sequence[float]) -> list[tuple[int, float]]:
+    """Step and mean loss since the last row, at most about ``HISTORY_ROWS`` rows."""
+    every = max(1, math.ceil(len(losses) / HISTORY_ROWS))
+    rows = []
+    for begin in range(0, len(losses), every):
+        part = losses[begin : begin + every]
+        rows.append((begin + len(part), round(sum(part) / len(part), 5)))
+    return rows
