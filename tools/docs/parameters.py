@@ -65,7 +65,7 @@ def _value(value: Any) -> str:
 def _row(
     function: Callable[..., Any], name: str, value: Any, allowed: Iterable[Any] = ()
 ) -> tuple[str, str, str, str]:
-    """Name, type, value and meaning of an argument.
+    """Name, meaning, value and type of an argument.
 
     Args:
         allowed: the names that are allowed, where it is a name or a list of names.
@@ -73,7 +73,7 @@ def _row(
     meaning = re.sub(r"\bNone\b", "null", _meaning(function, name))
     if listed := ", ".join(f"`{item}`" for item in allowed):
         meaning = f"{meaning} Allowed: {listed}."
-    return f"`{name}`", _kind(function, name), _value(value), meaning
+    return f"`{name}`", meaning, _value(value), _kind(function, name)
 
 
 def _rows(
@@ -109,7 +109,7 @@ def _section(section: Section, params: Mapping[str, Any]) -> list[str]:
         title += ".<dataset>"
         read += f" One section for each dataset; the values are those of `{below}`."
     rows = _rows(function, (*section.given, *section.top), params, section.stage, below)
-    return [title, read, table(("parameter", "type", "value", "meaning"), rows)]
+    return [title, read, table(("parameter", "meaning", "value", "type"), rows)]
 
 
 def page() -> str:
@@ -128,7 +128,7 @@ def page() -> str:
         "`samrs check` compares the file with them. Change a value in the file, or for one run "
         "with `dvc exp run -S prompt=rbox`; what depends on it reruns and nothing else.",
         "## Top level",
-        table(("parameter", "type", "value", "meaning"), top.values()),
+        table(("parameter", "meaning", "value", "type"), top.values()),
         table(("section", "meaning"), [(f"`{name}`", text) for name, text in TOP.items()]),
     ]
     for section in SECTIONS:
@@ -138,6 +138,6 @@ def page() -> str:
     parts += [
         "## runtime",
         "Speed and placement: no stage depends on it.",
-        table(("parameter", "type", "value", "meaning"), runtime),
+        table(("parameter", "meaning", "value", "type"), runtime),
     ]
     return "\n\n".join(parts) + "\n"
