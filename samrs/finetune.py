@@ -91,7 +91,7 @@ def finetune(
     parameters = {**vars(recipe), "inits": list(inits), "shares": list(shares)}
     folder = work / fingerprint(
         parameters,
-        code=[__name__],
+        code=["samrs.finetune"],
         libraries=LIBRARIES,
         inputs=[normalized, pretrained],
     )

@@ -88,7 +88,7 @@ def pretrain(
     parameters = {**about, **vars(recipe), "subsets": list(releases)}
     folder = work / fingerprint(
         parameters,
-        code=[__name__],
+        code=["samrs.pretrain"],
         libraries=LIBRARIES,
         inputs=list(releases.values()),
     )

@@ -42,7 +42,11 @@ class TransferMeter:
         )
 
     def came(self, name: str, num_bytes: int, at: int, size: int) -> None:
-        """Bytes of a file have come, which has ``at`` of ``size`` bytes now."""
+        """Bytes of a file have come, which has ``at`` of ``size`` bytes now.
+
+        Args:
+            num_bytes: that came.
+        """
         with self._lock:
             jump = at - num_bytes - self._at[name]  # an earlier run left more, or it begins anew
             self._at[name], self._sizes[name] = at, size

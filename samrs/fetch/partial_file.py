@@ -42,7 +42,11 @@ def fetching(folder: Path) -> Iterator[Path]:
 
 
 def part_of(source: Source, parts: Path) -> Path:
-    """Where a source's file lies while it is not whole; those of other revisions are removed."""
+    """Where a source's file lies while it is not whole; those of other revisions are removed.
+
+    Args:
+        parts: folder of unfinished files.
+    """
     checksum = str(source.checksum).rsplit(":", 1)[-1]
     name = source.file.replace("/", "__")
     place = parts / f"{name}.{checksum[:16].lower()}"
@@ -53,7 +57,11 @@ def part_of(source: Source, parts: Path) -> Path:
 
 
 def open_part(place: Path) -> BinaryIO:
-    """Open a file to write behind what it holds."""
+    """Open a file to write behind what it holds.
+
+    Args:
+        place: of the unfinished file.
+    """
     with suppress(FileNotFoundError):
         found = place.lstat()
         if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
@@ -63,7 +71,12 @@ def open_part(place: Path) -> BinaryIO:
 
 
 def publish(file: BinaryIO, place: Path, target: Path) -> None:
-    """Give a whole file its final name, once its bytes are on the disk."""
+    """Give a whole file its final name, once its bytes are on the disk.
+
+    Args:
+        place: of the unfinished file.
+        target: its final path.
+    """
     file.flush()
     os.fsync(file.fileno())
     target.parent.mkdir(parents=True, exist_ok=True)

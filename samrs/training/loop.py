@@ -73,6 +73,9 @@ class Task(LightningModule, ABC):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One step's loss; Lightning does the rest.
 
+        Args:
+            batch: what the task's batches give for this step.
+
         Raises:
             TrainingError: the loss is not finite.
         """

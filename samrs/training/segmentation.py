@@ -48,6 +48,7 @@ class Recipe:
         crop: side of a training crop in px, divisible by 32.
         batch_size: crops a step, over all subsets.
         lr: AdamW's learning rate at the start of the cosine.
+        weight_decay: AdamW's.
         precision: one of ``PRECISIONS``; mixed bfloat16 is 2.4 times as fast where the CPU has AMX.
     """
 
@@ -90,7 +91,11 @@ class SegmentationTask(Task):
         self.network, self.parts, self.recipe = network, parts, recipe
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
-        """The sum of the subsets' losses."""
+        """The sum of the subsets' losses.
+
+        Args:
+            batch: ``images`` (B, 3, H, W) and ``labels`` (B, H, W) of all subsets, in their order.
+        """
         logits = self.network(batch["images"], self.parts)
         labels = torch.split(batch["labels"], list(self.parts.values()))
         losses = [cross_entropy(logits[n], y) for n, y in zip(self.parts, labels, strict=True)]

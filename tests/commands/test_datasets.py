@@ -51,7 +51,7 @@ def test_a_named_dataset_lists_its_files_with_checksums() -> None:
     said = call("datasets", "dota", "yolo").stdout
     assert "363b472dc3c71e7fa2f4a60223b437ea" in said
     assert "dota_v1: DOTA-v1.0: academic use only" in said
-    assert "yolo: Any detection set" in said
+    assert "yolo: Any set in Ultralytics" in said
     assert "no official files: any folder of yours" in said
 
 

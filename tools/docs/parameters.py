@@ -16,7 +16,7 @@ from samrs.core.parameters import check_runtime, read_parameters
 from tools.docs.docstrings import arguments
 from tools.docs.text import ROOT, table
 
-ELSEWHERE = ("samrs.training.loop", "samrs.training.networks")
+ELSEWHERE = ("samrs.training.segmentation", "samrs.training.loop", "samrs.training.networks")
 """Modules whose classes explain the arguments that two trainings share."""
 TOP = {
     "datasets": "the datasets by name: `format`, a folder of `samrs/datasets/`, and `path`, where "
