@@ -16,6 +16,7 @@ import signal
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -137,7 +138,7 @@ def fit(
     task.workers = int(runtime["workers"])
     own: list[Callback] = [] if quiet else [_ShowProgress(desc), _Keep(work, every)]
     trainer = _trainer(task.steps, precision, runtime, [*callbacks, *own])
-    with warnings.catch_warnings():
+    with _opencv_without_threads(task.workers), warnings.catch_warnings():
         # Lightning's hints about loader processes and its own deprecations are not the user's.
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", module="torch.optim.lr_scheduler")
@@ -232,9 +233,27 @@ class _Keep(Checkpoint):
                 other.unlink()
 
 
+@contextmanager
+def _opencv_without_threads(workers: int) -> Iterator[None]:
+    """Stop OpenCV's threads before loader processes are forked.
+
+    A fork takes over OpenCV's pool but not its threads, so that a forked process which sets their
+    number waits for them for ever.
+
+    Args:
+        workers: number of loader processes.
+    """
+    threads = cv2.getNumThreads()
+    if workers:
+        cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
 def _one_thread(_: int) -> None:
     torch.set_num_threads(1)
-    cv2.setNumThreads(1)
 
 
 def device_of(runtime: Mapping[str, Any]) -> torch.device:
