@@ -82,6 +82,7 @@ def write_trio(folder: Path, share: float) -> dict[str, int]:
         tiles, instances = round(subset.tiles * share), round(subset.instances * share)
         categories = [f"class-{i}" for i in range(subset.classes)]
         about = {"dataset": subset.dataset, "categories": categories, "terms": "synthetic"}
+        own = {"format": subset.dataset, "origin": "demo", "subset": name.upper()}
         normalized, labelled = (folder / p / subset.dataset for p in ("normalize", "sam_label"))
         fresh_product(normalized), fresh_product(labelled)
         with ShardWriter(normalized, "tiles", TILES) as writer:
@@ -93,9 +94,7 @@ def write_trio(folder: Path, share: float) -> dict[str, int]:
             for columns in _instances(subset, tiles, instances, rng):
                 instance_rows.write_table(_table(columns, INSTANCES))
                 mask_rows.write_table(_table(columns, MASKS))
-        write_manifest(
-            normalized, {"product": "normalize", "subset": name.upper(), "parameters": {}, **about}
-        )
+        write_manifest(normalized, {"product": "normalize", "parameters": {}, **own, **about})
         made_by = {"recipe": "hbox", "segmenter": "sam", "model": "nano", "model_sha256": "0" * 64}
         write_manifest(labelled, {"product": "sam_label", **about, **made_by})
         counts = {"tiles": counts["tiles"] + tiles, "instances": counts["instances"] + instances}

@@ -135,7 +135,7 @@ def test_the_bundled_file_says_what_it_was_fitted_on_and_does_well_there() -> No
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match=r"no fitted estimate of quality, .*fit_quality"):
+    with pytest.raises(MissingInputError, match=r"no fitted estimate of quality, .*fit-quality"):
         read_quality(tmp_path / "quality.json")
 
 
