@@ -64,7 +64,7 @@ def released(folder: Path, out: Path, **changes: Any) -> int:
     kept = 0
     for name, subset in SUBSETS.items():
         normalized, labelled = (folder / p / subset.dataset for p in ("normalize", "sam_label"))
-        given = {"origin": "demo", **params, **changes}
+        given = {**params, **changes}
         kept += int(release(normalized, labelled, out / name, quality, **given)["kept"])
     return kept
 
