@@ -21,14 +21,14 @@ import numpy as np
 from lightning.pytorch import Callback
 
 from samrs.core.errors import ParameterError, ProductError
-from samrs.core.fingerprint import fingerprint
-from samrs.core.kept import keep, kept
 from samrs.core.shards import fresh_product, json_bytes, read_manifest, sha256, write_manifest
 from samrs.training.evaluation import confusion, scores
 from samrs.training.loop import device_of
 from samrs.training.networks import MultiHeadNetwork, load_encoder_decoder
 from samrs.training.segmentation import LIBRARIES, Recipe, history_rows, train_network
 from samrs.training.tiles import SemanticTiles
+from samrs.work.fingerprint import fingerprint
+from samrs.work.kept import keep, kept
 
 INITS = ("scratch", "imagenet", "pretrain")
 

@@ -18,7 +18,6 @@ from typing import Any
 from lightning.pytorch import Callback
 
 from samrs.core.errors import ParameterError
-from samrs.core.fingerprint import fingerprint
 from samrs.core.shards import fresh_product, sha256, write_manifest
 from samrs.training.evaluation import confusion, scores
 from samrs.training.loop import device_of
@@ -26,6 +25,7 @@ from samrs.training.networks import MultiHeadNetwork, save_network
 from samrs.training.sampling import epoch_steps, split_batch
 from samrs.training.segmentation import LIBRARIES, Recipe, history_rows, train_network
 from samrs.training.tiles import SemanticTiles
+from samrs.work.fingerprint import fingerprint
 
 HOLD_OUT_EVERY = 10
 """Of a subset without a test or val split every so-manieth tile is held out."""

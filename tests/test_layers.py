@@ -11,8 +11,8 @@ from tests.pipeline.closure import ROOT, imports
 
 FLOORS = (
     "core",
-    "data drawing executors fetch measures prompting reading scenes training verify",
-    "weights",
+    "data drawing executors fetch measures prompting reading scenes verify work",
+    "training weights",
     "datasets download finetune label normalize pretrain prompts release sam stats",
     "ablation add card comparison nano segmenters",
     "check export fit_quality report",
@@ -83,3 +83,10 @@ def test_a_library_is_imported_where_it_belongs(library: str) -> None:
     assert not strangers, f"{library} is imported by {sorted(map(str, strangers))}"
     unused = {place for place in places if not any(u.is_relative_to(place) for u in users)}
     assert not unused, f"{library} is imported nowhere in {sorted(map(str, unused))}"
+
+
+@pytest.mark.parametrize(("folder", "most"), [("samrs", 6), ("samrs/core", 16)])
+def test_few_files_lie_where_all_packages_look(folder: str, most: int) -> None:
+    """What belongs to one package, or to a few, lies in one of its own."""
+    files = sorted(p.name for p in (ROOT / folder).glob("*.py"))
+    assert len(files) <= most, f"{folder}: {', '.join(files)}"

@@ -11,8 +11,7 @@ from typing import Any
 
 import click
 
-from samrs.core.errors import SamrsError, full_disk
-from samrs.core.extras import named_extra
+from samrs.core.errors import SamrsError, full_disk, named_extra
 
 VERBS = {
     "datasets": "List the datasets that are read, their terms and their official files.",

@@ -14,8 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from samrs.core.errors import UnknownNameError, advice
-from samrs.core.extras import named_extra
+from samrs.core.errors import UnknownNameError, advice, named_extra
 
 
 def names(axis: str, part: str | None = None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from samrs.core.extras import named_extra
+from samrs.core.errors import named_extra
 
 if TYPE_CHECKING:
     from samrs.data.reader import Folder as Folder

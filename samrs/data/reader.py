@@ -24,8 +24,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from samrs.core.errors import MissingInputError, ParameterError, ProductError, UnknownNameError
-from samrs.core.extras import named_extra
+from samrs.core.errors import (
+    MissingInputError,
+    ParameterError,
+    ProductError,
+    UnknownNameError,
+    named_extra,
+)
 from samrs.core.shards import manifest_of
 
 CACHE_BYTES = 256 * 2**20

@@ -4,7 +4,7 @@ DVC removes a stage's outputs before the stage runs, so finished work lives besi
 folder: ``<folder>/<fingerprint>/000000.tiles ...``, a file for every few tiles. The fingerprint is
 a hash of all that decides a mask but the tile (recipe, weights, code, libraries); each tile has a
 key, a hash of what it brings (pixels, instances, boxes): whatever changed is labelled again and
-nothing else is. Each tile is sealed by itself (``core/kept.py``), so one that a bad disk damaged is
+nothing else is. Each tile is sealed by itself (``work/kept.py``), so one that a bad disk damaged is
 labelled again, too. A killed run loses at most the file that is being collected and the tiles in
 work, one or two for each thread or actor. The rows read back are the rows written, so a resumed run
 ends with the same bytes as one that was never stopped.
@@ -27,7 +27,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from samrs.core.errors import ProductError
-from samrs.core.kept import seal, unseal, write_whole
+from samrs.work.kept import seal, unseal, write_whole
 
 log = logging.getLogger("samrs")
 Row = dict[str, Any]

@@ -14,11 +14,11 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from samrs.core.errors import MissingInputError
-from samrs.core.kept import keep, kept
+from samrs.work.kept import keep, kept
 
 
 class KeptCheckpoints(TorchCheckpointIO):
-    """Writes sealed checkpoints (``core/kept.py``) and reads these only."""
+    """Writes sealed checkpoints (``work/kept.py``) and reads these only."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None

@@ -31,10 +31,10 @@ from torch.utils.data import Dataset
 
 from samrs.core.errors import ImageError, ProductError
 from samrs.core.images import decode_labels, decode_rgb
-from samrs.core.kept import keep, kept
 from samrs.core.records import IGNORE
 from samrs.core.shards import iter_rows, json_bytes, read_manifest, read_table, sha256
 from samrs.training.sampling import Draw, Draws
+from samrs.work.kept import keep, kept
 
 Image = NDArray[np.uint8]
 

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from samrs.core.errors import ImageError
 from samrs.core.label_png import LabelCounts, label_counts
-from samrs.core.mask_boxes import mask_boxes
 from samrs.core.records import IGNORE
 from samrs.core.runs import decode_runs, text_buffers
 from samrs.core.shards import sha256, shard_paths
 from samrs.verify.findings import NAMED, Findings
+from samrs.verify.mask_boxes import mask_boxes
 
 BATCH_ROWS = 8192
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from samrs.core import fingerprint
+from samrs.work import fingerprint
 
 ROOT = fingerprint.ROOT
 PACKAGES = ("samrs", "stages", "tools")

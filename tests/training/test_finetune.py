@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 import samrs.finetune
-from samrs.core import fingerprint
 from samrs.core.errors import ParameterError, ProductError
 from samrs.core.shards import read_manifest, sha256, write_manifest
 from samrs.finetune import compare, finetune, nested_share, split_tiles
 from samrs.training.networks import MultiHeadNetwork, save_network
+from samrs.work import fingerprint
 from tests.training.conftest import ENCODER, RECIPE, RUNTIME
 
 OPTIONS: dict[str, Any] = {

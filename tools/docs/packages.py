@@ -44,6 +44,7 @@ KINDS = {
         "measures": "scores against true masks, groups, bootstrap intervals",
         "comparison": "tables, plots and pictures of recipes, and the choice of `auto`",
         "training": "networks, tiles, sampling, loop and evaluation of the trainings",
+        "work": "unfinished work: the name of its folder, and its files, sealed",
         "drawing": "palettes, overlays, crops, plots, tables and templates",
         "check": "whether params.yaml and the remotes are valid",
         "commands": "the command line, a command a file",

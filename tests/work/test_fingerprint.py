@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from samrs.core import fingerprint as module
 from samrs.core.errors import MissingInputError
-from samrs.core.fingerprint import closure, fingerprint, imports
 from samrs.core.shards import write_manifest
+from samrs.work import fingerprint as module
+from samrs.work.fingerprint import closure, fingerprint, imports
 
 TRAINING = ("samrs.pretrain", "samrs.finetune")
 
@@ -99,7 +99,7 @@ def test_what_is_loaded_by_name_is_named(copied: Path) -> None:
 def said(before: Sequence[str]) -> str:
     """What a fresh process says that imports some modules first."""
     program = "".join(f"import {one}\n" for one in before) + (
-        "from samrs.core.fingerprint import fingerprint\n"
+        "from samrs.work.fingerprint import fingerprint\n"
         "print(fingerprint({}, code=['samrs.finetune'], libraries=['numpy']))"
     )
     command = [sys.executable, "-c", program]

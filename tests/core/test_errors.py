@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from samrs.core.errors import MissingExtraError, SamrsError
-from samrs.core.extras import extra_of, named_extra
+from samrs.core.errors import MissingExtraError, SamrsError, extra_of, named_extra
 from tests.package.hidden import EXTRAS, run
 from tests.pipeline.closure import ROOT
 

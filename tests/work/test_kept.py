@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from samrs.core.kept import MARK, keep, kept, seal, unseal, write_whole
+from samrs.work.kept import MARK, keep, kept, seal, unseal, write_whole
 
 
 def test_kept_content_comes_back_and_nothing_else_does(tmp_path: Path) -> None:
