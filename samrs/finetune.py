@@ -22,6 +22,7 @@ from lightning.pytorch import Callback
 
 from samrs.core.errors import ParameterError, ProductError
 from samrs.core.shards import fresh_product, json_bytes, read_manifest, sha256, write_manifest
+from samrs.reading.splits import use_of
 from samrs.training.evaluation import confusion, scores
 from samrs.training.loop import device_of
 from samrs.training.networks import MultiHeadNetwork, load_encoder_decoder
@@ -53,8 +54,8 @@ def finetune(
 ) -> dict[str, Any]:
     """Train and test every init x share, write the product ``finetune`` and return its metrics.
 
-    Tested are the tiles of the split ``test``, or of ``val`` where there is no test split with
-    labels; trained is on neither.
+    Tested are the tiles for test, or for val where there are none for test with labels; trained is
+    on neither. What a split is for its name says (``reading/splits.py``).
 
     Args:
         normalized: product ``normalize/<benchmark>`` with true label maps.
@@ -156,10 +157,11 @@ def _weights(about: Mapping[str, Any]) -> str:
 
 
 def split_tiles(splits: Sequence[str], product: Path) -> tuple[list[int], list[int]]:
-    """Tiles to train on and to test on."""
-    tested = "test" if "test" in splits else "val"
-    train = [i for i, split in enumerate(splits) if split not in ("val", "test")]
-    test = [i for i, split in enumerate(splits) if split == tested]
+    """Tiles to train on and to test on, by what their splits are for (``reading/splits.py``)."""
+    uses = [use_of(split) for split in splits]
+    tested = "test" if "test" in uses else "val"
+    train = [i for i, use in enumerate(uses) if use == "train"]
+    test = [i for i, use in enumerate(uses) if use == tested]
     if not train or not test:
         raise ProductError(
             f"{product}: nothing to {'test' if train else 'train'} on, got tiles of the splits "

@@ -19,6 +19,7 @@ from lightning.pytorch import Callback
 
 from samrs.core.errors import ParameterError
 from samrs.core.shards import fresh_product, sha256, write_manifest
+from samrs.reading.splits import use_of
 from samrs.training.evaluation import confusion, scores
 from samrs.training.loop import device_of
 from samrs.training.networks import MultiHeadNetwork, save_network
@@ -127,13 +128,18 @@ def pretrain(
 
 
 def hold_out(splits: Sequence[str]) -> set[int]:
-    """Tiles that are never trained on: those of test, without these of val, else every tenth.
+    """Tiles that are never trained on: those for test, without these for val, else every tenth.
 
-    SAMRS, too, trains on DIOR's trainval and leaves its test images out.
+    What a split is for its name says (``reading/splits.py``). SAMRS, too, trains on DIOR's trainval
+    and leaves its test images out.
+
+    Args:
+        splits: of each tile.
     """
-    for name in ("test", "val"):
-        if name in splits:
-            return {i for i, split in enumerate(splits) if split == name}
+    uses = [use_of(split) for split in splits]
+    for held in ("test", "val"):
+        if held in uses:
+            return {i for i, use in enumerate(uses) if use == held}
     return set(range(HOLD_OUT_EVERY - 1, len(splits), HOLD_OUT_EVERY))
 
 

@@ -6,6 +6,7 @@ that names the splits' image folders and the classes.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +14,13 @@ from typing import Any
 
 import yaml
 
+from samrs.core.names import safe_name
 from samrs.export.subset import Subset, Tile
+from samrs.reading.splits import SPLITS, use_of
+
+log = logging.getLogger("samrs")
+DEMANDED = ("train", "val")
+"""What Ultralytics does not train without."""
 
 DECIMALS = 6
 """Of a share of the image's side: 0.01 px on the largest scene of DOTA (20,000 px)."""
@@ -32,25 +39,36 @@ def write_tile(tile: Tile, lines: Sequence[str], out: Path) -> None:
 
 
 def write_yaml(subset: Subset, out: Path) -> None:
-    """Write ``data.yaml``.
+    """Write ``data.yaml``: the folders of images to train on, to validate on and to test on.
 
-    Ultralytics demands train and val: where the release has no such split, the next best one
-    stands in, in the last resort the same for both. ``path`` is left out, which means the folder
+    A split is named once, under what it is for (``reading/splits.py``). Ultralytics demands train
+    and val; what the release has not is left out, with a comment, since a split that stands in for
+    another would be measured on what was trained on. ``path`` is left out, which means the folder
     of the file.
     """
-    splits = subset.folders
-    train = _first(splits, ("train", "trainval"))
-    keys = {"train": train, "val": _first(splits, ("val", "test", train))}
-    if "test" in splits:
-        keys["test"] = "test"
-    value: dict[str, Any] = {key: f"images/{split}" for key, split in keys.items()}
+    folders: dict[str, list[str]] = {}
+    for split in subset.splits:
+        folders.setdefault(use_of(split), []).append(f"images/{safe_name(split)}")
+    uses = [use for use in SPLITS if use in folders]
+    value: dict[str, Any] = {use: _one_or_list(folders[use]) for use in uses}
     value["names"] = dict(enumerate(subset.categories))
+    missing = "".join(f"# {_missing(use)}\n" for use in DEMANDED if use not in folders)
+    for use in DEMANDED:
+        if use not in folders:
+            log.warning("%s: %s", subset.name, _missing(use))
     text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1000)
-    (out / "data.yaml").write_text(text, encoding="utf-8")
+    (out / "data.yaml").write_text(missing + text, encoding="utf-8")
 
 
-def _first(splits: Sequence[str], wanted: Sequence[str]) -> str:
-    return next((split for split in wanted if split in splits), splits[0])
+def _one_or_list(folders: list[str]) -> str | list[str]:
+    return folders[0] if len(folders) == 1 else folders
+
+
+def _missing(use: str) -> str:
+    return (
+        f"No split of this export is for {use}, which Ultralytics demands: a share of the scenes "
+        "can be drawn for val before the masks are made (--val 0.1)"
+    )
 
 
 @lru_cache(maxsize=65_536)

@@ -1,4 +1,4 @@
-"""Which split a file, folder or list means by its name: one rule for all readers.
+"""Which split a file, folder or list means by its name: one rule for readers, exports, trainings.
 
 A name is cut into words at everything that is no letter and before capitals within it, so that
 ``train2017``, ``instances_Validation`` and ``VisDrone2019-DET-test-dev`` say what they say, and
@@ -27,8 +27,25 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 def split_of(name: str) -> str | None:
     """The split that a name means; None where it says none, or several different ones."""
-    found = {WORDS[w.lower()] for w in _WORD.findall(name) if w.lower() in WORDS}
+    found = _said(name)
     return found.pop() if len(found) == 1 else None
+
+
+def use_of(split: str) -> str:
+    """What the tiles of a split are for: ``train``, ``val`` or ``test``.
+
+    Whatever a name says beside it, test is never trained on; a split whose name says none of the
+    three, such as ``all``, is for training.
+
+    Args:
+        split: its name, as products hold it.
+    """
+    found = _said(split)
+    return "test" if "test" in found else "val" if found == {"val"} else "train"
+
+
+def _said(name: str) -> set[str]:
+    return {WORDS[w.lower()] for w in _WORD.findall(name) if w.lower() in WORDS}
 
 
 def split_of_folders(name: str) -> str | None:

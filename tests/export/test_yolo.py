@@ -89,20 +89,35 @@ def test_tile_without_instances_has_an_empty_file(release, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("splits", "train", "val"),
+    ("splits", "named"),
     [
-        (["train", "val"], "train", "val"),
-        (["trainval", "test"], "trainval", "test"),
-        (["all"], "all", "all"),
+        (["train", "val"], {"train": "train", "val": "val"}),
+        (["train", "val", "test"], {"train": "train", "val": "val", "test": "test"}),
+        (["trainval", "test"], {"train": "trainval", "test": "test"}),
+        (["Validation", "train2017"], {"train": "train2017", "val": "Validation"}),
+        (["all"], {"train": "all"}),
+        (["airport", "harbour", "val"], {"train": ["airport", "harbour"], "val": "val"}),
+        (["test-dev", "test_train"], {"test": ["test-dev", "test_train"]}),
+        (["val"], {"val": "val"}),
     ],
 )
-def test_yaml_names_train_and_val_whatever_the_splits(splits, train, val, tmp_path):
+def test_yaml_names_each_split_once_and_says_what_is_missing(
+    splits: list[str], named: dict[str, str | list[str]], tmp_path: Path
+) -> None:
     tiles = [tile(f"{split}__0_0", split) for split in splits]
     export("yolo_seg", write(tmp_path / "sota", tiles=tiles, rows=[]), tmp_path / "out")
-    data = yaml.safe_load((tmp_path / "out" / "data.yaml").read_text("utf-8"))
-    assert (data["train"], data["val"]) == (f"images/{train}", f"images/{val}")
-    assert data["names"] == dict(enumerate(CATEGORIES))
-    assert all((tmp_path / "out" / data[key]).is_dir() for key in ("train", "val"))
+    text = (tmp_path / "out" / "data.yaml").read_text("utf-8")
+    data = yaml.safe_load(text)
+    assert data.pop("names") == dict(enumerate(CATEGORIES))
+    images = {
+        use: f"images/{of}" if isinstance(of, str) else [f"images/{split}" for split in of]
+        for use, of in named.items()
+    }
+    assert data == images
+    for folder in np.hstack(list(data.values())):
+        assert (tmp_path / "out" / folder).is_dir()
+    for use in ("train", "val"):
+        assert (f"# No split of this export is for {use}" in text) == (use not in named)
 
 
 def test_our_own_reader_reads_the_rotated_boxes_back(release, tmp_path):

@@ -125,6 +125,7 @@ def test_smaller_shares_are_part_of_larger_ones_and_never_empty() -> None:
 def test_the_test_split_is_tested_and_val_where_there_is_none() -> None:
     assert split_tiles(["train", "val", "test"], Path("p")) == ([0], [2])
     assert split_tiles(["train", "val"], Path("p")) == ([0], [1])
+    assert split_tiles(["trainval", "valid", "test_set"], Path("p")) == ([0], [2])
     with pytest.raises(ProductError, match="nothing to test on, got tiles of the splits"):
         split_tiles(["train"], Path("p"))
 

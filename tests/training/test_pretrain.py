@@ -42,6 +42,11 @@ def test_the_test_split_is_held_out_before_val_before_every_tenth_tile() -> None
     assert hold_out(["train"] * 25) == {9, 19}
 
 
+def test_a_split_is_held_out_for_what_its_name_says() -> None:
+    assert hold_out(["train2017", "testing", "test-dev"]) == {1, 2}
+    assert hold_out(["trainval", "Validation"]) == {1}
+
+
 def test_no_subset_and_a_missing_product_are_refused(tmp_path: Path) -> None:
     options = {**ENCODER, **RECIPE, "runtime": RUNTIME}
     with pytest.raises(ParameterError, match="no subset to train on"):
