@@ -25,6 +25,7 @@ from rasterio.windows import Window as RasterWindow
 
 from samrs.core.errors import ImageError, ImageSizeError
 from samrs.core.tiling import Window
+from samrs.reading.completeness import damage_told, missing_block
 from samrs.reading.ground import ground_sample_distance
 from samrs.reading.image_format import Kind, image_kind, orientation, plain_file
 from samrs.reading.stretch import percentile_range, stretch_bands
@@ -40,8 +41,9 @@ SAMPLE_SIDE = 1024
 """Percentiles are those of the scene thinned out to this side."""
 
 _GDAL = {
-    "GDAL_CACHEMAX": 384,  # MB: the lines under a row of tiles; GDAL's own is 5 % of the machine
+    "GDAL_CACHEMAX": 384 * 2**20,  # the lines under a row of tiles; rasterio counts bytes
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "YES",  # damaged data is no image
+    "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",  # its own decoder makes up the rows that are missing
     "GDAL_PAM_ENABLED": "NO",  # write nothing beside the file, believe nothing there
 }
 _RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
@@ -153,18 +155,30 @@ class SceneImage:
 
     def _read(self, window: Window, out_hw: tuple[int, int] | None = None) -> NDArray[Any]:
         shape = None if out_hw is None else (len(self._bands), *out_hw)
+        lacking = None
+        if self._kind.driver == "GTiff":
+            lacking = missing_block(self._dataset, self._bands, window)
+        if lacking is not None:
+            raise self._damaged(window, f"no data of the block at x {lacking[0]}, y {lacking[1]}")
         try:
-            pixels = self._dataset.read(self._bands, window=RasterWindow(*window), out_shape=shape)
+            with damage_told() as told:
+                pixels = self._dataset.read(
+                    self._bands, window=RasterWindow(*window), out_shape=shape
+                )
         except RasterioError as error:
-            raise ImageError(
-                f"{self._where}: image does not decode at x {window.x0}, y {window.y0}, got "
-                f"{error.__cause__ or error}; a whole {self._kind.driver} is allowed; replace the "
-                "file"
-            ) from error
+            raise self._damaged(window, f"{error.__cause__ or error}") from error
+        if told:
+            raise self._damaged(window, told[0])
         if self._inverted and pixels.dtype.kind == "u":  # the file says that its least is white
             largest = self._levels if self._eight_bit else np.iinfo(pixels.dtype).max
             pixels = pixels.dtype.type(largest) - pixels
         return np.asarray(pixels)
+
+    def _damaged(self, window: Window, got: str) -> ImageError:
+        return ImageError(
+            f"{self._where}: image does not decode at x {window.x0}, y {window.y0}, got {got}; a "
+            f"whole {self._kind.driver} is allowed; replace the file"
+        )
 
 
 @contextmanager
