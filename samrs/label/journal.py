@@ -17,11 +17,9 @@ import hashlib
 import json
 import logging
 import shutil
-import sys
 import time
 import zlib
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -39,8 +37,6 @@ CHUNK_SECONDS = 10.0
 together with the tiles in work."""
 PATIENCE = 30.0
 """Seconds to wait for another process to finish its tile."""
-LIBRARIES = ("torch", "numpy", "opencv-python-headless", "pycocotools", "segment-anything")
-"""Their versions may change a mask."""
 
 
 class _Place(NamedTuple):
@@ -56,15 +52,15 @@ class Journal:
 
     Args:
         folder: of this dataset's jobs; made if missing.
-        made_by: what decides the masks besides code, libraries and tiles.
+        job: a name of all that decides the masks but the tiles, see ``work/fingerprint.py``.
 
     Raises:
         ProductError: another process labels with this folder now.
     """
 
-    def __init__(self, folder: Path, made_by: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, job: str) -> None:
         self.folder = folder
-        self.job = folder / fingerprint(made_by)
+        self.job = folder / job
         self.found = self.damaged = 0
         self._pending: list[bytes] = []
         self._rows, self._since = 0, time.monotonic()
@@ -189,21 +185,6 @@ def _parted(content: bytes) -> tuple[str, bytes]:
     """A tile's key and its packed rows."""
     key, _, rows = content.partition(b"\n")
     return key.decode(), rows
-
-
-def fingerprint(made_by: Mapping[str, Any]) -> str:
-    """Hash of `made_by`, of the source of every loaded module of this package but those that say
-    where the work is done, and of LIBRARIES."""
-    code = {
-        name: hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()
-        for name, module in sorted(sys.modules.items())
-        if name.split(".")[0] == "samrs"
-        and not name.startswith("samrs.executors")
-        and module.__file__ is not None
-    }
-    libraries = {name: version(name) for name in LIBRARIES}
-    said = json.dumps([dict(made_by), code, libraries], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def tile_key(tile: Mapping[str, Any], instances: Sequence[Mapping[str, Any]]) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,11 +43,14 @@ from samrs.prompting.recipes import Recipe, parse_recipe
 from samrs.prompting.types import Boxes
 from samrs.prompting.view import View
 from samrs.weights.checkpoint import Checkpoint
+from samrs.work.fingerprint import fingerprint
 
 log = logging.getLogger("samrs")
 SEGMENTERS = "samrs.segmenters"
 EXECUTORS = "samrs.executors"
 NAMED_FAILURES = 3
+LIBRARIES = ("torch", "numpy", "opencv-python-headless", "pycocotools", "segment-anything")
+"""Their versions may change a mask."""
 
 Row = dict[str, Any]
 
@@ -90,13 +94,16 @@ def label(
     made_with = {"precision": precision, "model_sha256": checkpoint.sha256}
     desc = f"sam-label {source['dataset']}"
     device = module.device(runtime)
+    told = {**made_by, **made_with, "device": device}
     labeller = partial(
         Labeller, prompt=prompt, checkpoint=checkpoint, precision=precision, device=device
     )
     with (
         executor_of(labeller, {**runtime, "device": device}) as executor,
-        Journal(work, {**made_by, **made_with, "device": device}) as journal,
-        LabelLog(desc, work / "log.jsonl", {**made_by, **made_with, "device": device}) as totals,
+        Journal(
+            work, fingerprint(told, code=_code(recipe, module), libraries=LIBRARIES)
+        ) as journal,
+        LabelLog(desc, work / "log.jsonl", told) as totals,
         ShardWriter(fresh_product(out), "masks", MASKS) as writer,
         _stopping() as stopped,
     ):
@@ -108,6 +115,11 @@ def label(
     about = {name: source[name] for name in ("dataset", "categories", "terms")}
     write_manifest(out, {"product": "sam_label", **about, **made_by, **made_with})
     return {**totals.metrics(), **made_by}
+
+
+def _code(recipe: Recipe, segmenter: ModuleType) -> list[str]:
+    """Names of the modules that make masks; those of the axes are imported by name."""
+    return [__name__, *(m.__name__ for m in (segmenter, *recipe.parts, *recipe.ways))]
 
 
 class Labeller:

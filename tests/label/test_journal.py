@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from samrs.sam.batches import Several
 from samrs.segmenters import sam
 from samrs.weights.checkpoint import Checkpoint
 from samrs.weights.weights import find_checkpoint
+from samrs.work import fingerprint
 from tests.label.hand_made import many_tiles, write_product
 from tests.label.test_label import RUNTIME
 from tests.segmenters.tiny_sam import tiny_sam
@@ -78,12 +80,28 @@ def test_another_prompt_or_segmenter_reuses_nothing(
     assert len([p for p in (tmp_path / "work").iterdir() if p.is_dir()]) == 1
 
 
-def test_other_code_or_weights_reuse_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = journal.fingerprint({"model_sha256": "a"})
-    assert journal.fingerprint({"model_sha256": "a"}) == before
-    assert journal.fingerprint({"model_sha256": "b"}) != before
-    monkeypatch.setattr(label, "__file__", __file__)
-    assert journal.fingerprint({"model_sha256": "a"}) != before
+@pytest.mark.parametrize(
+    ("edited", "encodes"),
+    [("segmenters/box.py", 2), ("prompts/hbox.py", 2), ("core/rle.py", 2), ("stats/stats.py", 0)],
+)
+def test_other_code_of_the_masks_reuses_nothing(
+    tmp_path: Path,
+    encoded: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    edited: str,
+    encodes: int,
+) -> None:
+    """Of the masks only: what else a process has imported does not count."""
+    product = write_product(tmp_path / "hand")
+    run(product, tmp_path)
+    encoded.clear()
+    code = tmp_path / "code"
+    shutil.copytree(fingerprint.ROOT / "samrs", code / "samrs")
+    with (code / "samrs" / edited).open("a") as file:
+        file.write("# edited")
+    monkeypatch.setattr(fingerprint, "ROOT", code)
+    run(product, tmp_path)
+    assert len(encoded) == encodes
 
 
 def grown(product: Path, at: Path, moved: bool = False) -> Path:
@@ -138,16 +156,16 @@ def test_rows_are_written_by_count_and_by_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "CHUNK_TILES", 3)
-    with Journal(tmp_path, {}) as kept:
+    with Journal(tmp_path, "job") as kept:
         for n in range(7):
             kept.put(f"tile {n}", [{"n": n}, {"n": -n}])
         assert len(list(kept.job.glob("*.tiles"))) == 2
-    with Journal(tmp_path, {}) as kept:
+    with Journal(tmp_path, "job") as kept:
         assert kept.get("tile 6") == [{"n": 6}, {"n": -6}]
         assert kept.get("tile 0") == [{"n": 0}, {"n": 0}]
         assert kept.get("tile 7") is None
     monkeypatch.setattr(journal, "CHUNK_SECONDS", 0)
-    with Journal(tmp_path, {"other": 1}) as kept:
+    with Journal(tmp_path, "other") as kept:
         kept.put("tile", [{"n": 1}])
         assert len(list(kept.job.glob("*.tiles"))) == 1
 
@@ -155,28 +173,28 @@ def test_rows_are_written_by_count_and_by_time(
 def test_a_damaged_tile_is_labelled_again_and_its_neighbours_are_not(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Journal(tmp_path, {}) as kept:
+    with Journal(tmp_path, "job") as kept:
         for n, name in enumerate("abc"):
             kept.put(name, [{"n": n, "text": "é\n", "none": None, "number": 0.1}])
     path = next(kept.job.glob("*.tiles"))
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 4  # in the second of three alike
     path.write_bytes(data)
-    with Journal(tmp_path, {}) as kept:
+    with Journal(tmp_path, "job") as kept:
         assert kept.damaged == 1
         assert kept.get("b") is None
         for n, name in ((0, "a"), (2, "c")):
             assert kept.get(name) == [{"n": n, "text": "é\n", "none": None, "number": 0.1}]
     assert "1 damaged parts, removed; they are labelled again" in caplog.text
-    with Journal(tmp_path, {}) as kept:
+    with Journal(tmp_path, "job") as kept:
         assert kept.damaged == 0
 
 
 def test_a_tile_damaged_while_the_run_goes_on_is_labelled_again(tmp_path: Path) -> None:
-    with Journal(tmp_path, {}) as kept:
+    with Journal(tmp_path, "job") as kept:
         kept.put("a", [{"n": 1}])
     path = next(kept.job.glob("*.tiles"))
-    with Journal(tmp_path, {}) as kept:
+    with Journal(tmp_path, "job") as kept:
         path.write_bytes(bytes(path.stat().st_size))
         assert kept.get("a") is None
         assert (kept.damaged, kept.found) == (1, 0)
@@ -198,7 +216,7 @@ def test_files_and_their_folder_are_on_the_disk_before_they_count(
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Path, "replace", renamed)
-    with Journal(tmp_path, {}) as kept:
+    with Journal(tmp_path, "job") as kept:
         kept.put("a", [{"n": 1}])
     assert events == ["sync 000000.tiles.part", "name 000000.tiles", f"sync {kept.job.name}"]
 
@@ -244,7 +262,7 @@ def test_a_full_disk_is_named_and_loses_only_what_was_pending(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    kept = Journal(tmp_path, {})
+    kept = Journal(tmp_path, "job")
     kept.put("a", [{"n": 1}])
     kept.flush()
     kept.put("b", [{"n": 2}])
@@ -252,16 +270,16 @@ def test_a_full_disk_is_named_and_loses_only_what_was_pending(
     with pytest.raises(ProductError, match=r"No space left on device.*1 masks are lost"), kept:
         pass
     monkeypatch.undo()
-    with Journal(tmp_path, {}) as again:
+    with Journal(tmp_path, "job") as again:
         assert again.get("a") == [{"n": 1}]
         assert again.get("b") is None
 
 
 def test_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "PATIENCE", 0.2)
-    with Journal(tmp_path, {}), pytest.raises(ProductError, match="in use"):
-        Journal(tmp_path, {})
-    with Journal(tmp_path, {}):
+    with Journal(tmp_path, "job"), pytest.raises(ProductError, match="in use"):
+        Journal(tmp_path, "job")
+    with Journal(tmp_path, "job"):
         pass
 
 
