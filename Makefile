@@ -49,6 +49,8 @@ env: .venv/ready
 	.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python -r requirements.lock
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation \
 		--config-settings editable_mode=compat --editable .
+	.venv/bin/python -c 'import vl_convert; print("(() => {", vl_convert.javascript_bundle(), "})()")' \
+		> .venv/vega.js # so that the page of `dvc plots show` works offline
 	touch $@
 
 clean-work:

@@ -128,8 +128,7 @@ def finetune(
     product = {"product": "finetune", "dataset": about_name(normalized)}
     write_manifest(out, {**product, "parameters": parameters, "inputs": inputs, "files": files})
     shutil.rmtree(folder)
-    runs = [{key: value for key, value in row.items() if key != "history"} for row in rows]
-    return {"tested": len(test), "runs": runs, **compare(runs)}
+    return {"tested": len(test), "runs": by_init(rows), **compare(rows)}
 
 
 def _check(inits: Sequence[str], shares: Sequence[float]) -> None:
@@ -235,6 +234,19 @@ def _run(
     )
     history = history_rows(losses)
     return {"tiles": len(train), **scores(matrix, tiles.categories), "history": history}
+
+
+def by_init(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Scores of runs by init and share, as ``dvc metrics show`` names them: ``scratch.0.05.miou``.
+
+    Args:
+        runs: each with ``init``, ``share``, ``tiles`` and scores; a ``history`` is left out.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        scores = {k: v for k, v in run.items() if k not in ("init", "share", "history")}
+        found.setdefault(run["init"], {})[f"{run['share']:g}"] = scores
+    return found
 
 
 def compare(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

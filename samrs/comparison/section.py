@@ -154,7 +154,7 @@ def choice_sentence(summary: Mapping[str, Any]) -> str:
         return "No recipe was measured, so prompt: auto has nothing to take."
     text = f"prompt: auto takes {chosen['recipe']}: {chosen['reason']}."
     if chosen["tied"]:
-        text += f" Not to be told apart from {chosen['best']}: {', '.join(chosen['tied'])}."
+        text += f" Not to be told apart from {chosen['best']}: {chosen['tied']}."
     upright = summary["auto_without_obb"]
     if upright is not None and upright["recipe"] != chosen["recipe"]:
         text += f" Where there are no rotated boxes: {upright['recipe']}."

@@ -170,7 +170,8 @@ def summarise(frame: pd.DataFrame) -> dict[str, Any]:
     """Nested scores for JSON: ``recipes`` and ``floors``, each recipe -> bin -> scores.
 
     Also ``instances`` measured; ``best``: the recipe of the highest mIOU_I; ``auto``: the recipe to
-    take by the rule of ``comparison/choice.py``, and the same among those without rotated box;
+    take by the rule of ``comparison/choice.py`` (``tied``: names, by commas), and the same among
+    those without rotated box;
     ``lead``: each recipe against ``hbox`` over all; ``cost`` of each recipe, None where unknown;
     ``bootstrap``: how the intervals were drawn.
     """
@@ -182,7 +183,7 @@ def _summary(measured: Measured, rows: list[Row]) -> dict[str, Any]:
     summary: dict[str, Any] = {"recipes": {}, "floors": {}, "lead": {}}
     for row in rows:
         scores = {key: row[key] for key in SUMMARISED if key in row}
-        scores["interval"] = None if row["low"] is None else [row["low"], row["high"]]
+        scores["interval"] = None if row["low"] is None else {k: row[k] for k in ("low", "high")}
         summary[f"{row['kind']}s"].setdefault(row["recipe"], {})[row["bin"]] = scores
         if row["bin"] == ALL and "lead" in row and row["recipe"] != REFERENCE:
             summary["lead"][row["recipe"]] = {key: row[key] for key in COMPARED}
@@ -223,7 +224,8 @@ def _auto(measured: Measured, recipes: list[Key]) -> dict[str, Any] | None:
     behind = {
         name: as_interval(ends[measured.series.index((kind, name))], 6) for kind, name in recipes
     }
-    return choose(candidates, behind)
+    chosen = choose(candidates, behind)
+    return {**chosen, "tied": ", ".join(chosen["tied"])}
 
 
 def write_tables(

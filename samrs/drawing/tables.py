@@ -193,11 +193,19 @@ def input_table(normalized: Mapping[str, Mapping[str, Any]]) -> Table:
 RUN = {"Tiles": "tiles", "mIoU": "miou", "OA": "oa", "mF1": "mf1"}
 
 
-def runs_table(runs: Sequence[Mapping[str, Any]]) -> Table:
-    """Fine-tuning runs, those with few labels first, from what ``samrs.finetune`` returned."""
+def runs_table(runs: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
+    """Fine-tuning runs, those with few labels first.
+
+    Args:
+        runs: by init and share, as ``samrs.finetune`` returned them.
+    """
+    ordered = [
+        (float(share), init, run) for init, shares in runs.items() for share, run in shares.items()
+    ]
+    ordered.sort(key=lambda entry: (entry[0], entry[1] != "scratch", entry[1]))
     rows = [
-        [f"{run['share']:.0%}", str(run["init"]), *(number(run[key]) for key in RUN.values())]
-        for run in sorted(runs, key=lambda run: float(run["share"]))
+        [f"{share:.0%}", init, *(number(run[key]) for key in RUN.values())]
+        for share, init, run in ordered
     ]
     return Table(["Labels", "Start", *RUN], rows)
 

@@ -79,17 +79,17 @@ def _worst(release: Path) -> list[dict[str, Any]]:
     return cards
 
 
-def _class_rows(classes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _class_rows(classes: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     shown = ("category_id", "instances", "tiles", "pixels", "semantic_pixels")
     sizes = ("size_p10", "size_p50", "size_p90")
     return [
         {
-            "category": c["category"],
+            "category": name,
             "colour": to_hex(colour(c["category_id"])),
             "absent": c["instances"] == 0,
             "cells": [*(number(c[k]) for k in shown), *(number(c[k], 0) for k in sizes)],
         }
-        for c in classes
+        for name, c in sorted(classes.items(), key=lambda item: item[1]["category_id"])
     ]
 
 

@@ -17,6 +17,7 @@ from matplotlib.ticker import FuncFormatter
 
 from samrs.drawing.palette import bright, colour, to_hex
 from samrs.drawing.style import save_png, short_number, shorten, styled
+from samrs.stats.stats import SIZE_BIN
 
 BAR = "#3b7dd8"
 LEFT_END = 0.8  # of the log axes, so that a class with one instance shows
@@ -48,6 +49,11 @@ def _class_bars(axes: Axes, classes: Sequence[Mapping[str, Any]], key: str, titl
     axes.set_title(title)
 
 
+def _named(subset: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The classes of a subset, each with its name as ``category``."""
+    return [{"category": name, **values} for name, values in subset["classes"].items()]
+
+
 def plot_classes(subset: Mapping[str, Any], name: str, path: Path) -> None:
     """Write the class histogram of a subset by instances and by pixels, as PNG.
 
@@ -55,7 +61,7 @@ def plot_classes(subset: Mapping[str, Any], name: str, path: Path) -> None:
         subset: one value of what ``stats`` returns.
         name: the subset's name, for the title.
     """
-    classes = subset["classes"]
+    classes = _named(subset)
     present = [c for c in classes if c["instances"]]
     with styled():
         figure = Figure(figsize=(10, 1.1 + 0.235 * len(present)), layout="constrained")
@@ -76,9 +82,9 @@ def plot_mask_sizes(subset: Mapping[str, Any], name: str, path: Path) -> None:
         subset: one value of what ``stats`` returns.
         name: the subset's name, for the title.
     """
-    bins = subset["mask_sizes"]
-    lows, counts = [b["low"] for b in bins], [b["count"] for b in bins]
-    width, total = bins[0]["high"], sum(counts)
+    counts = list(subset["mask_sizes"].values())
+    lows = range(0, SIZE_BIN * len(counts), SIZE_BIN)
+    width, total = SIZE_BIN, sum(counts)
     with styled():
         figure = Figure(figsize=(10, 3.2), layout="constrained")
         axes = figure.subplots()
@@ -104,12 +110,8 @@ def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]])
         writer.writerows(rows)
 
 
-def _size_bin(low: int, high: int | None) -> str:
-    return f"{low}-{high}" if high is not None else f"{low}+"
-
-
 def write_plots(stats: Mapping[str, Any], out: Path) -> None:
-    """Write ``<subset>-classes`` and ``<subset>-sizes``, each as PNG and as CSV.
+    """Write ``<subset>-classes.png`` and ``<subset>-sizes.png``.
 
     Args:
         stats: what ``samrs.stats.stats`` returns.
@@ -118,14 +120,35 @@ def write_plots(stats: Mapping[str, Any], out: Path) -> None:
     for name, subset in stats.items():
         plot_classes(subset, name.upper(), out / f"{name}-classes.png")
         plot_mask_sizes(subset, name.upper(), out / f"{name}-sizes.png")
-        classes = sorted(subset["classes"], key=lambda c: (-c["instances"], c["category_id"]))
-        _write_csv(
-            out / f"{name}-classes.csv",
-            ["category", "instances", "pixels"],
-            [(c["category"], c["instances"], c["pixels"]) for c in classes],
-        )
-        _write_csv(
-            out / f"{name}-sizes.csv",
-            ["size_bin", "count"],
-            [(_size_bin(b["low"], b["high"]), b["count"]) for b in subset["mask_sizes"]],
-        )
+
+
+def write_tables(stats: Mapping[str, Any], classes: Path, sizes: Path) -> None:
+    """Write what the plots show, all subsets in one file each, as ``dvc plots`` draws them.
+
+    Args:
+        stats: what ``samrs.stats.stats`` returns.
+        classes: CSV of ``subset, category, instances, pixels``, the most frequent class first.
+        sizes: CSV of ``subset, size_bin, count``.
+    """
+    ranked = {
+        name: sorted(_named(subset), key=lambda c: (-c["instances"], c["category_id"]))
+        for name, subset in stats.items()
+    }
+    _write_csv(
+        classes,
+        ["subset", "category", "instances", "pixels"],
+        [
+            (name, c["category"], c["instances"], c["pixels"])
+            for name, rows in ranked.items()
+            for c in rows
+        ],
+    )
+    _write_csv(
+        sizes,
+        ["subset", "size_bin", "count"],
+        [
+            (name, *entry)
+            for name, subset in stats.items()
+            for entry in subset["mask_sizes"].items()
+        ],
+    )

@@ -1,7 +1,7 @@
 """What the released subsets hold: counts, sizes, overlap and quality, per subset and per class.
 
-What is a list here (classes, histograms) is left out of ``dvc metrics show``, which keeps that
-table readable; ``stats/plots.py`` writes the lists as CSV and as the plots of the SAMRS paper.
+Classes and histograms are maps by name, never lists, which ``dvc metrics show`` and ``diff`` leave
+out; ``stats/plots.py`` writes them as CSV and as the plots of the SAMRS paper.
 """
 
 from __future__ import annotations
@@ -64,25 +64,18 @@ def _instances(release: Path) -> pd.DataFrame:
     return rows
 
 
-def size_histogram(areas: NDArray[np.int64]) -> list[dict[str, int | None]]:
-    """Masks by size: bins of 50 px, ``low`` <= area < ``high``; the last bin has no ``high``."""
+def size_histogram(areas: NDArray[np.int64]) -> dict[str, int]:
+    """Masks by size in px: ``0-50`` counts 0 <= area < 50, and so on; the last bin is ``2000+``."""
     bins = np.minimum(areas // SIZE_BIN, NUM_SIZE_BINS)
     counts = np.bincount(bins, minlength=NUM_SIZE_BINS + 1)
-    lows = range(0, (NUM_SIZE_BINS + 1) * SIZE_BIN, SIZE_BIN)
-    return [
-        {
-            "low": low,
-            "high": low + SIZE_BIN if low < NUM_SIZE_BINS * SIZE_BIN else None,
-            "count": int(count),
-        }
-        for low, count in zip(lows, counts, strict=True)
-    ]
+    lows = range(0, NUM_SIZE_BINS * SIZE_BIN, SIZE_BIN)
+    names = [*(f"{low}-{low + SIZE_BIN}" for low in lows), f"{NUM_SIZE_BINS * SIZE_BIN}+"]
+    return {name: int(count) for name, count in zip(names, counts, strict=True)}
 
 
-def _class(name: str, label: int, rows: pd.DataFrame, semantic_pixels: int) -> dict[str, Any]:
+def _class(label: int, rows: pd.DataFrame, semantic_pixels: int) -> dict[str, Any]:
     sizes = {k: round(float(rows["area"].quantile(q)), 1) for k, q in QUANTILES.items()}
     return {
-        "category": name,
         "category_id": label,
         "instances": len(rows),
         "pixels": int(rows["area"].sum()),
@@ -99,16 +92,16 @@ def _subset(release: Path) -> dict[str, Any]:
     pixels = _label_pixels(release, manifest)
     labelled = sum(pixels)
     per_tile = rows.groupby("tile_id").size()
-    classes = [
-        _class(name, i, rows[rows["category_id"] == i], pixels[i])
+    classes = {
+        name: _class(i, rows[rows["category_id"] == i], pixels[i])
         for i, name in enumerate(categories)
-    ]
+    }
     return {
         "tiles": counts["tiles"],
         "tiles_empty": counts["tiles_empty"],
         "instances": len(rows),
         "instances_unique": int(rows["instance_id"].nunique()),
-        "classes_present": sum(c["instances"] > 0 for c in classes),
+        "classes_present": sum(c["instances"] > 0 for c in classes.values()),
         "pixels": int(rows["area"].sum()),
         "labelled_share": _share(labelled, counts["pixels"]),
         "overlap_share": _share(counts["overpainted_pixels"], labelled),
@@ -133,7 +126,7 @@ def stats(releases: Mapping[str, Path]) -> dict[str, Any]:
         ``instances_unique``), mask px; shares of all px (``labelled_share``) and of labelled px
         (``overlap_share``: under two or more masks, ``contested_share``: of different classes);
         mean scores (None where the segmenter has none), instances dropped by reason; ``classes``
-        in the order of label ids with size quantiles in px; ``mask_sizes``, see
+        by name, in the order of label ids, with size quantiles in px; ``mask_sizes``, see
         ``size_histogram``.
 
     Raises:

@@ -98,6 +98,15 @@ def test_the_summary_says_how_intervals_were_drawn() -> None:
     assert (few["unit"], few["units"]) == ("instances", 9)
 
 
+def test_an_interval_has_a_low_and_a_high_end_and_no_score_is_a_list() -> None:
+    """``dvc metrics show`` and ``diff`` leave lists out without a word."""
+    rng = np.random.default_rng(0)
+    summary = summarise(paired({"hbox": list(rng.uniform(0.5, 0.9, len(SCENES)))}, SCENES))
+    found = summary["recipes"]["hbox"][ALL]
+    assert 0.5 < found["interval"]["low"] < found["miou_i"] < found["interval"]["high"] < 0.9
+    assert "[" not in json.dumps(summary)
+
+
 def test_auto_takes_the_cheaper_of_recipes_that_cannot_be_told_apart() -> None:
     rng = np.random.default_rng(0)
     hbox = rng.uniform(0.5, 0.9, len(SCENES))
@@ -109,7 +118,7 @@ def test_auto_takes_the_cheaper_of_recipes_that_cannot_be_told_apart() -> None:
     summary = summarise(frame)
     assert summary["best"] == "rbox"
     assert summary["auto"]["recipe"] == "hbox"
-    assert summary["auto"]["tied"] == ["hbox"]
+    assert summary["auto"]["tied"] == "hbox"
     assert summary["cost"]["rbox"] == {"encoder_passes": 1.0, "decoder_prompts": 1.0}
     assert summary["auto_without_obb"]["best"] == "hbox"
 

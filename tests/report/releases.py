@@ -46,8 +46,8 @@ box,floor,<16²,4,0.65,0.5,0.5,1.0,0.2,,,,,,,
 SUMMARY = {
     "instances": 9,
     "best": "hbox",
-    "auto": {"recipe": "hbox", "best": "hbox", "tied": ["rbox"], "reason": "it is best"},
-    "auto_without_obb": {"recipe": "point", "best": "point", "tied": [], "reason": "alone"},
+    "auto": {"recipe": "hbox", "best": "hbox", "tied": "rbox", "reason": "it is best"},
+    "auto_without_obb": {"recipe": "point", "best": "point", "tied": "", "reason": "alone"},
     "cost": {"hbox": {"encoder_passes": 0.25, "decoder_prompts": 1.0}, "point": None},
     "bootstrap": {"draws": 2000, "unit": "scenes", "units": 12},
 }
@@ -67,14 +67,11 @@ def write_metrics(root: Path, releases: Mapping[str, Path]) -> Path:
     write_json(
         metrics / "pretrain.json", {"steps": 200, "final_loss": 0.8125, "miou": {"sota": 0.5}}
     )
-    runs = [
-        {"init": init, "share": share, "tiles": 3, "miou": miou, "oa": 0.7, "mf1": None}
-        for share, init, miou in (
-            (1.0, "scratch", 0.5),
-            (0.05, "scratch", 0.2),
-            (0.05, "pretrain", 0.3),
-        )
-    ]
+    run = {"tiles": 3, "oa": 0.7, "mf1": None}
+    runs = {
+        "pretrain": {"0.05": {**run, "miou": 0.3}},
+        "scratch": {"1": {**run, "miou": 0.5}, "0.05": {**run, "miou": 0.2}},
+    }
     tuned = {"tested": 4, "runs": runs, "gain": {"0.05": 0.1}}
     write_json(metrics / "finetune" / "potsdam.json", tuned)
     read = {"scenes": 2, "tiles": 3, "tiles_empty": 1, "instances": 1234}

@@ -8,16 +8,16 @@ import numpy as np
 
 from samrs.core.images import decode_rgb
 from samrs.drawing.palette import colour
-from samrs.stats.plots import write_plots
+from samrs.stats.plots import write_plots, write_tables
 from samrs.stats.stats import size_histogram
 
 
 def subset(counts: list[int]) -> dict[str, Any]:
     return {
-        "classes": [
-            {"category": f"class ${i}$", "category_id": i, "instances": n, "pixels": 90 * n}
+        "classes": {
+            f"class ${i}$": {"category_id": i, "instances": n, "pixels": 90 * n}
             for i, n in enumerate(counts)
-        ],
+        },
         "mask_sizes": size_histogram(np.array([30, 60, 70, 5000])),
     }
 
@@ -28,16 +28,19 @@ def table(path: Path) -> list[list[str]]:
 
 
 def test_tables_hold_the_numbers_behind_the_plots(tmp_path):
-    write_plots({"sota": subset([3, 0, 40])}, tmp_path)
-    assert table(tmp_path / "sota-classes.csv") == [
-        ["category", "instances", "pixels"],
-        ["class $2$", "40", "3600"],
-        ["class $0$", "3", "270"],
-        ["class $1$", "0", "0"],
+    two = {"sota": subset([3, 0, 40]), "fast": subset([5])}
+    write_tables(two, tmp_path / "classes.csv", tmp_path / "sizes.csv")
+    assert table(tmp_path / "classes.csv") == [
+        ["subset", "category", "instances", "pixels"],
+        ["sota", "class $2$", "40", "3600"],
+        ["sota", "class $0$", "3", "270"],
+        ["sota", "class $1$", "0", "0"],
+        ["fast", "class $0$", "5", "450"],
     ]
-    sizes = table(tmp_path / "sota-sizes.csv")
-    assert sizes[:3] == [["size_bin", "count"], ["0-50", "1"], ["50-100", "2"]]
-    assert sizes[-1] == ["2000+", "1"]
+    sizes = table(tmp_path / "sizes.csv")
+    head = [["subset", "size_bin", "count"], ["sota", "0-50", "1"], ["sota", "50-100", "2"]]
+    assert sizes[:3] == head
+    assert (len(sizes), sizes[-1]) == (1 + 2 * 41, ["fast", "2000+", "1"])
 
 
 def test_plots_are_the_same_bytes_each_time(tmp_path):
