@@ -8,11 +8,9 @@ Outside dvc (``python -m stages.…`` by hand) the whole of params.yaml is read.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import logging
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -87,13 +85,7 @@ def arguments(*names: str) -> list[str]:
 
 @contextmanager
 def running() -> Iterator[None]:
-    """Log lines on stderr; errors meant for the user as one sentence and exit status 1.
-
-    On Linux the stage dies with the dvc that started it, so that a killed run leaves no orphan.
-    """
-    if sys.platform == "linux" and "DVC_STAGE" in os.environ:
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+    """Log lines on stderr; errors meant for the user as one sentence and exit status 1."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("samrs").setLevel(logging.INFO)
     try:

@@ -12,19 +12,17 @@ def command(write: bool) -> None:
 
     Run `dvc repro compare-prompts` first. Nothing is written without --write.
     """
-    import json
-
-    from samrs.core.shards import write_json
+    from samrs.core.shards import json_text, write_json
     from samrs.label.auto import CHOICE, SUMMARY, choice_of, read_choice, read_summary
 
     choice = choice_of(read_summary(SUMMARY))
     stored = choice if write else read_choice(CHOICE)
-    click.echo(f"{SUMMARY}: {json.dumps(choice)}")
+    click.echo(f"{SUMMARY}: {json_text(choice)}")
     if write:
         write_json(CHOICE, choice)
         click.echo(f"{CHOICE}: written")
     elif stored == choice:
         click.echo(f"{CHOICE}: the same")
     else:
-        click.echo(f"{CHOICE}: {json.dumps(stored)}")
+        click.echo(f"{CHOICE}: {json_text(stored)}")
         click.echo("they differ; `samrs choose-prompt --write` stores the ablation's")

@@ -37,8 +37,7 @@ def command(
     samrs export coco data/release/sota out/sota-coco
     samrs export yolo_seg data/release/sota out/ships --splits train --classes ship
     """
-    import json
-
+    from samrs.core.shards import json_text
     from samrs.export.export import export
 
     with readable(release):
@@ -51,4 +50,4 @@ def command(
             images=not no_images,
             force=force,
         )
-    click.echo(json.dumps(about["summary"], indent=2, ensure_ascii=False))
+    click.echo(json_text(about["summary"], indent=2))

@@ -25,12 +25,12 @@ def command(out: Path, scenes: int | None, runtime: Mapping[str, Any]) -> None:
     \b
     samrs fit-quality --out samrs/models/quality.json
     """
-    import json
     from tempfile import TemporaryDirectory
 
+    from samrs.core.shards import json_text
     from samrs.fit_quality.fit_quality import SCENES, fit_scenes, write_quality
 
     with TemporaryDirectory() as work:
         model = fit_scenes(scenes or SCENES, Path(work), {**runtime, "device": "cpu"})
     write_quality(out, model)
-    click.echo(json.dumps(model["about"]["held_out"]))
+    click.echo(json_text(model["about"]["held_out"]))

@@ -239,9 +239,39 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def json_bytes(value: Any) -> bytes:
-    """JSON with sorted keys and a final newline; NaN and Infinity are no JSON and are refused."""
-    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return f"{text}\n".encode()
+    """JSON with sorted keys and a final newline; see ``json_text``."""
+    return f"{json_text(value, indent=2, sort_keys=True)}\n".encode()
+
+
+def json_text(
+    value: Any,
+    *,
+    indent: int | None = None,
+    sort_keys: bool = False,
+    spaces: bool = True,
+    ascii: bool = False,
+) -> str:
+    """A value as JSON: the one place that writes it.
+
+    NaN and infinity are no JSON: readers of other languages refuse a whole file for one of them.
+
+    Args:
+        indent: blanks a level; None: one line.
+        sort_keys: whether equal values are equal texts.
+        spaces: whether blanks follow the commas and colons of a line.
+        ascii: whether letters of other scripts are written as escapes.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    return json.dumps(
+        value,
+        indent=indent,
+        sort_keys=sort_keys,
+        ensure_ascii=ascii,
+        allow_nan=False,
+        separators=None if spaces else (",", ":"),
+    )
 
 
 def write_manifest(product: Path, about: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ run it again when nano's weights or the scores change.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from threadpoolctl import threadpool_limits
 from samrs.ablation.ablation import ablate
 from samrs.core.errors import ParameterError
 from samrs.core.parallel import limited_to, map_stream
+from samrs.core.shards import json_text
 from samrs.fit_quality.figures import figures
 from samrs.fit_quality.scenes import RARE, USUAL, Style, write_scenes
 from samrs.release.quality import COLUMNS, FEATURES, FORMAT, Floats, features
@@ -206,9 +206,9 @@ def write_quality(path: Path, model: Mapping[str, Any]) -> None:
     """Write ``samrs/models/quality.json``, a tree a line; equal models are equal files."""
     lines = []
     for key in sorted(model):
-        text = json.dumps(model[key], sort_keys=True, allow_nan=False)
+        text = json_text(model[key], sort_keys=True, ascii=True)
         if key == "trees":
-            trees = [json.dumps(tree, sort_keys=True, allow_nan=False) for tree in model[key]]
+            trees = [json_text(tree, sort_keys=True, ascii=True) for tree in model[key]]
             text = "[\n" + ",\n".join(trees) + "\n]"
         lines.append(f'"{key}": {text}')
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from samrs.core.errors import ProductError
+from samrs.core.shards import json_text
 from samrs.work.kept import seal, unseal, write_whole
 
 log = logging.getLogger("samrs")
@@ -128,7 +129,7 @@ class Journal:
 
     def put(self, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep a tile's rows: values that JSON can hold; there is at least one row."""
-        text = json.dumps(list(rows), ensure_ascii=False, allow_nan=False)
+        text = json_text(list(rows))
         self._pending.append(seal(key.encode() + b"\n" + zlib.compress(text.encode(), 1)))
         self._rows += len(rows)
         full = len(self._pending) >= CHUNK_TILES or self._rows >= CHUNK_ROWS
@@ -191,5 +192,5 @@ def tile_key(tile: Mapping[str, Any], instances: Sequence[Mapping[str, Any]]) ->
     """Hash of a tile's pixels and instances, rows of the tables tiles and instances."""
     digest = hashlib.sha256(tile["image"]["bytes"])
     about = [tile["tile_id"], tile["width"], tile["height"], list(instances)]
-    digest.update(json.dumps(about, sort_keys=True).encode())
+    digest.update(json_text(about, sort_keys=True, ascii=True).encode())
     return digest.hexdigest()

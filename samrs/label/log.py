@@ -5,12 +5,13 @@ The log (``log.jsonl`` in the work folder) is of the last run and holds times, s
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
+
+from samrs.core.shards import json_text
 
 log = logging.getLogger("samrs")
 MEANS = ("predicted_iou", "stability_score", "box_iou", "obb_iou", "outside")
@@ -114,7 +115,7 @@ class LabelLog:
 
     def _say(self, **said: Any) -> None:
         seconds = round(self._seconds(), 3)
-        self._file.write(json.dumps({"seconds": seconds, **said}, ensure_ascii=False) + "\n")
+        self._file.write(json_text({"seconds": seconds, **said}) + "\n")
 
     def __enter__(self) -> Self:
         return self

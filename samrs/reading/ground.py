@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rasterio.errors import RasterioError
@@ -18,15 +18,40 @@ DIGITS = 6
 """Significant digits kept: far beyond what a pixel size is known to, and the same on every CPU."""
 
 
+class Georeference(NamedTuple):
+    """Where a scene lies.
+
+    Attributes:
+        crs: coordinate reference system as "EPSG:32650", or WKT.
+        transform: a b c d e f with X = a x + b y + c, Y = d x + e y + f for scene px (x, y).
+    """
+
+    crs: str
+    transform: tuple[float, ...]
+
+
+def georeference(dataset: Any) -> Georeference | None:
+    """Where an open dataset lies; None where it does not say.
+
+    A file without a place has the identity as its transform; one that is no number, or gives all px
+    one line, says nothing either.
+    """
+    values = tuple(float(v) for v in dataset.transform[:6])
+    if dataset.crs is None or dataset.transform.is_identity or not np.isfinite(values).all():
+        return None
+    area = values[0] * values[4] - values[1] * values[3]
+    return Georeference(dataset.crs.to_string(), values) if area else None
+
+
 def ground_sample_distance(dataset: Any) -> float | None:
     """Side of a square as large as a pixel on the ground, at the centre of an open dataset.
 
     The projection's scale there counts: a pixel of EPSG:3857 shows cos(latitude) of its size.
 
     Returns:
-        Metres per px; None without coordinate system, or where centre or result is no number.
+        Metres per px; None where the dataset says no place, or centre or result is no number.
     """
-    if dataset.crs is None:
+    if georeference(dataset) is None:
         return None
     column, row = dataset.width / 2, dataset.height / 2
     steps = ((-SPAN, 0), (SPAN, 0), (0, -SPAN), (0, SPAN))

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -26,7 +26,7 @@ from rasterio.windows import Window as RasterWindow
 from samrs.core.errors import ImageError, ImageSizeError
 from samrs.core.tiling import Window
 from samrs.reading.completeness import damage_told, missing_block
-from samrs.reading.ground import ground_sample_distance
+from samrs.reading.ground import georeference, ground_sample_distance
 from samrs.reading.image_format import Kind, image_kind, orientation, plain_file
 from samrs.reading.stretch import percentile_range, stretch_bands
 from samrs.reading.turning import AS_STORED, Turn
@@ -48,18 +48,6 @@ _GDAL = {
 }
 _RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 _CMYK = (ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black)
-
-
-class Georeference(NamedTuple):
-    """Where a scene lies.
-
-    Attributes:
-        crs: coordinate reference system as "EPSG:32650", or WKT.
-        transform: a b c d e f with X = a x + b y + c, Y = d x + e y + f for scene px (x, y).
-    """
-
-    crs: str
-    transform: tuple[float, ...]
 
 
 class SceneImage:
@@ -89,7 +77,7 @@ class SceneImage:
     ) -> None:
         self.stored_wh: tuple[int, int] = (dataset.width, dataset.height)
         self.gsd = ground_sample_distance(dataset)
-        self.georeference = _georeference(dataset)
+        self.georeference = georeference(dataset)
         self._dataset, self._path, self._kind, self._where = dataset, path, kind, where
         self._stretch = stretch
         on_map = self.georeference is not None
@@ -248,9 +236,3 @@ def _bands(dataset: Any) -> tuple[list[int], NDArray[np.uint8] | None]:
         if all(colour in meaning for colour in wanted):
             return [meaning.index(colour) + 1 for colour in wanted], None
     return ([1, 2, 3] if dataset.count >= 3 else [1]), None
-
-
-def _georeference(dataset: Any) -> Georeference | None:
-    if dataset.crs is None:
-        return None
-    return Georeference(dataset.crs.to_string(), tuple(float(v) for v in dataset.transform[:6]))

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from samrs.core.shards import read_manifest, sha256
+from samrs.core.shards import json_text, read_manifest, sha256
 
 ROOT = Path(__file__).parents[2]
 """The folder that holds this package."""
@@ -49,7 +48,7 @@ def fingerprint(
         {name: _version(name) for name in libraries},
         [sha256(path) if path.is_file() else read_manifest(path) for path in inputs],
     ]
-    text = json.dumps(told, sort_keys=True, allow_nan=False)
+    text = json_text(told, sort_keys=True, ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from samrs.core.shards import (
     fresh_product,
     has_table,
     iter_rows,
+    json_bytes,
+    json_text,
     read_manifest,
     read_table,
     sha256,
@@ -107,3 +111,26 @@ def test_added_and_removed_shards_are_noticed(tmp_path: Path) -> None:
     path.rename(tmp_path / "p" / "tiles-00001.parquet")
     with pytest.raises(ProductError, match=r"shards differ .+ \['tiles-00000.parquet'"):
         verify_product(tmp_path / "p")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_none_is_never_written_as_json(value: float) -> None:
+    for write_json in (json_text, json_bytes):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            write_json({"a": [value]})
+
+
+ROOT = Path(__file__).parents[2]
+PLACES = sorted(p for folder in ("samrs", "stages", "tools") for p in (ROOT / folder).rglob("*.py"))
+
+
+def test_json_is_written_in_one_place() -> None:
+    """Python's own writer takes NaN, which is no JSON, unless it is told not to."""
+    writers = ("json.dump", "json.dumps", "json.JSONEncoder")
+    found = set()
+    for path in PLACES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            is_writer = isinstance(node, ast.Attribute) and ast.unparse(node) in writers
+            if is_writer or (isinstance(node, ast.ImportFrom) and node.module == "json"):
+                found.add(path.relative_to(ROOT).as_posix())
+    assert found == {"samrs/core/shards.py"}

@@ -10,7 +10,7 @@ import rasterio
 from rasterio.transform import Affine, from_origin
 from rasterio.warp import transform
 
-from samrs.reading.ground import ground_sample_distance
+from samrs.reading.ground import georeference, ground_sample_distance
 
 
 def gsd(path: Path, crs: str | None, where: Affine) -> float | None:
@@ -49,3 +49,19 @@ def test_a_rotated_grid_shows_as_much_as_a_straight_one(tmp_path: Path) -> None:
 def test_without_a_place_on_earth_there_is_none(tmp_path: Path) -> None:
     assert gsd(tmp_path / "a.tif", None, from_origin(0, 0, 1, 1)) is None
     assert gsd(tmp_path / "b.tif", "EPSG:32633", Affine(*[float("nan")] * 6)) is None
+
+
+NOWHERE = {
+    "NaN": Affine(np.nan, 0, 5e5, 0, -1, 5e6),
+    "infinite": Affine(1, 0, np.inf, 0, -1, 5e6),
+    "identity": Affine.identity(),
+    "a line": Affine(1, 2, 5e5, 2, 4, 5e6),
+}
+
+
+@pytest.mark.parametrize("where", NOWHERE.values(), ids=NOWHERE)
+def test_a_transform_that_says_no_place_is_none(where: Affine, tmp_path: Path) -> None:
+    assert gsd(tmp_path / "a.tif", "EPSG:32633", where) is None
+    with rasterio.open(tmp_path / "a.tif") as file:
+        assert file.crs is not None
+        assert georeference(file) is None

@@ -6,7 +6,6 @@ run-lengths, compressed (text) and plain (numbers) in turn.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from samrs.core.images import encode_rgb
 from samrs.core.rle import crop_to_rle, polygons_to_rle, rle_iou, rle_to_mask
+from samrs.core.shards import json_text
 from samrs.scenes.scene import SceneObject
 from samrs.scenes.series import View, render_series
 
@@ -61,7 +61,7 @@ def write(root: Path, *, scenes: int, seed: int) -> None:
             annotations.append(_annotation(item, len(annotations) + 1, number + 1, category_id))
     categories = [{"id": i, "name": name} for i, name in enumerate(names, 1)]
     value = {"images": images, "annotations": annotations, "categories": categories}
-    (root / "annotations.json").write_text(json.dumps(value) + "\n", encoding="utf-8")
+    (root / "annotations.json").write_text(json_text(value, ascii=True) + "\n", encoding="utf-8")
 
 
 def _annotation(item: SceneObject, number: int, image_id: int, category_id: int) -> dict[str, Any]:

@@ -19,16 +19,17 @@ Ids begin at 1 and are unique over all splits, since COCO's evaluation takes 0 f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from samrs.core.shards import json_text
 from samrs.export.subset import Row, Subset, Tile
 
 _COLUMNS = ("instance_id", "area", "mask_hbb", "difficult")
-_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+_encode = partial(json_text, spaces=False, ascii=True)
 """In ASCII: pycocotools opens the file in whatever encoding the machine has."""
 
 

@@ -19,7 +19,6 @@ two folders of one name would open as the first.
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,7 +27,7 @@ from typing import Any
 import pyarrow as pa
 
 from samrs.core.records import IMAGE
-from samrs.core.shards import ShardWriter, sha256
+from samrs.core.shards import ShardWriter, json_text, sha256
 from samrs.export.subset import Row, Subset, Tile
 
 _COLUMNS = ("instance_id", "area", "mask_hbb", "difficult")
@@ -112,7 +111,7 @@ def _value(dtype: str) -> dict[str, str]:
 
 def schema(features: dict[str, Any]) -> pa.Schema:
     """Arrow's schema of features, which go into its metadata."""
-    about = json.dumps({"info": {"features": features}}, ensure_ascii=False)
+    about = json_text({"info": {"features": features}})
     fields = [(name, _arrow(feature)) for name, feature in features.items()]
     return pa.schema(fields, metadata={"huggingface": about})
 

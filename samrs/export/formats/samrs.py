@@ -26,7 +26,6 @@ which the original leaves out, have an empty list and an unlabelled map.
 from __future__ import annotations
 
 import io
-import json
 import pickle
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,6 +36,7 @@ import numpy as np
 from samrs.core.geometry import hbb_to_polygon, polygon_to_hbb
 from samrs.core.images import encode_rgb
 from samrs.core.names import one_word
+from samrs.core.shards import json_text
 from samrs.export.subset import Row, Subset
 
 _COLUMNS = ("instance_id", "area", "hbb", "hbb_annotated", "obb")
@@ -64,7 +64,7 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
             (out / "color" / f"{tile.name}.png").write_bytes(color)
             entries = [_entry(row, subset.categories) for row in tile.rows]
             (out / "ins" / f"{tile.name}.pkl").write_bytes(plain_pickle(entries))
-            text = json.dumps(entries, allow_nan=False)
+            text = json_text(entries, ascii=True)
             (out / "ins" / f"{tile.name}.json").write_text(text + "\n", encoding="utf-8")
             for folder, lines in _boxes(tile.rows, subset.categories).items():
                 path = out / folder / f"{tile.name}.txt"

@@ -19,13 +19,13 @@ one has, which loaders want to know.
 from __future__ import annotations
 
 import io
-import json
 import tarfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from samrs.core.errors import ProductError
+from samrs.core.shards import json_text
 from samrs.export.subset import Row, Subset, Tile, without_nulls
 
 TAR_BYTES = 256 * 2**20
@@ -91,7 +91,7 @@ def _members(key: str, tile: Tile, subset: Subset) -> dict[str, bytes]:
         "categories": subset.categories,
         "instances": [_instance(row, subset) for row in tile.rows],
     }
-    text = json.dumps(about, ensure_ascii=False, allow_nan=False)
+    text = json_text(about)
     members = {f"{key}.json": text.encode(), f"{key}.semantic.png": tile.label_map or b""}
     if tile.image is not None:
         members[f"{key}{tile.suffix}"] = tile.image
