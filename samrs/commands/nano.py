@@ -55,7 +55,8 @@ def train(runtime: Mapping[str, Any], items: int | None, **given: Any) -> None:
     \b
     samrs nano train --cycles 3000+1250 --cycles 2850+2400 --out nano.safetensors
     """
-    from samrs.nano.train import COURSES, train
+    from samrs.nano.schedule import COURSES
+    from samrs.nano.train import train
 
     train(items=items or COURSES[-1].items, workers=runtime["workers"], **given)
 

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from samrs.core.errors import ParameterError
+from samrs.nano import crops as batches
 from samrs.nano import items as bank
-from samrs.nano import train as train_nano
+from samrs.nano import schedule
+from samrs.nano.crops import normalised
 from samrs.nano.items import draw_crop, draw_item, load_item
 from samrs.nano.questions import KINDS, Questions, ask
-from samrs.nano.train import Course, Trainee, answer_loss, cycle_at, cycles_of, for_crops, train
+from samrs.nano.rehearsal import Rehearsal
+from samrs.nano.schedule import COURSES, Course, cycle_at, cycles_of
+from samrs.nano.start import first_model, whitening_filters
+from samrs.nano.train import train
+from samrs.nano.trainee import Trainee, answer_loss, for_crops
 from samrs.sam.nano import FRAME, TOKEN, build_nano
 from samrs.scenes import render
 from samrs.scenes.render import render_scene as drawn
 from samrs.scenes.scene import Scene
+from samrs.training.loop import fit
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +182,7 @@ def test_the_rate_rises_stays_and_falls_in_every_cycle() -> None:
     assert [(cycle.first, cycle.end) for cycle in cycles] == [(0, 1100), (1100, 1700)]
     steps = (0, 500, 999, 1050, 1099, 1100, 1200, 1300, 1500, 1699)
     rates = [cycle_at(cycles, step).rate_at(step) for step in steps]
-    first = 1 / train_nano.WARMUP
+    first = 1 / schedule.WARMUP
     assert rates == pytest.approx([first, 1, 1, 0.5, 0.01, first, 1, 1, 0.5, 1 / 400])
 
 
@@ -180,38 +190,76 @@ def test_crops_grow_toward_the_end_of_a_cycle_and_after_the_first() -> None:
     cycles = cycles_of(["1000+100", "200+400"])
     large = [1 - cycle_at(cycles, step).mix_at(step)[256] for step in (0, 1049, 1050, 1100, 1500)]
     assert large == pytest.approx([0.16, 0.16, 0.4, 0.4, 0.55])
-    assert all(sum(course.mix.values()) == pytest.approx(1) for course in train_nano.COURSES)
-    assert all(sum(course.late.values()) == pytest.approx(1) for course in train_nano.COURSES)
+    assert all(sum(course.mix.values()) == pytest.approx(1) for course in COURSES)
+    assert all(sum(course.late.values()) == pytest.approx(1) for course in COURSES)
 
 
 def test_a_cycle_that_cannot_be_read_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"cycle is not readable, got '3000'; .* as 3000\+1250"):
+    with pytest.raises(
+        ParameterError, match=r"cycle is not readable, got '3000'; .* as 3000\+1250"
+    ):
         cycles_of(["3000"])
 
 
-def test_training_repeats_and_resumes(
-    tmp_path: Path, items: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(train_nano, "SIZES", {256: (1, 3)})
-    monkeypatch.setattr(
-        train_nano, "COURSES", (Course({256: 1.0}, {256: 1.0}, whole=0.1, items=2),)
-    )
+@pytest.fixture
+def tiny(items: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a training of a crop a step needs."""
+    monkeypatch.setattr(batches, "SIZES", {256: (1, 3)})
+    monkeypatch.setattr(schedule, "COURSES", (Course({256: 1.0}, {256: 1.0}, whole=0.1, items=2),))
+    return {"items": 2, "seed": 3, "bank": items, "workers": 0, "rehearsal": 2}
 
-    def run(name: str, steps: int) -> dict[str, torch.Tensor]:
-        out = tmp_path / f"{name}.safetensors"
-        train(
-            cycles=[f"{steps}+0"], items=2, seed=3, bank=items, work=tmp_path / name, out=out,
-            workers=0,
-        )  # fmt: skip
-        return load_file(out)
 
-    whole = run("whole", 3)
-    first = run("halves", 1)
-    halves = run("halves", 3)
-    assert all(torch.equal(whole[name], halves[name]) for name in whole)
-    assert any(not torch.equal(first[name], halves[name]) for name in first)
-    assert not any(name.startswith("dense") for name in whole)
+def trained(folder: Path, *cycles: str, **given: Any) -> dict[str, torch.Tensor]:
+    train(cycles=cycles, work=folder / "work", out=folder / "nano.safetensors", **given)
+    return load_file(folder / "nano.safetensors")
+
+
+def equal(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_training_repeats_and_resumes(tmp_path: Path, tiny: dict[str, Any]) -> None:
+    whole = trained(tmp_path / "whole", "3+0", **tiny)
+    first = trained(tmp_path / "halves", "1+0", **tiny)
+    halves = trained(tmp_path / "halves", "3+0", **tiny)
+    assert equal(whole, halves)
+    assert not equal(first, halves)
+    assert equal(halves, trained(tmp_path / "halves", "3+0", **tiny))
+    assert set(whole) == set(build_nano().state_dict())
     assert not list(tmp_path.rglob("*.new"))
+
+
+def test_a_further_cycle_goes_on_from_the_cooled_weights(
+    tmp_path: Path, tiny: dict[str, Any]
+) -> None:
+    """The rate of a step follows from its number, whatever was planned when it was kept."""
+    whole = trained(tmp_path / "whole", "1+1", "1+1", **tiny)
+    trained(tmp_path / "parts", "1+1", **tiny)
+    assert equal(whole, trained(tmp_path / "parts", "1+1", "1+1", **tiny))
+
+
+def test_another_seed_or_rehearsal_does_not_go_on(tmp_path: Path, tiny: dict[str, Any]) -> None:
+    trained(tmp_path, "1+0", **tiny)
+    for change in ({"seed": 4}, {"rehearsal": 0}):
+        alone = trained(tmp_path / "alone", "1+0", **{**tiny, **change})
+        assert equal(alone, trained(tmp_path, "1+0", **{**tiny, **change}))
+
+
+def test_a_rehearsal_that_was_stopped_draws_the_noise_it_would_have(tmp_path: Path) -> None:
+    runtime = {"device": "cpu", "threads": 1, "workers": 0}
+
+    def rehearsed(name: str, *, stop: bool = False) -> Rehearsal:
+        task = Rehearsal(first_model(3), steps=3, seed=3)
+        task.steps = 2 if stop else 3
+        fit(task, tmp_path / name, every=1, desc="boxes", runtime=runtime)
+        return task
+
+    whole = rehearsed("whole")
+    rehearsed("parts", stop=True)
+    parts = rehearsed("parts")
+    assert parts.losses == whole.losses
+    assert equal(whole.state_dict(), parts.state_dict())
+    assert whole.losses[-1] != whole.losses[0]
 
 
 def test_two_processes_take_one_run(tmp_path: Path, items: Path) -> None:
@@ -222,19 +270,16 @@ def test_two_processes_take_one_run(tmp_path: Path, items: Path) -> None:
         "--out", tmp_path / "nano.safetensors",
     ]  # fmt: skip
     subprocess.run([str(part) for part in command], check=True, timeout=300)
-    state = torch.load(tmp_path / "state.pt", weights_only=True)
-    assert state["done"] == 3
     written = load_file(tmp_path / "nano.safetensors")
     assert set(written) == set(build_nano().state_dict())
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "nano.safetensors", "rehearsed.pt", "state.pt",
-    ]  # fmt: skip
+    (work,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert sorted(p.name for p in work.iterdir()) == ["rehearsal", "step=0000003.ckpt"]
 
 
 def test_the_first_layer_starts_white() -> None:
-    weight, bias = train_nano.whitening_filters(0)
+    weight, bias = whitening_filters(0)
     image, _ = draw_item(1)
-    pixels = torch.from_numpy(train_nano.normalised(image, image.shape[:2]))
+    pixels = torch.from_numpy(normalised(image, image.shape[:2]))
     seen = torch.nn.functional.conv2d(pixels[None], weight, bias, stride=TOKEN)[0].flatten(1)
     spread = seen.std(1)
     assert weight.shape == (192, 3, TOKEN, TOKEN)
@@ -244,4 +289,4 @@ def test_the_first_layer_starts_white() -> None:
 
 def test_a_cycle_knows_its_course() -> None:
     cycles = cycles_of(["1000+100", "200+400", "10+10", "10+10"])
-    assert [train_nano.COURSES.index(cycle.course) for cycle in cycles] == [0, 1, 2, 2]
+    assert [COURSES.index(cycle.course) for cycle in cycles] == [0, 1, 2, 2]

@@ -1,0 +1,57 @@
+"""nano before training."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from samrs.nano.crops import normalised
+from samrs.nano.items import distort_colours, draw_item
+from samrs.nano.trainee import Trainee
+from samrs.sam.nano import TOKEN, WIDTH, build_nano
+
+
+def first_model(seed: int) -> Trainee:
+    """nano before training."""
+    torch.manual_seed(seed)
+    model = Trainee(build_nano()).train()
+    with torch.no_grad():  # first logits near zero, or the first hundred steps only shrink them
+        for head in model.sam.mask_decoder.output_hypernetworks_mlps:
+            head.layers[-1].weight.mul_(0.05)
+            head.layers[-1].bias.zero_()
+        weight, bias = whitening_filters(seed)
+        model.sam.image_encoder.patch_embed.proj.weight.copy_(weight)
+        model.sam.image_encoder.patch_embed.proj.bias.copy_(bias)
+    return model
+
+
+@cache
+def whitening_filters(seed: int, items: int = 24, ridge: float = 0.05) -> tuple[Tensor, Tensor]:
+    """The first layer before training, (WIDTH, 3, 16, 16) and (WIDTH,): the principal components
+    of tokens, each scaled to about unit variance, `ridge` being added to theirs.
+
+    Random filters see little but a token's mean, where most of an image's variance is; what an
+    outline needs is in the rest. After Jordan, arXiv:2404.00498, 3.2.
+
+    Args:
+        items: pictures that tokens are taken from.
+    """
+    rng = np.random.default_rng((seed, 2))
+    tokens = []
+    for index in range(items):
+        image, _ = draw_item(index)
+        pixels = torch.from_numpy(normalised(distort_colours(rng, image), image.shape[:2]))
+        tokens.append(F.unfold(pixels[None], TOKEN, stride=TOKEN)[0].T)
+    rows = torch.cat(tokens).double()
+    mean = rows.mean(0)
+    variances, axes = torch.linalg.eigh(torch.cov(rows.T))
+    variances, axes = variances.flip(0)[:WIDTH], axes.flip(1)[:, :WIDTH]
+    # an axis has no direction of its own: the same sign on every machine
+    axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
+    filters = (axes / (variances + ridge).sqrt()).T
+    weight = filters.view(WIDTH, 3, TOKEN, TOKEN).float()
+    return weight, -(filters @ mean).float()
