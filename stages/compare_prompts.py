@@ -8,15 +8,19 @@ import pandas as pd
 
 from samrs.comparison.plots import write_ablation_plots
 from samrs.comparison.tables import write_tables
-from stages.stage import arguments, declared, running, value
+from samrs.measures.groups import ALL
+from stages.stage import arguments, declared, running, value, write_metrics
 
 
 def main() -> None:
-    measured, out = arguments("measured", "out")
+    measured, out, headline = arguments("measured", "out", "headline")
     params = declared()
     about = {name: value(params, name) for name in ("segmenter", "model", "precision")}
-    _, rows = write_tables(pd.read_parquet(measured), Path(out), about)
+    summary, rows = write_tables(pd.read_parquet(measured), Path(out), about)
     write_ablation_plots(rows, Path(out))
+    best = summary["best"]
+    miou = None if best is None else summary["recipes"][best][ALL]["miou_i"]
+    write_metrics(headline, {"prompts": {"best": best, "miou_i": miou}})
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from stages.stage import arguments, declared, running, runtime, section, work_fo
 
 
 def main() -> None:
-    benchmark, normalized, pretrained, out, metrics = arguments(
-        "benchmark", "normalized", "pretrained", "out", "metrics"
+    benchmark, normalized, pretrained, out, metrics, headline = arguments(
+        "benchmark", "normalized", "pretrained", "out", "metrics", "headline"
     )
     values = section(finetune, declared(), "finetune", given="runtime")
     work = work_folder(f"finetune/{benchmark}")
@@ -18,6 +18,7 @@ def main() -> None:
         Path(normalized), Path(pretrained), Path(out), work, runtime=runtime(), **values
     )
     write_metrics(metrics, done)
+    write_metrics(headline, {benchmark: {"gain": done["gain"]}})
 
 
 if __name__ == "__main__":

@@ -19,12 +19,15 @@ from stages.stage import (
 
 
 def main() -> None:
-    released, out, metrics, history = arguments("released", "out", "metrics", "history")
+    released, out, metrics, history, headline = arguments(
+        "released", "out", "metrics", "history", "headline"
+    )
     params = declared()
     values = section(pretrain, params, "pretrain", given="runtime")
     releases = subsets(params, released)
     done = pretrain(releases, Path(out), work_folder("pretrain"), runtime=runtime(), **values)
     write_metrics(metrics, done)
+    write_metrics(headline, {"pretrain": {"final_loss": done["final_loss"]}})
     copy_plot(Path(out) / "history.csv", history)
 
 

@@ -8,13 +8,16 @@ from samrs.stats.plots import write_plots, write_tables
 from samrs.stats.stats import stats
 from stages.stage import arguments, declared, running, subsets, write_metrics
 
+HEADLINE = ("instances", "mean_box_iou", "mean_outside")
+
 
 def main() -> None:
-    released, metrics, plots, classes, sizes = arguments(
-        "released", "metrics", "plots", "classes", "sizes"
+    released, metrics, plots, classes, sizes, headline = arguments(
+        "released", "metrics", "plots", "classes", "sizes", "headline"
     )
     values = stats(subsets(declared(), released))
     write_metrics(metrics, values)
+    write_metrics(headline, {n: {k: subset[k] for k in HEADLINE} for n, subset in values.items()})
     write_plots(values, Path(plots))
     write_tables(values, Path(classes), Path(sizes))
 

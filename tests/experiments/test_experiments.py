@@ -36,7 +36,7 @@ def prompt(data: dict[str, Any]) -> str:
 
 
 def digest(data: dict[str, Any]) -> str:
-    return str(data["metrics"]["metrics/sam_label/dota.json"]["data"]["digest"])
+    return str(data["metrics"]["metrics/headline/stats.json"]["data"]["digest"])
 
 
 def test_an_experiment_reruns_down_to_its_target_and_becomes_a_branch(repo: Path) -> None:

@@ -101,6 +101,13 @@ def test_no_output_disables_the_run_cache_or_survives_a_change() -> None:
             assert options["cache"] is False, f"{name}: {path}"
 
 
+def test_metrics_are_the_headline_which_an_experiments_table_has_room_for() -> None:
+    """All other values are declared as plots; ``outs`` would switch the run cache off."""
+    for name, definition in stages().items():
+        for path in paths(definition.get("metrics", [])):
+            assert path.startswith("metrics/headline/"), f"{name}: {path}"
+
+
 def test_graph_stays_below_the_size_dvc_slows_down_at() -> None:
     assert len(stages()) < 32
 
