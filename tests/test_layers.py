@@ -11,8 +11,8 @@ from tests.pipeline.closure import ROOT, imports
 
 FLOORS = (
     "core",
-    "data drawing executors fetch measures prompting reading scenes verify work",
-    "training weights",
+    "drawing executors fetch measures prompting reading scenes verify work",
+    "data training weights",
     "datasets download finetune label normalize pretrain prompts release sam stats",
     "ablation add card comparison nano segmenters",
     "check export fit_quality report",

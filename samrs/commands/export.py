@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,6 +18,8 @@ from samrs.core import axis
 @click.option("-s", "--splits", multiple=True, help="A split to export, repeatable; else all.")
 @click.option("-c", "--classes", multiple=True, help="A class to export, repeatable; else all.")
 @click.option("--no-images", is_flag=True, help="Leave the pixels out.")
+@click.option("--masks", type=click.Choice(["rle", "polygon"]), help="coco: how to write masks.")
+@click.option("--simplify", type=click.FloatRange(min=0), help="yolo_seg: px an outline may move.")
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
 @telling
 def command(
@@ -27,6 +30,7 @@ def command(
     classes: tuple[str, ...],
     no_images: bool,
     force: bool,
+    **options: Any,
 ) -> None:
     """Write a release in the format of another tool.
 
@@ -36,6 +40,7 @@ def command(
     \b
     samrs export coco data/release/sota out/sota-coco
     samrs export yolo_seg data/release/sota out/ships --splits train --classes ship
+    samrs export coco data/release/sota out/polygons --masks polygon
     """
     from samrs.core.shards import json_text
     from samrs.export.export import export
@@ -49,5 +54,6 @@ def command(
             classes=classes or None,
             images=not no_images,
             force=force,
+            **{name: value for name, value in options.items() if value is not None},
         )
     click.echo(json_text(about["summary"], indent=2))

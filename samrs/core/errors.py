@@ -13,6 +13,7 @@ import errno
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 PROJECTS = {"ruamel": "ruamel.yaml", "sklearn": "scikit-learn"}
 """Names of projects by those of their modules, where these differ by more than ``_`` and ``-``."""
@@ -102,13 +103,28 @@ def advice(got: object, allowed: Iterable[str], otherwise: str) -> str:
     return f"did you mean {close[0]}?" if close else otherwise
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give errors of the system that name no file the name of this one.
+
+    Args:
+        path: the file that is written in the body.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def full_disk(error: OSError) -> str | None:
-    """The sentence for a user whose disk or quota is full, None for any other error."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    """The sentence for a user whose disk, quota or file is full, None for any other error."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return None
     return (
-        f"{error.filename or 'an output'}: cannot be written, got {error}; room on the disk is "
-        "needed; make some and run again"
+        f"{error.filename or 'an output'}: cannot be written, got {error.strerror or error}; room "
+        "on the disk is needed; make some and run again"
     )
 
 

@@ -20,7 +20,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from samrs.core.errors import MissingInputError, ProductError
+from samrs.core.errors import MissingInputError, ProductError, naming
 
 SHARD_BYTES = 128 * 2**20
 """Uncompressed Arrow bytes after which a new shard begins: 32-256 MB a shard at scale."""
@@ -76,11 +76,11 @@ class ShardWriter:
     def _flush_table(self, batch: pa.Table) -> None:
         """Write rows as a row group."""
         if self._writer is None:
-            path = self.product / f"{self.table}-{self._shard:05d}.parquet"
             self._writer = pq.ParquetWriter(
-                path, self.schema, compression="zstd", version="2.6", store_schema=True
+                self._path, self.schema, compression="zstd", version="2.6", store_schema=True
             )
-        self._writer.write_table(batch)
+        with naming(self._path):
+            self._writer.write_table(batch)
         self._bytes += batch.nbytes
         if self._bytes >= self._most:
             self._finish_shard()
@@ -93,9 +93,14 @@ class ShardWriter:
 
     def _finish_shard(self) -> None:
         if self._writer is not None:
-            self._writer.close()
+            with naming(self._path):
+                self._writer.close()
             self._writer, self._bytes = None, 0
             self._shard += 1
+
+    @property
+    def _path(self) -> Path:
+        return self.product / f"{self.table}-{self._shard:05d}.parquet"
 
     def __enter__(self) -> Self:
         return self
@@ -235,7 +240,8 @@ def sha256(path: Path) -> str:
 def write_json(path: Path, value: Any) -> None:
     """Write ``json_bytes``, so that equal values are equal files."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(json_bytes(value))
+    with naming(path):
+        path.write_bytes(json_bytes(value))
 
 
 def json_bytes(value: Any) -> bytes:

@@ -3,7 +3,7 @@
 A folder may lie on this machine or in a DVC remote (``open_remote``): shards are opened where
 they are, and only the row groups that are asked for are read. Reading tiles of one row group after
 each other is cheap, jumping between them is not: ``ReleaseReader.groups`` says which belong
-together.
+together. Row groups are checked when they are read, as ``samrs verify`` checks them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,11 +33,25 @@ from samrs.core.errors import (
     named_extra,
 )
 from samrs.core.shards import manifest_of
+from samrs.verify.refusal import (
+    READ_AS,
+    readable,
+    refuse,
+    refuse_manifest,
+    refuse_rows,
+    refuse_schema,
+)
+from samrs.verify.shard_checks import Part
 
 CACHE_BYTES = 256 * 2**20
 """Row groups kept by each reader, i.e. by each worker process."""
 
+OPEN_FILES = 16
+"""Shards that each reader holds open."""
+
 TABLES = ("tiles", "instances", "semantic")
+CHECKED_AS = {table: READ_AS[table] for table in ("tiles", "instances")}
+"""Tables whose rows are checked as they are read; label maps are when they are decoded."""
 
 
 @dataclass(frozen=True)
@@ -122,39 +137,90 @@ class TileRecord:
     instances: pa.Table
 
 
-class _Table:
-    """Rows of a table by number."""
+class _Shards:
+    """Shards of a folder, some of them open."""
 
-    def __init__(self, folder: Folder, files: list[str], cache: _Cache) -> None:
-        self.folder, self.files, self._cache = folder, files, cache
-        self._open: dict[str, pq.ParquetFile] = {}
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+        self._open: OrderedDict[str, tuple[IO[bytes], pq.ParquetFile]] = OrderedDict()
         self._process = os.getpid()
+        self._metadata: dict[str, pq.FileMetaData] = {}
+
+    def file(self, name: str) -> pq.ParquetFile:
+        """A shard opened by this process: a forked one would share its parent's place in it.
+
+        Raises:
+            MissingInputError: it is not there.
+            ProductError: it is no Parquet file.
+        """
+        if self._process != os.getpid():
+            self._open, self._process = OrderedDict(), os.getpid()
+        if name in self._open:
+            self._open.move_to_end(name)
+            return self._open[name][1]
+        while len(self._open) >= OPEN_FILES:
+            _, (file, _) = self._open.popitem(last=False)
+            file.close()
+        file = self.folder.open(name)
+        with readable(f"{self.folder}/{name}"):
+            known = self._metadata.get(name)
+            shard = pq.ParquetFile(file, metadata=known, pre_buffer=False)
+            self._metadata[name] = shard.metadata
+        self._open[name] = file, shard
+        return shard
+
+
+class _Table:
+    """Rows of a table by number.
+
+    Args:
+        files: its shards, as the manifest lists them.
+    """
+
+    def __init__(
+        self,
+        shards: _Shards,
+        table: str,
+        files: list[dict[str, Any]],
+        categories: tuple[str, ...],
+        cache: _Cache,
+    ) -> None:
+        self._shards, self._cache = shards, cache
+        self.table, self.categories = table, categories
+        self.files = [shard["file"] for shard in files]
         self.groups: list[tuple[str, int, int]] = []  # file, row group, number of its first row
         self.rows = 0
-        for file in files:
-            metadata = self.file(file).metadata
+        for shard in files:
+            name, where = shard["file"], f"{shards.folder}/{shard['file']}"
+            file = shards.file(name)
+            refuse_schema(where, table, file.schema_arrow)
+            metadata = file.metadata
+            if metadata.num_rows != shard["rows"]:
+                refuse(where, f"{metadata.num_rows} rows, where the manifest has {shard['rows']}")
             for group in range(metadata.num_row_groups):
-                self.groups.append((file, group, self.rows))
+                self.groups.append((name, group, self.rows))
                 self.rows += metadata.row_group(group).num_rows
         self._firsts = [first for _, _, first in self.groups]
 
-    def file(self, name: str) -> pq.ParquetFile:
-        """A shard opened by this process: a forked one would share its parent's place in it."""
-        if self._process != os.getpid():
-            self._open, self._process = {}, os.getpid()
-        if name not in self._open:
-            try:
-                self._open[name] = pq.ParquetFile(self.folder.open(name), pre_buffer=False)
-            except (pa.ArrowInvalid, ValueError) as error:
-                raise ProductError(
-                    f"{self.folder}/{name}: no Parquet file, got {error}; a shard of a release is "
-                    "allowed; fetch it again and run samrs verify"
-                ) from error
-        return self._open[name]
-
     def column(self, *names: str) -> pa.Table:
         """Whole columns of the table."""
-        return pa.concat_tables(self.file(file).read(columns=list(names)) for file in self.files)
+        parts = []
+        for name in self.files:
+            file = self._shards.file(name)
+            with readable(f"{self._shards.folder}/{name}"):
+                parts.append(file.read(columns=list(names)))
+        return pa.concat_tables(parts)
+
+    def row_group(self, name: str, group: int) -> pa.Table:
+        """A row group of a shard, checked."""
+        file = self._shards.file(name)
+        with readable(f"{self._shards.folder}/{name}"):
+            rows = file.read_row_group(group)
+            rows.validate(full=True)
+        if self.table in CHECKED_AS:
+            part = Part(Path(name), CHECKED_AS[self.table], (), None, self.categories)
+            refuse_rows(self._shards.folder, part, rows)
+        return rows
 
     def read(self, begin: int, end: int) -> pa.Table:
         """The rows from ``begin`` to ``end``."""
@@ -169,7 +235,7 @@ class _Table:
             place += 1
         if parts:
             return pa.concat_tables(parts)
-        return self.file(self.files[0]).schema_arrow.empty_table()
+        return self._shards.file(self.files[0]).schema_arrow.empty_table()
 
 
 class _Cache:
@@ -184,7 +250,7 @@ class _Cache:
         if key in self._groups:
             self._groups.move_to_end(key)
             return self._groups[key]
-        rows = table.file(file).read_row_group(group)
+        rows = table.row_group(file, group)
         self._groups[key] = rows
         self._held += rows.nbytes
         while self._held > self._most and len(self._groups) > 1:
@@ -202,6 +268,8 @@ class ReleaseReader:
     Raises:
         MissingInputError: there is no such folder, or not all of it is there.
         ProductError: it is no release, or its tables do not belong together.
+
+    Reading raises a ProductError, too, where ``samrs verify`` would find fault with what is read.
     """
 
     def __init__(self, folder: Folder | Path | str, cache_bytes: int = CACHE_BYTES) -> None:
@@ -219,10 +287,16 @@ class ReleaseReader:
             raise self._wrong("tables tiles and semantic differ in rows")
 
     def _make_tables(self) -> None:
-        cache = _Cache(self._cache_bytes)
-        files = sorted(shard["file"] for shard in self.manifest["shards"])
+        cache, shards = _Cache(self._cache_bytes), _Shards(self.folder)
+        listed = sorted(self.manifest["shards"], key=itemgetter("file"))
         self._tables = {
-            table: _Table(self.folder, [f for f in files if f.rpartition("-")[0] == table], cache)
+            table: _Table(
+                shards,
+                table,
+                [shard for shard in listed if shard["file"].rpartition("-")[0] == table],
+                self.categories,
+                cache,
+            )
             for table in TABLES
         }
 
@@ -277,6 +351,11 @@ class ReleaseReader:
         row = self._tables["tiles"].read(tile, tile + 1).to_pylist()[0]
         begin, end = self._label_map[tile : tile + 2].tolist()
         maps = self._tables["semantic"].read(begin, end).column("label_map").to_pylist()
+        instances = self._tables["instances"].read(*self._first_instance[tile : tile + 2].tolist())
+        size = [row["height"], row["width"]]
+        sizes = pc.struct_field(instances["rle"].combine_chunks(), "size").to_pylist()
+        if any(of_mask != size for of_mask in sizes):
+            refuse(self.folder, f"masks of another size than tile {row['tile_id']!r}, {size}")
         return TileRecord(
             tile_id=row["tile_id"],
             scene_id=row["scene_id"],
@@ -284,9 +363,7 @@ class ReleaseReader:
             size_hw=(row["height"], row["width"]),
             image=row["image"]["bytes"],
             label_map=maps[0]["bytes"],
-            instances=self._tables["instances"].read(
-                *self._first_instance[tile : tile + 2].tolist()
-            ),
+            instances=instances,
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -301,13 +378,9 @@ class ReleaseReader:
 def _manifest(folder: Folder) -> dict[str, Any]:
     with folder.open("manifest.json") as file:
         manifest = manifest_of(file.read(), f"{folder}/manifest.json")
-    files = [shard["file"] for shard in manifest.get("shards", [])]
-    missing = [t for t in TABLES if not any(f.rpartition("-")[0] == t for f in files)]
-    missing += [key for key in ("categories",) if key not in manifest]
-    if manifest.get("product") != "release" or missing:
-        raise ProductError(
-            f"{folder}: no release, got product {manifest.get('product')!r} without "
-            f"{', '.join(missing) or 'nothing'}; a folder of data/release is allowed; correct the "
-            "path"
-        )
+    refuse_manifest(f"{folder}/manifest.json", manifest)
+    files = [shard["file"] for shard in manifest["shards"]]
+    for table in TABLES:
+        if not any(file.rpartition("-")[0] == table for file in files):
+            refuse(folder, f"a manifest that lists no shard of {table}")
     return manifest

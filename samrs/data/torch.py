@@ -25,7 +25,9 @@ from torchvision import tv_tensors
 
 from samrs.core.errors import ParameterError, ProductError
 from samrs.core.images import decode_labels, decode_rgb
+from samrs.core.records import IGNORE
 from samrs.data.reader import Folder, ReleaseReader, TileRecord
+from samrs.verify.refusal import refuse
 
 Item = dict[str, Any]
 Transforms = Callable[[Item], Item]
@@ -146,7 +148,12 @@ class ReleaseTiles(Dataset[Item]):
 
 def _item(reader: ReleaseReader, number: int, masks: str, transforms: Transforms | None) -> Item:
     record = reader.read(number)
-    item = tile_item(record, f"{reader.folder}: tile {record.tile_id}", masks)
+    where = f"{reader.folder}: tile {record.tile_id}"
+    item = tile_item(record, where, masks)
+    known = torch.zeros(256, dtype=torch.bool)
+    known[: len(reader.categories)] = known[IGNORE] = True
+    if not bool(known[item["semantic"].as_subclass(Tensor).int()].all()):
+        refuse(where, "labels that are none of the categories")
     return item if transforms is None else transforms(item)
 
 

@@ -2,6 +2,7 @@
 
     samrs export coco data/release/sota out/sota-coco
     samrs export yolo_seg data/release/sota out/ships --splits train --classes ship
+    samrs export coco data/release/sota out/polygons --masks polygon
 
 Formats are the files of ``samrs/export/formats``. The tables are read a few tiles at a time, so
 memory does not grow with the release. An export is written beside its place and moved there when
@@ -11,10 +12,13 @@ it is whole, with ``export.json`` (what was exported, and what the format lost) 
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +26,12 @@ from samrs.card import card
 from samrs.core import axis
 from samrs.core.errors import ParameterError, ProductError, UnknownNameError
 from samrs.core.names import plain_text, safe_name
-from samrs.core.shards import read_manifest, read_table, sha256, write_json
+from samrs.core.shards import read_table, sha256, write_json
 from samrs.drawing.palette import palette
+from samrs.export.files import write_file
 from samrs.export.subset import Subset
-from samrs.release.overlap import RULES, check_rule
+from samrs.release.overlap import RULES
+from samrs.verify.refusal import listed_release, refuse
 
 AXIS = "samrs.export.formats"
 SUMMARY = "export.json"
@@ -40,8 +46,11 @@ def export(
     classes: Sequence[str] | None = None,
     images: bool = True,
     force: bool = False,
+    **options: Any,
 ) -> dict[str, Any]:
     """Write a release in another format.
+
+    What is read is checked as ``samrs verify`` checks it; bytes are not hashed.
 
     Args:
         format: a file of ``samrs/export/formats``.
@@ -52,21 +61,25 @@ def export(
             them stay, as negatives.
         images: whether to export the pixels too.
         force: replace an earlier export at ``out``.
+        options: the format's own, by the names of its ``write``.
 
     Returns:
         What stands in ``export.json``; ``summary`` is the format's own.
 
     Raises:
         UnknownNameError: no such format, split or class.
-        ParameterError: an empty choice, or ``out`` is inside the release.
+        ParameterError: an empty choice, an option that the format has not, or ``out`` is inside
+            the release.
         MissingInputError: there is no release.
-        ProductError: ``out`` is taken; the release has no tile; its tables do not fit each other.
+        ProductError: ``out`` is taken; the release has no tile; ``samrs verify`` would find fault
+            with what is read of it.
     """
     module = axis.load(AXIS, format)
+    _check_options(format, module.write, options)
     subset = _subset(release, splits, classes, images=images)
     _check_place(release, out, force=force)
     with _moved_when_whole(out) as folder:
-        summary = module.write(subset, folder)
+        summary = module.write(subset, folder, **options)
         about = {
             "format": format,
             "subset": subset.name,
@@ -77,13 +90,27 @@ def export(
             "categories": list(subset.categories),
             "release_labels": list(subset.labels),
             "images": images,
+            "options": options,
+            "most_instances_in_a_tile": subset.most_instances,
             "summary": summary,
         }
         write_json(folder / SUMMARY, about)
         header = module.card_header(subset) if hasattr(module, "card_header") else {}
         text = card(release, header=header, about=_about(format, subset, splits, classes))
-        (folder / "README.md").write_text(text, encoding="utf-8")
+        write_file(folder / "README.md", text)
     return about
+
+
+def _check_options(
+    format: str, write: Callable[..., dict[str, Any]], options: Mapping[str, Any]
+) -> None:
+    known = [p.name for p in signature(write).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    for name in options:
+        if name not in known:
+            raise ParameterError(
+                f"export: option of another format, got {name} for {format}; "
+                f"{', '.join(known) or 'none'} is allowed there; leave it out"
+            )
 
 
 def _about(
@@ -101,16 +128,13 @@ def _about(
 def _subset(
     release: Path, splits: Sequence[str] | None, classes: Sequence[str] | None, *, images: bool
 ) -> Subset:
-    manifest = read_manifest(release)
-    if manifest.get("product") != "release":
-        raise ProductError(
-            f"{release}: not a release, got product {manifest.get('product')!r}; a folder below "
-            "data/release is allowed; name one"
-        )
-    rule = manifest["parameters"]["overlap"]
-    check_rule(rule)
+    manifest = listed_release(release)
+    parameters = manifest.get("parameters")
+    rule = parameters.get("overlap") if isinstance(parameters, dict) else None
+    if rule not in list(RULES):
+        refuse(release / "manifest.json", f"overlap rule {rule!r}")
     names = manifest["categories"]
-    there = sorted(set(read_table(release, "tiles", ["split"])["split"].to_pylist()))
+    there = sorted(set(read_table(release, "tiles", ["split"])["split"].to_pylist()) - {None})
     if not there:
         raise ProductError(
             f"{release}: nothing to export, got no tile; at least one is needed; see the counts of "
@@ -183,20 +207,45 @@ def _check_place(release: Path, out: Path, *, force: bool) -> None:
 def _moved_when_whole(out: Path) -> Iterator[Path]:
     """A new folder beside ``out`` that takes its place at the end, or goes with what failed."""
     out.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(out, "partial")
     folder = out.with_name(f".{out.name}.{os.getpid()}.partial")
     old = out.with_name(f".{out.name}.{os.getpid()}.old")
-    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    try:
-        yield folder
-        if out.exists():
-            out.rename(old)
+    with _locked(folder):
         try:
-            folder.rename(out)
-        except OSError:
-            if old.exists():
-                old.rename(out)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
+            yield folder
+            if out.exists():
+                out.rename(old)
+            try:
+                folder.rename(out)
+            except OSError:
+                if old.exists():
+                    old.rename(out)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+            _remove_leftovers(out, "old")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers(out: Path, kind: str) -> None:
+    """Remove what killed exports to this place left; those that still run hold a lock."""
+    for left in out.parent.glob(f".{glob.escape(out.name)}.[0-9]*.{kind}"):
+        if left.is_dir() and not left.is_symlink():
+            with suppress(BlockingIOError), _locked(left):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder until the body ends, or this process.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        os.close(number)

@@ -7,12 +7,15 @@ traces them, would lose half a pixel on every side.
 
 from __future__ import annotations
 
+from itertools import pairwise
+from operator import itemgetter
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.geometry import Array, clockwise
-from samrs.core.rle import Rle, rle_area, rle_to_crop, rle_to_hbb, run_lengths
+from samrs.core.rle import Rle, crop_to_rle, rle_area, rle_to_crop, rle_to_hbb, run_lengths
 
 Ring = list[tuple[float, float]]
 Ints = NDArray[np.int64]
@@ -135,6 +138,50 @@ def rings_by_part(rle: Rle, inset: float = 0.0) -> list[tuple[int, list[Ring]]]:
         found[int(parts[y, x + 1] or parts[y, x])].append(ring)  # a hole's mask is to its left
     order = sorted(found, key=lambda part: (-areas[part], part))
     return [(int(areas[part]), found[part]) for part in order]
+
+
+def simple_rings(rle: Rle) -> list[Ring]:
+    """Outlines of pieces that make up a mask, without holes, none of them touching itself.
+
+    A part (its px joined by their sides) is a piece; one with holes, or whose outline would touch
+    itself at a corner, is cut from top to bottom, as seldom as will do.
+    """
+    runs, rings = _Runs(rle), rle_rings(rle)
+    firsts = np.array([ring[0] for ring in rings], dtype=np.int64).reshape(-1, 2)
+    if runs.is_mask(*firsts.T).all() and not any(map(len, runs.crossings())):
+        return rings  # to the right of the leftmost side of a hole there is no mask
+    x0, y0, x1, y1 = (int(v) for v in rle_to_hbb(rle))
+    _, parts, boxes, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
+        rle_to_crop(rle, x0, y0, x1 - x0, y1 - y0).view(np.uint8), 4, cv2.CV_32S, cv2.CCL_WU
+    )
+    pieces: list[Ring] = []
+    for part, (left, top, width, height, _) in enumerate(boxes[1:].tolist(), start=1):
+        mask = parts[top : top + height, left : left + width] == part
+        for begin, end in pairwise([0, *_cuts(mask), width]):
+            strip = crop_to_rle(mask[:, begin:end], x0 + left + begin, y0 + top, rle["size"])
+            pieces += rle_rings(strip)
+    return pieces
+
+
+def _cuts(part: NDArray[np.bool_]) -> list[int]:
+    """Columns before which to cut a part (H, W), so that no piece has a hole or touches itself.
+
+    A cut opens each hole from whose first column to behind its last one it lies.
+    """
+    around = np.pad(~part, 1).view(np.uint8)
+    around[[0, -1]] = around[:, [0, -1]] = 1
+    _, _, holes, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
+        around, 4, cv2.CV_32S, cv2.CCL_WU
+    )
+    spans = [(left - 1, left - 1 + width) for left, _, width, _, _ in holes[2:].tolist()]
+    a, b, c, d = part[:-1, :-1], part[:-1, 1:], part[1:, :-1], part[1:, 1:]
+    touching = np.flatnonzero(((a & d & ~b & ~c) | (b & c & ~a & ~d)).any(axis=0)) + 1
+    spans += [(x, x) for x in touching.tolist()]
+    cuts: list[int] = []
+    for first, last in sorted(spans, key=itemgetter(1, 0)):
+        if not cuts or cuts[-1] < first:
+            cuts.append(last)
+    return cuts
 
 
 def join_rings(rings: list[Ring]) -> Ring:

@@ -13,24 +13,28 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from samrs.core.errors import ProductError
 from samrs.core.images import decode_labels
 from samrs.core.label_png import encode_labels
-from samrs.core.names import safe_name
+from samrs.core.names import one_word, safe_name
 from samrs.core.progress import progress
 from samrs.core.records import IGNORE, SCORES
 from samrs.core.runs import rle_runs
-from samrs.core.shards import by_tile, iter_rows, shard_paths
+from samrs.core.shards import by_tile, read_table, shard_paths
+from samrs.export.files import write_file
 from samrs.reading.annotations import IMAGE_SUFFIXES
-from samrs.release.overlap import check_masks, paint
+from samrs.release.overlap import paint
+from samrs.verify.refusal import sound_rows
 
 Row = dict[str, Any]
 
 _TILE = ("tile_id", "scene_id", "split", "x0", "y0", "width", "height", "gsd")
-_KEYS = ("tile_id", "category_id")
+_KEYS = ("instance_id", "tile_id", "category_id", "category", "rle")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +76,7 @@ class Tile:
         """Write its image into a folder, which is made; nothing where images are left out."""
         if self.image is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / self.file).write_bytes(self.image)
+            write_file(folder / self.file, self.image)
 
     def labels(self) -> NDArray[np.uint8]:
         """The (H, W) label ids, 255 = unlabelled."""
@@ -121,6 +125,34 @@ class Subset:
         there = pq.read_schema(shard_paths(self.release, "instances")[0]).names
         return tuple(name for name in SCORES if name in there)
 
+    @cached_property
+    def most_instances(self) -> int:
+        """The most exported instances of one tile."""
+        tiles = read_table(self.release, "tiles", ["tile_id", "split"])
+        chosen = tiles.filter(pc.is_in(tiles["split"], pa.array(self.splits)))["tile_id"]
+        rows = read_table(self.release, "instances", ["tile_id", "category_id"])
+        wanted = pc.is_in(rows["category_id"], pa.array(list(self.labels), pa.int32()))
+        rows = rows.filter(pc.and_(wanted, pc.is_in(rows["tile_id"], chosen.combine_chunks())))
+        counts = rows.group_by("tile_id").aggregate([([], "count_all")])["count_all"]
+        return pc.max(counts).as_py() or 0
+
+    def words(self) -> list[str]:
+        """Class names without blanks, for files where blanks part columns.
+
+        Raises:
+            ProductError: two names would be one.
+        """
+        words = [one_word(name) for name in self.categories]
+        for i, word in enumerate(words):
+            if (first := words.index(word)) < i:
+                raise ProductError(
+                    f"{self.release}: two classes would be one, got {self.categories[first]!r} "
+                    f"and {self.categories[i]!r}, both {word!r} in a file whose columns blanks "
+                    "part; names that differ in more than blanks are allowed; rename one in the "
+                    "dataset, or choose another format"
+                )
+        return words
+
     def tiles(self, columns: Sequence[str], *, semantic: bool = False) -> Iterator[Tile]:
         """The exported tiles in stored order, those without instances included.
 
@@ -130,15 +162,15 @@ class Subset:
                 anew, since a class left out may have hidden one that stays.
 
         Raises:
-            ProductError: the tables do not belong together, or two tiles share a name.
+            ProductError: ``samrs verify`` would find fault with what is read, the tables do not
+                belong together, or two tiles share a name.
         """
         every = len(self.labels) == len(self.manifest["categories"])
         repaint = semantic and not every
-        wanted = {*_KEYS, "rle", *columns}
         names = [*_TILE, "image" if self.images else "image.path"]
-        tiles = iter_rows(self.release, "tiles", names, batch_rows=8 if self.images else 512)
-        rows = iter_rows(self.release, "instances", sorted(wanted), batch_rows=1024)
-        maps = iter_rows(self.release, "semantic", batch_rows=8) if semantic and every else None
+        tiles = self._rows("tiles", names, 8 if self.images else 512)
+        rows = self._rows("instances", sorted({*_KEYS, *columns}), 1024)
+        maps = self._rows("semantic", ["tile_id", "label_map"], 8) if semantic and every else None
         total = sum(pq.read_metadata(p).num_rows for p in shard_paths(self.release, "tiles"))
         found = by_tile(self.release, tiles, rows)
         seen: set[str] = set()
@@ -154,9 +186,12 @@ class Subset:
                 image=image["bytes"] if self.images else None,
                 label_map=label_map,
                 about=row,
-                rows=self._kept(row, instances),
+                rows=self._kept(instances),
             )
             yield self._painted(tile) if repaint else tile
+
+    def _rows(self, table: str, columns: Sequence[str], batch_rows: int) -> Iterator[Row]:
+        return sound_rows(self.release, table, self.manifest["categories"], columns, batch_rows)
 
     def _unique(self, tile_id: str, seen: set[str]) -> str:
         name = safe_name(tile_id)
@@ -178,21 +213,14 @@ class Subset:
             )
         return suffix
 
-    def _kept(self, tile: Row, instances: list[Row]) -> list[Row]:
-        """Instances of exported classes with a mask that fits the tile."""
+    def _kept(self, instances: list[Row]) -> list[Row]:
+        """Instances of exported classes."""
         kept = []
         for row in instances:
             label = self.labels.get(row["category_id"])
-            if label is None:
-                continue
-            if row["rle"]["size"] != [tile["height"], tile["width"]]:
-                raise ProductError(
-                    f"{self.release}: a mask does not fit its tile {tile['tile_id']!r}, got size "
-                    f"{row['rle']['size']}; {[tile['height'], tile['width']]} is allowed; run "
-                    "release again"
-                )
-            row["label"] = label
-            kept.append(row)
+            if label is not None:
+                row["label"] = label
+                kept.append(row)
         return kept
 
     def _map(self, maps: Iterator[Row], tile: Row) -> bytes:
@@ -218,13 +246,9 @@ class Subset:
             tile: one of ``tiles``, with the column rle.
             values: one an instance.
             background: the value where there is no instance.
-
-        Raises:
-            ProductError: a mask is not of its tile.
         """
         runs = rle_runs([row["rle"] for row in tile.rows])
         tiles, sizes_hw = np.zeros(len(tile.rows), np.int64), np.array([tile.size_hw], np.int64)
-        check_masks(f"{self.release}: tile {tile.name}", runs, tiles, sizes_hw)
         painted = paint(
             runs, tiles, sizes_hw, np.array(values, np.int32),
             order=self.order, background=background,

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from samrs.core.names import safe_name
+from samrs.export.files import write_file
 from samrs.export.subset import Subset, Tile
 from samrs.reading.splits import SPLITS, use_of
 
@@ -35,7 +36,7 @@ def write_tile(tile: Tile, lines: Sequence[str], out: Path) -> None:
     tile.write_image(out / "images" / tile.split)
     folder = out / "labels" / tile.split
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{tile.name}.txt").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    write_file(folder / f"{tile.name}.txt", "".join(f"{line}\n" for line in lines))
 
 
 def write_yaml(subset: Subset, out: Path) -> None:
@@ -57,7 +58,7 @@ def write_yaml(subset: Subset, out: Path) -> None:
         if use not in folders:
             log.warning("%s: %s", subset.name, _missing(use))
     text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1000)
-    (out / "data.yaml").write_text(missing + text, encoding="utf-8")
+    write_file(out / "data.yaml", missing + text)
 
 
 def _one_or_list(folders: list[str]) -> str | list[str]:

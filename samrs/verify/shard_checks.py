@@ -90,6 +90,11 @@ def _tiles(product: Path) -> Tiles:
     return read_tiles(product)
 
 
+def forget_tiles() -> None:
+    """Read tiles anew when they are next needed: a product may have been replaced."""
+    _tiles.cache_clear()
+
+
 def check_bytes(shard: tuple[Path, str]) -> Checked:
     """Check a file's sha256.
 

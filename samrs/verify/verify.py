@@ -134,7 +134,7 @@ class Verification:
             if path.stat().st_size > MANIFEST_BYTES:
                 raise ValueError(f"it has {path.stat().st_size} bytes")
             manifest = json.loads(path.read_text(encoding="utf-8"))
-            problem = _manifest_problem(manifest)
+            problem = manifest_problem(manifest)
         except (OSError, ValueError, RecursionError) as error:
             problem = f"{type(error).__name__}: {str(error)[:200]}"
         if problem:
@@ -223,7 +223,7 @@ class Verification:
         if self.manifest["product"] != "release":
             return
         counts: dict[str, Any] = self.manifest.get("counts", {})
-        if not _is_release_counts(counts):
+        if not is_release_counts(counts):
             self.findings.add("counts", "manifest.json: no counts of a release")
             return
         kept = self.rows.get("instances", 0)
@@ -259,7 +259,12 @@ def _call(task: tuple[str, Callable[[], Checked]]) -> Checked:
         return checked
 
 
-def _is_release_counts(counts: Any) -> bool:
+def is_release_counts(counts: Any) -> bool:
+    """Whether these are a release's counts of tiles, instances and px.
+
+    Args:
+        counts: the value in the manifest.
+    """
     names = ("tiles", "tiles_empty", "instances", "kept", "pixels", "labelled_pixels")
     return (
         isinstance(counts, dict)
@@ -269,8 +274,12 @@ def _is_release_counts(counts: Any) -> bool:
     )
 
 
-def _manifest_problem(manifest: Any) -> str | None:
-    """Why a JSON value is no manifest, or None."""
+def manifest_problem(manifest: Any) -> str | None:
+    """Why a JSON value is no manifest, or None.
+
+    Args:
+        manifest: the value of ``manifest.json``.
+    """
     if not isinstance(manifest, dict):
         return f"it is a {type(manifest).__name__}, an object is needed"
     if manifest.get("product") not in list(PRODUCTS):

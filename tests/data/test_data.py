@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import resource
+import shutil
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +18,13 @@ from torchvision.transforms import v2
 
 from samrs.core.errors import MissingInputError, ParameterError, ProductError, UnknownNameError
 from samrs.core.images import decode_labels, decode_rgb
+from samrs.core.records import TILES
 from samrs.core.rle import rle_to_mask
-from samrs.core.shards import iter_rows, read_manifest, shard_paths
-from samrs.data.reader import ReleaseReader
+from samrs.core.shards import ShardWriter, iter_rows, read_manifest, shard_paths, write_manifest
+from samrs.data.reader import OPEN_FILES, ReleaseReader
 from samrs.data.torch import GroupSampler, ReleaseStream, ReleaseTiles, detection_batch
+from samrs.export.export import export
+from samrs.verify.verify import verify
 from tests.data.conftest import NUM_TILES, tile_name
 
 ALL = [tile_name(i) for i in range(NUM_TILES)]
@@ -179,11 +185,40 @@ def test_row_groups_are_kept_in_memory_as_far_as_it_goes(release, monkeypatch, h
     assert max(asked.values()) == reads
 
 
+def test_open_files_are_bounded_however_many_shards_there_are(release, tmp_path):
+    """Three releases of 23 shards of tiles each are more than the files that may be open."""
+    many = tmp_path / "many"
+    shutil.copytree(release, many)
+    rows = list(iter_rows(many, "tiles"))
+    about = {k: v for k, v in read_manifest(many).items() if k != "shards"}
+    for path in shard_paths(many, "tiles"):
+        path.unlink()
+    with ShardWriter(many, "tiles", TILES) as writer:
+        for row in rows:
+            writer.write(row)
+            writer.end_shard()
+    write_manifest(many, about)
+    assert len(shard_paths(many, "tiles")) == NUM_TILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    more = 3 * OPEN_FILES + 8
+    assert more < 3 * NUM_TILES
+    there = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (there + more, hard))
+    try:
+        readers = [ReleaseReader(many) for _ in range(3)]
+        for number in reversed(range(NUM_TILES)):
+            assert {reader.read(number).tile_id for reader in readers} == {ALL[number]}
+        assert export("coco", many, tmp_path / "out")["summary"]["images"]["val"] == 8
+        assert not verify(many).counts
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_what_is_no_release_is_refused(release, tmp_path):
     with pytest.raises(MissingInputError, match=r"no manifest\.json"):
         ReleaseTiles(tmp_path)
     (tmp_path / "manifest.json").write_text('{"product": "normalize", "categories": []}')
-    with pytest.raises(ProductError, match="no release, got product 'normalize' without tiles"):
+    with pytest.raises(ProductError, match="shards is no list of objects; a release"):
         ReleaseTiles(tmp_path)
     for text in ("{", "[]", ""):
         (tmp_path / "manifest.json").write_text(text)
@@ -197,5 +232,8 @@ def test_what_is_no_release_is_refused(release, tmp_path):
         ReleaseTiles(tmp_path)
     for shard in read_manifest(release)["shards"]:
         (tmp_path / shard["file"]).write_bytes(b"PAR1 no")
-    with pytest.raises(ProductError, match="no Parquet file"):
+    with pytest.raises(
+        ProductError,
+        match=r"tiles-00000\.parquet: cannot be trusted, got content that is no Parquet",
+    ):
         ReleaseTiles(tmp_path)

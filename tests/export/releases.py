@@ -119,6 +119,8 @@ def write_release(
         suffixes = (".png", ".png", ".jpg", ".png")
         tiles = [tile(*three) for three in zip(TILE_IDS, SPLITS, suffixes, strict=True)]
     rows = instances() if rows is None else rows
+    names = manifest.get("categories", CATEGORIES)
+    rows = [{**row, "category": names[row["category_id"]]} for row in rows]
     schema = RELEASED
     if quality:
         there = [field for field in RELEASED if field.name != "quality"]

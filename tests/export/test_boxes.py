@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from samrs.core.errors import ProductError
 from samrs.core.records import Quarantine
 from samrs.core.rle import polygons_to_rle, rle_intersection
 from samrs.datasets.dota import read as dota
@@ -66,6 +67,27 @@ def test_dota_s_class_names_have_no_blanks(tmp_path):
     export("dota", release, tmp_path / "out")
     (line,) = (tmp_path / "out" / "train" / "labelTxt" / "a__0_0.txt").read_text().splitlines()
     assert line.split()[8:] == ["Dry-Cargo-Ship", "0"]
+
+
+@pytest.mark.parametrize("format", ["dota", "samrs"])
+def test_classes_that_would_be_one_word_are_refused(format, tmp_path):
+    names = ["dry cargo", "plane", "dry  cargo"]
+    release = write_release(tmp_path / "sota", categories=names)
+    with pytest.raises(ProductError, match="'dry cargo' and 'dry  cargo', both 'dry-cargo'"):
+        export(format, release, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    export(format, release, tmp_path / "out", classes=names[1:])
+
+
+def test_voc_has_a_labelmap_where_its_columns_hold(release, tmp_path):
+    assert export("voc", release, tmp_path / "out")["summary"]["labelmap"]
+    text = (tmp_path / "out" / "labelmap.txt").read_text("utf-8")
+    rows = [line.split(":") for line in text.splitlines()[1:]]
+    assert [row[0] for row in rows] == ["background", "plane", "ship", "harbor"]
+    assert [row[1] for row in rows] == ["0,0,0", "0,127,255", "0,63,0", "0,127,63"]
+    odd = write_release(tmp_path / "odd", categories=["a:b", "ship", "harbor"])
+    assert not export("voc", odd, tmp_path / "other")["summary"]["labelmap"]
+    assert not (tmp_path / "other" / "labelmap.txt").exists()
 
 
 def test_voc_has_the_masks_boxes(release, tmp_path):

@@ -10,10 +10,12 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from samrs.core.errors import ParameterError
 from samrs.core.records import Quarantine
 from samrs.core.rle import rle_iou, rle_to_mask
 from samrs.datasets.coco import read as reader
 from samrs.export.export import export
+from samrs.export.formats.coco import polygons
 from tests.export.releases import CATEGORIES, instance, masks, stored, tile, write_release
 
 
@@ -35,19 +37,19 @@ def test_pycocotools_reads_the_same_masks(release, out):
     for split in ("train", "val"):
         coco = opened(out / "annotations" / f"instances_{split}.json")
         for entry in coco.anns.values():
-            row = wanted[entry["instance_id"]]
+            row = wanted[entry["object_id"]]
             image = coco.imgs[entry["image_id"]]
             assert image["tile_id"] == row["tile_id"]
             assert (coco.annToMask(entry) == rle_to_mask(row["rle"])).all()
             assert entry["area"] == rle_to_mask(row["rle"]).sum()
             assert coco.cats[entry["category_id"]]["name"] == row["category"]
-            found[entry["instance_id"]] = entry
+            found[entry["object_id"]] = entry
     assert found.keys() == wanted.keys()
 
 
 def test_boxes_are_the_masks_xywh_and_scores_come_along(out):
     coco = opened(out / "annotations" / "instances_train.json")
-    by_name = {entry["instance_id"]: entry for entry in coco.anns.values()}
+    by_name = {entry["object_id"]: entry for entry in coco.anns.values()}
     box = by_name["a__0_0#box"]
     assert (box["bbox"], box["area"], box["iscrowd"]) == ([3, 4, 10, 6], 60, 0)
     assert (box["predicted_iou"], box["stability_score"], box["obb_iou"]) == (0.9, None, None)
@@ -68,7 +70,7 @@ def test_tiles_without_instances_stay(out):
     coco = opened(out / "annotations" / "instances_train.json")
     (image,) = (i for i in coco.imgs.values() if i["tile_id"] == "b.1__0_0")
     assert coco.getAnnIds(imgIds=[image["id"]]) == []
-    assert (out / "images" / image["file_name"]).is_file()
+    assert (out / "images" / "train" / image["file_name"]).is_file()
 
 
 def test_evaluated_against_itself_it_has_ap_1(out):
@@ -100,6 +102,57 @@ def test_our_own_reader_reads_it_back(release, out):
             assert annotation.hbb.tolist() == row["mask_hbb"]
 
 
+RESERVED_BY_FIFTYONE = {
+    "attributes", "bounding_box", "confidence", "dimensions", "id", "index", "instance",
+    "instance_id", "label", "location", "mask", "mask_path", "rotation", "tags",
+}  # fmt: skip
+"""Fields of a Detection of FiftyOne 1.22.1: its COCO importer takes other keys as attributes."""
+
+
+def test_no_key_is_a_word_that_fiftyone_keeps_for_itself(release, tmp_path):
+    export("coco", release, tmp_path / "out", images=False)
+    data = json.loads((tmp_path / "out" / "annotations" / "instances_train.json").read_text())
+    own = {"id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd"}
+    keys = set().union(*data["annotations"]) - own
+    assert "object_id" in keys
+    assert not keys & RESERVED_BY_FIFTYONE
+
+
+def test_file_names_are_bare_since_readers_add_the_folder_of_the_split(out):
+    for split in ("train", "val"):
+        coco = opened(out / "annotations" / f"instances_{split}.json")
+        assert {i["file_name"] for i in coco.imgs.values()} == {
+            path.name for path in (out / "images" / split).iterdir()
+        }
+
+
+def test_polygons_are_the_masks_as_pycocotools_paints_them(release, tmp_path):
+    export("coco", release, tmp_path / "out", masks="polygon")
+    wanted = {row["instance_id"]: row for row in stored(release)}
+    count = 0
+    for split in ("train", "val"):
+        coco = opened(tmp_path / "out" / "annotations" / f"instances_{split}.json")
+        for entry in coco.anns.values():
+            row = wanted[entry["object_id"]]
+            assert (coco.annToMask(entry) == rle_to_mask(row["rle"])).all(), entry["object_id"]
+            assert entry["area"] == row["area"]
+            assert all(len(polygon) >= 8 for polygon in entry["segmentation"])
+            count += 1
+    assert count == len(wanted)
+    hole = next(e for e in wanted if e == "a__0_0#hole")
+    pieces = polygons(wanted[hole]["rle"])
+    assert len(pieces) == 2  # cut once, behind the hole
+    assert pieces[0][:2] == [10, 10]
+
+
+def test_masks_are_of_a_known_kind_and_options_of_their_format(release, tmp_path):
+    with pytest.raises(ParameterError, match=r"unknown kind of masks, got 'png'; rle, polygon"):
+        export("coco", release, tmp_path / "out", masks="png")
+    with pytest.raises(ParameterError, match=r"another format, got masks for voc; none is allowed"):
+        export("voc", release, tmp_path / "out", masks="rle")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_classes_left_out_renumber_the_others(release, tmp_path):
     export("coco", release, tmp_path / "out", classes=["harbor", "ship"], images=False)
     data = json.loads((tmp_path / "out" / "annotations" / "instances_train.json").read_text())
@@ -125,7 +178,7 @@ def test_names_of_any_script_are_read_in_any_encoding(tmp_path):
     file = tmp_path / "out" / "annotations" / "instances_train.json"
     value = json.loads(file.read_text("ascii"))
     assert [c["name"] for c in value["categories"]] == names
-    assert value["annotations"][0]["instance_id"] == "a__0_0#\u6e2f"
+    assert value["annotations"][0]["object_id"] == "a__0_0#\u6e2f"
 
 
 def test_a_release_without_any_instance_is_still_coco(tmp_path):

@@ -116,7 +116,7 @@ def test_mask_of_another_size_is_refused(tmp_path):
     larger = {**tile("a__0_0", "train"), "height": HEIGHT + 1}
     rows = [instance("box", "a__0_0", 1, masks()["box"])]
     broken = write_release(tmp_path / "sota", tiles=[larger], rows=rows)
-    with pytest.raises(ProductError, match=rf"got size \[{HEIGHT}, {WIDTH}\]"):
+    with pytest.raises(ProductError, match=rf"size \[{HEIGHT}, {WIDTH}\], \[{HEIGHT + 1}"):
         export("coco", broken, tmp_path / "out")
 
 
@@ -203,4 +203,6 @@ def test_killed_export_is_not_taken_for_a_whole_one(tmp_path):
         os.kill(process.pid, signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert not out.exists()
+    assert list(tmp_path.glob(".out.*"))
     assert export("coco", release, out, images=False)["summary"]["images"] == {"train": 400}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "sota"]

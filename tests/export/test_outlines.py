@@ -16,6 +16,7 @@ from samrs.export.outlines import (
     rle_corners,
     rle_rings,
     rle_to_obb,
+    simple_rings,
 )
 
 MASKS = arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=24))
@@ -49,6 +50,34 @@ def test_an_empty_mask_has_no_outline():
     rle = mask_to_rle(np.zeros((5, 7), dtype=bool))
     assert rle_rings(rle) == []
     assert join_rings([]) == []
+
+
+def enclosed(ring: list[tuple[float, float]]) -> float:
+    """Area inside a ring that does not cross itself, px."""
+    x, y = np.array(ring).T
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+
+
+@given(MASKS)
+def test_simple_rings_make_up_the_mask_without_holes_or_touching_themselves(mask):
+    rings = simple_rings(mask_to_rle(mask))
+    assert all(len(set(ring)) == len(ring) for ring in rings)  # no corner twice
+    assert sum(map(enclosed, rings)) == mask.sum()  # nothing twice, no hole
+    if rings:
+        polygons = [np.array(ring) for ring in rings]
+        assert (rle_to_mask(polygons_to_rle(polygons, mask.shape)) == mask).all()
+
+
+def test_a_part_is_cut_as_seldom_as_will_do():
+    comb = np.ones((9, 20), dtype=bool)
+    comb[1:8:2, 3:15] = False  # four holes one above the other: one cut opens all of them
+    assert len(simple_rings(mask_to_rle(comb))) == 2
+    apart = np.ones((5, 20), dtype=bool)
+    apart[2, [3, 9, 15]] = False
+    assert len(simple_rings(mask_to_rle(apart))) == 4
+    whole = np.ones((5, 20), dtype=bool)
+    whole[0, 4:8] = False  # a notch is no hole
+    assert len(simple_rings(mask_to_rle(whole))) == 1
 
 
 @given(MASKS)

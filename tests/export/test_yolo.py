@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import yaml
 
+from samrs.core.errors import ParameterError
 from samrs.core.geometry import polygon_to_hbb
 from samrs.core.records import Quarantine
 from samrs.core.rle import hbb_to_rle, rle_to_mask
 from samrs.datasets.yolo import read as reader
 from samrs.export.export import export
-from samrs.export.formats.yolo_seg import opencv_iou, pycocotools_iou, read_line
+from samrs.export.formats.yolo_seg import has_mask_target, opencv_iou, pycocotools_iou, read_line
 from tests.export.releases import CATEGORIES, HEIGHT, WIDTH, instance, masks, stored, tile
 from tests.export.releases import write_release as write
 from tests.export.test_outlines import filled
@@ -66,6 +69,54 @@ def test_the_measures_know_a_box_and_half_of_it():
     assert opencv_iou(edges + 0.5, hbb_to_rle((3, 4, 14, 11), (HEIGHT, WIDTH))) == 1
     assert opencv_iou(edges - 0.05 * np.sign(edges - [8, 7]), box) == 1
     assert opencv_iou(half, box) == 0.6  # six columns: the edge is painted too
+
+
+def test_simplifying_has_fewer_points_for_less_iou_and_says_both(tmp_path):
+    y, x = np.ogrid[:HEIGHT, :WIDTH]
+    disc = (x - 25) ** 2 + (y - 20) ** 2 < 15**2
+    rows = [instance("disc", "a__0_0", 0, disc), instance("box", "a__0_0", 1, masks()["box"])]
+    release = write(tmp_path / "sota", tiles=[tile("a__0_0", "train")], rows=rows)
+    found = {
+        px: export("yolo_seg", release, tmp_path / str(px), simplify=px)["summary"]
+        for px in (0, 1.0, 3.0)
+    }
+    assert export("yolo_seg", release, tmp_path / "none")["summary"] == found[0]
+    most = [summary["points"]["most"] for summary in found.values()]
+    assert most[0] > most[1] > most[2] > 4
+    ious = [summary["iou"]["mean"] for summary in found.values()]
+    assert 1 == ious[0] > ious[1] > ious[2] > 0.8
+    boxes = [lines(tmp_path / str(px), "train", "a__0_0")[1][1] for px in (0, 3.0)]
+    assert sorted(boxes[0].round(3).tolist()) == sorted(boxes[1].round(3).tolist())
+    about = json.loads((tmp_path / "3.0" / "export.json").read_text())
+    assert about["options"] == {"simplify": 3.0}
+    for wrong in (-1, float("nan"), float("inf"), "2"):
+        with pytest.raises(ParameterError, match="simplify is no distance, got"):
+            export("yolo_seg", release, tmp_path / "wrong", simplify=wrong)
+
+
+@pytest.mark.parametrize("at", range(8, 16))
+def test_a_mask_target_is_the_painted_mask_made_smaller(at):
+    corners = (
+        np.array([[0, 0], [3, 0], [3, 3], [0, 3]])
+        + at
+        + 0.05 * np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
+    )
+    whole = np.zeros((64, 64), dtype=np.uint8)
+    whole[at : at + 3, at : at + 3] = 1
+    assert has_mask_target(corners, 4) == cv2.resize(whole, (16, 16)).any()
+    assert has_mask_target(corners, 1)
+
+
+def test_instances_without_a_mask_target_are_counted(tmp_path):
+    kinds = masks()
+    rows = [instance(name, "a__0_0", 0, kinds[name]) for name in ("pixel", "box", "whole")]
+    release = write(tmp_path / "sota", tiles=[tile("a__0_0", "train")], rows=rows)
+    found = export("yolo_seg", release, tmp_path / "out")["summary"]["without_mask_target"]
+    assert found == {  # 640 px are 12.8 times the tile's own
+        "imgsz=640 mask_ratio=4": 0,
+        "imgsz=tile mask_ratio=4": 1,
+        "imgsz=tile mask_ratio=1": 0,
+    }
 
 
 def test_a_part_smaller_than_the_bridge_to_it_is_left_out_and_counted(tmp_path):

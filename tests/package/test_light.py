@@ -10,7 +10,7 @@ from samrs.core import axis
 from tests.package.hidden import EXTRAS, command, run
 
 FORMATS = axis.names("samrs.export.formats")
-DRAWN = {"dota", "png", "yolo_obb", "yolo_seg"}
+DRAWN = {"coco", "dota", "png", "yolo_obb", "yolo_seg"}
 """Formats that OpenCV draws, encodes or fits rectangles for as a whole."""
 
 

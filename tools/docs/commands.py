@@ -18,7 +18,13 @@ def _helps(name: str, command: click.Command) -> Iterator[str]:
     Args:
         name: as it is typed, e.g. ``samrs nano train``.
     """
-    context = click.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH)
+    context = click.Context(
+        command,
+        info_name=name,
+        terminal_width=WIDTH,
+        max_content_width=WIDTH,
+        help_option_names=samrs.context_settings["help_option_names"],
+    )
     below = command.commands if isinstance(command, click.Group) else {}
     if not below:
         yield f"## {name}\n\n```text\n{command.get_help(context)}\n```"

@@ -3,18 +3,27 @@
 Layout::
 
     annotations/instances_train.json
-    images/train/P0000__0_0.png          "file_name": "train/P0000__0_0.png"
+    images/train/P0000__0_0.png          "file_name": "P0000__0_0.png"
 
 An annotation::
 
     {"id": 1, "image_id": 1, "category_id": 5, "segmentation": {"size": [1000, 1024],
      "counts": "aXT1..."}, "area": 7622, "bbox": [37.0, 73.0, 842.0, 119.0], "iscrowd": 0,
-     "instance_id": "P0000#2", "difficult": false, "predicted_iou": 0.54, ...}
+     "object_id": "P0000#2", "difficult": false, "predicted_iou": 0.54, ...}
 
 Masks are run lengths, so they are exact, holes and parts included; ``iscrowd`` is 0 all the same:
-each is one object, and COCO's evaluation would leave out crowds. ``bbox`` is the mask's, xywh.
+each is one object, and COCO's evaluation would leave out crowds. ``--masks polygon`` is for readers
+that know polygons only: outlines along the edges of pixels, which pycocotools paints as the same
+mask. A polygon has no holes, so a part with holes is cut upright into pieces without; each piece is
+a simple polygon. ``bbox`` is the mask's, xywh; ``area`` its px.
+
 Ids begin at 1 and are unique over all splits, since COCO's evaluation takes 0 for "no match";
-``category_id`` is the label + 1. An object seen in two tiles has one ``instance_id``.
+``category_id`` is the label + 1. ``object_id`` is the release's ``instance_id`` (FiftyOne keeps
+that word for itself): an object seen in two tiles has one.
+
+COCO's evaluation looks at 100 detections of a picture. Where a tile has more
+(``most_instances_in_a_tile`` in ``export.json``), a perfect result has an AP below 1: give it
+``COCOeval.params.maxDets`` up to that number.
 """
 
 from __future__ import annotations
@@ -25,8 +34,15 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from samrs.core.errors import ParameterError
+from samrs.core.rle import Rle
 from samrs.core.shards import json_text
+from samrs.export.files import open_text
+from samrs.export.outlines import simple_rings
 from samrs.export.subset import Row, Subset, Tile
+
+MASKS = ("rle", "polygon")
+"""How masks are written."""
 
 _COLUMNS = ("instance_id", "area", "mask_hbb", "difficult")
 _encode = partial(json_text, spaces=False, ascii=True)
@@ -51,8 +67,20 @@ class _File:
         self._file.write('\n],"images":[\n' + ",\n".join(self._images) + "\n]}\n")
 
 
-def write(subset: Subset, out: Path) -> dict[str, Any]:
-    """Write the export; returns images and annotations by split."""
+def write(subset: Subset, out: Path, *, masks: str = "rle") -> dict[str, Any]:
+    """Write the export; returns images and annotations by split.
+
+    Args:
+        masks: one of MASKS.
+
+    Raises:
+        ParameterError: ``masks`` is another.
+    """
+    if masks not in MASKS:
+        raise ParameterError(
+            f"coco: unknown kind of masks, got {masks!r}; {', '.join(MASKS)} are allowed; use one "
+            "of these"
+        )
     head = _head(subset)
     image_id = annotation_id = 0
     folder = out / "annotations"
@@ -61,7 +89,7 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
         files: dict[str, _File] = {}
         for split in subset.folders:
             path = folder / f"instances_{split}.json"
-            files[split] = _File(stack.enter_context(path.open("w", encoding="utf-8")), head)
+            files[split] = _File(stack.enter_context(open_text(path)), head)
         counts = dict.fromkeys(subset.folders, 0)
         for tile in subset.tiles([*_COLUMNS, *subset.scores]):
             image_id += 1
@@ -70,7 +98,9 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
             lines = []
             for row in tile.rows:
                 annotation_id += 1
-                lines.append(_annotation(row, annotation_id, image_id, subset.scores))
+                segmentation = row["rle"] if masks == "rle" else polygons(row["rle"])
+                entry = _annotation(row, annotation_id, image_id, segmentation, subset.scores)
+                lines.append(entry)
             files[tile.split].add(_image(tile, image_id), lines)
         for file in files.values():
             file.end()
@@ -95,7 +125,7 @@ def _image(tile: Tile, image_id: int) -> Row:
     about = tile.about
     return {
         "id": image_id,
-        "file_name": f"{tile.split}/{tile.file}",
+        "file_name": tile.file,
         "width": about["width"],
         "height": about["height"],
         "license": 1,
@@ -103,17 +133,24 @@ def _image(tile: Tile, image_id: int) -> Row:
     }
 
 
-def _annotation(row: Row, annotation_id: int, image_id: int, scores: tuple[str, ...]) -> str:
+def polygons(rle: Rle) -> list[list[int]]:
+    """Outlines x1 y1 x2 y2 ... in px of pieces that make up a mask; they lie on pixels' edges."""
+    return [[int(v) for corner in ring for v in corner] for ring in simple_rings(rle)]
+
+
+def _annotation(
+    row: Row, annotation_id: int, image_id: int, segmentation: Any, scores: tuple[str, ...]
+) -> str:
     x0, y0, x1, y1 = row["mask_hbb"]
     entry = {
         "id": annotation_id,
         "image_id": image_id,
         "category_id": row["label"] + 1,
-        "segmentation": row["rle"],
+        "segmentation": segmentation,
         "area": row["area"],
         "bbox": [x0, y0, x1 - x0, y1 - y0],
         "iscrowd": 0,
-        "instance_id": row["instance_id"],
+        "object_id": row["instance_id"],
         "difficult": row["difficult"],
     }
     for name in scores:

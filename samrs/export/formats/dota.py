@@ -10,8 +10,8 @@ A line is four corners in px, clockwise, the class and whether it is difficult::
     687.8 126.2 793.5 6.4 934.1 130.4 828.5 250.3 plane 0
 
 The box is the rectangle of least area around the mask: it covers each of its pixels and may reach
-beyond the tile. Blanks in class names become ``-``. There are no header lines: they are optional,
-and readers of tiles (mmrotate) do not expect them.
+beyond the tile. Blanks in class names become ``-``; names that would then be one are refused. There
+are no header lines: they are optional, and readers of tiles (mmrotate) do not expect them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from samrs.core.names import one_word
+from samrs.export.files import write_file
 from samrs.export.outlines import rle_to_obb
 from samrs.export.subset import Subset
 
 
 def write(subset: Subset, out: Path) -> dict[str, Any]:
     """Write the export; returns images and instances."""
-    names = [one_word(name) for name in subset.categories]
+    names = subset.words()
     images = instances = 0
     for tile in subset.tiles(["area", "difficult"]):
         base = out if subset.folders == ("all",) else out / tile.split
@@ -38,7 +38,7 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
                 lines.append(f"{corners} {names[row['label']]} {int(row['difficult'])}\n")
         folder = base / "labelTxt"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{tile.name}.txt").write_text("".join(lines), encoding="utf-8")
+        write_file(folder / f"{tile.name}.txt", "".join(lines))
         images += 1
         instances += len(lines)
     return {"images": images, "instances": instances}

@@ -10,16 +10,23 @@ Layout::
 
 The label map is the release's own, in SAMRS's colours. Where masks overlap, the instance map
 follows the same rule; instances are numbered from 1 in each tile. It is 16-bit grey; where any tile
-of the release has more than 65,535 instances, every map is 8-bit RGB instead and the number is
+of the export has more than 65,535 instances, every map is 8-bit RGB instead and the number is
 65536 red + 256 green + blue. The summary (``instance_map``) says which.
+
+Pillow reads the numbers of both kinds::
+
+    labels = np.asarray(Image.open("semantic/train/P0000__0_0.png"))
+    numbers = np.asarray(Image.open("instances/train/P0000__0_0.png"))
+
+OpenCV gives colours for a palette, whatever its flags: read label maps by Pillow. Instance maps
+want ``cv2.IMREAD_UNCHANGED``; by default OpenCV divides 16 bits by 256, and all is 0. The RGB kind
+it gives as blue, green, red.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,7 +38,7 @@ from PIL import Image
 from samrs.core.errors import ImageError
 from samrs.core.images import encode_rgb
 from samrs.core.records import IGNORE
-from samrs.core.shards import iter_rows
+from samrs.export.files import open_text, write_file
 from samrs.export.subset import Subset
 
 MOST_IN_16_BITS = 65_535
@@ -40,12 +47,12 @@ _HEADER = ("split", "tile", "value", "instance_id", "label", "category", "area")
 
 def write(subset: Subset, out: Path) -> dict[str, Any]:
     """Write the export; returns images, instances and the kind of instance maps."""
-    wide = _most_in_a_tile(subset) > MOST_IN_16_BITS
+    wide = subset.most_instances > MOST_IN_16_BITS
     images = instances = 0
     colours = [channel for rgb in subset.palette for channel in rgb]
     colours += [0] * (3 * 255 - len(colours)) + [255] * 3
     _write_classes(subset, out / "classes.csv")
-    with (out / "instances.csv").open("w", encoding="utf-8", newline="") as file:
+    with open_text(out / "instances.csv") as file:
         table = _table(file)
         table.writerow(_HEADER)
         for tile in subset.tiles(["instance_id", "area"], semantic=True):
@@ -58,7 +65,7 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
             for kind, data in maps.items():
                 folder = out / kind / tile.split
                 folder.mkdir(parents=True, exist_ok=True)
-                (folder / f"{tile.name}.png").write_bytes(data)
+                write_file(folder / f"{tile.name}.png", data)
             for number, row in zip(numbers, tile.rows, strict=True):
                 label = row["label"]
                 what = row["instance_id"], label, subset.categories[label], row["area"]
@@ -89,14 +96,8 @@ def number_png(numbers: NDArray[np.int32], *, wide: bool) -> bytes:
     return data.tobytes()
 
 
-def _most_in_a_tile(subset: Subset) -> int:
-    rows = iter_rows(subset.release, "instances", ["tile_id"], batch_rows=65_536)
-    groups = groupby(rows, key=itemgetter("tile_id"))
-    return max((sum(1 for _ in group) for _, group in groups), default=0)
-
-
 def _write_classes(subset: Subset, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with open_text(path) as file:
         table = _table(file)
         table.writerow(("label", "name", "red", "green", "blue"))
         for label, (name, rgb) in enumerate(zip(subset.categories, subset.palette, strict=True)):

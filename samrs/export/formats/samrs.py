@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,8 @@ import numpy as np
 
 from samrs.core.geometry import hbb_to_polygon, polygon_to_hbb
 from samrs.core.images import encode_rgb
-from samrs.core.names import one_word
 from samrs.core.shards import json_text
+from samrs.export.files import open_text, write_file
 from samrs.export.subset import Row, Subset
 
 _COLUMNS = ("instance_id", "area", "hbb", "hbb_annotated", "obb")
@@ -46,6 +47,7 @@ _PROTOCOL = 4  # opens in Python 3.4 and later
 
 def write(subset: Subset, out: Path) -> dict[str, Any]:
     """Write the export; returns images and instances."""
+    names = subset.words()
     colours = np.full((256, 3), 255, dtype=np.uint8)
     colours[: len(subset.palette)] = subset.palette
     for folder in _FOLDERS:
@@ -53,22 +55,21 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
     images = instances = 0
     with ExitStack() as stack:
         splits = {
-            split: stack.enter_context((out / "splits" / f"{split}.txt").open("w"))
+            split: stack.enter_context(open_text(out / "splits" / f"{split}.txt"))
             for split in subset.folders
         }
         for tile in subset.tiles(_COLUMNS, semantic=True):
             tile.write_image(out / "images")
             splits[tile.split].write(f"{tile.name}\n")
-            (out / "gray" / f"{tile.name}.png").write_bytes(tile.label_map or b"")
+            write_file(out / "gray" / f"{tile.name}.png", tile.label_map or b"")
             color = encode_rgb(colours[tile.labels()])
-            (out / "color" / f"{tile.name}.png").write_bytes(color)
+            write_file(out / "color" / f"{tile.name}.png", color)
             entries = [_entry(row, subset.categories) for row in tile.rows]
-            (out / "ins" / f"{tile.name}.pkl").write_bytes(plain_pickle(entries))
+            write_file(out / "ins" / f"{tile.name}.pkl", plain_pickle(entries))
             text = json_text(entries, ascii=True)
-            (out / "ins" / f"{tile.name}.json").write_text(text + "\n", encoding="utf-8")
-            for folder, lines in _boxes(tile.rows, subset.categories).items():
-                path = out / folder / f"{tile.name}.txt"
-                path.write_text("".join(lines), encoding="utf-8")
+            write_file(out / "ins" / f"{tile.name}.json", text + "\n")
+            for folder, lines in _boxes(tile.rows, names).items():
+                write_file(out / folder / f"{tile.name}.txt", "".join(lines))
             images += 1
             instances += len(entries)
     return {"images": images, "instances": instances}
@@ -97,11 +98,11 @@ def plain_pickle(value: Any) -> bytes:
     return data.getvalue()
 
 
-def _boxes(rows: list[Row], categories: tuple[str, ...]) -> dict[str, list[str]]:
+def _boxes(rows: list[Row], names: Sequence[str]) -> dict[str, list[str]]:
     lines: dict[str, list[str]] = {"hbbtxts": [], "rbbtxts": []}
     for row in rows:
         boxes = {"hbbtxts": hbb_to_polygon(row["hbb_annotated"]).ravel(), "rbbtxts": row["obb"]}
-        name = one_word(categories[row["label"]])
+        name = names[row["label"]]
         for folder, corners in boxes.items():
             if corners is not None:
                 numbers = " ".join(f"{value:.2f}" for value in corners)

@@ -5,6 +5,7 @@ Layout::
     Annotations/P0000__0_0.xml
     JPEGImages/P0000__0_0.png
     ImageSets/Main/train.txt          names of the tiles of each split
+    labelmap.txt                      classes and their colours, for Datumaro and CVAT
 
 An object::
 
@@ -12,7 +13,8 @@ An object::
         <bndbox><xmin>38</xmin><ymin>74</ymin><xmax>879</xmax><ymax>192</ymax></bndbox></object>
 
 The box is the mask's, corners 1-based and inclusive as VOC's. ``truncated`` is 1 where a part of
-the annotated box lies outside the tile.
+the annotated box lies outside the tile. ``labelmap.txt`` parts its columns by colons: it is left
+out where a class name has one (``labelmap`` in the summary).
 """
 
 from __future__ import annotations
@@ -22,11 +24,12 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from samrs.export.files import open_text, write_file
 from samrs.export.subset import Row, Subset, Tile
 
 
 def write(subset: Subset, out: Path) -> dict[str, Any]:
-    """Write the export; returns images and instances."""
+    """Write the export; returns images, instances and whether it has a ``labelmap.txt``."""
     names = [escape(name) for name in subset.categories]
     images = instances = 0
     (out / "Annotations").mkdir()
@@ -34,7 +37,7 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
     lists.mkdir(parents=True)
     with ExitStack() as stack:
         files = {
-            split: stack.enter_context((lists / f"{split}.txt").open("w", encoding="utf-8"))
+            split: stack.enter_context(open_text(lists / f"{split}.txt"))
             for split in subset.folders
         }
         for tile in subset.tiles(["area", "mask_hbb", "difficult", "visible"]):
@@ -43,10 +46,21 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
             rows = [row for row in tile.rows if row["area"]]
             objects = "".join(_object(row, names[row["label"]]) for row in rows)
             text = _file(tile, escape(subset.name), objects)
-            (out / "Annotations" / f"{tile.name}.xml").write_text(text, encoding="utf-8")
+            write_file(out / "Annotations" / f"{tile.name}.xml", text)
             images += 1
             instances += len(rows)
-    return {"images": images, "instances": instances}
+    return {"images": images, "instances": instances, "labelmap": _write_labelmap(subset, out)}
+
+
+def _write_labelmap(subset: Subset, out: Path) -> bool:
+    """Write the classes, unless their names cannot stand in such a file."""
+    names = ("background", *subset.categories)
+    if any(":" in name or name.startswith("#") for name in names):
+        return False
+    colours = ((0, 0, 0), *subset.palette)
+    lines = [f"{name}:{r},{g},{b}::\n" for name, (r, g, b) in zip(names, colours, strict=True)]
+    write_file(out / "labelmap.txt", "# label:color_rgb:parts:actions\n" + "".join(lines))
+    return True
 
 
 def _file(tile: Tile, database: str, objects: str) -> str:

@@ -26,6 +26,7 @@ from typing import Any
 
 from samrs.core.errors import ProductError
 from samrs.core.shards import json_text
+from samrs.export.files import open_bytes
 from samrs.export.subset import Row, Subset, Tile, without_nulls
 
 TAR_BYTES = 256 * 2**20
@@ -45,7 +46,8 @@ class _Tars:
         if self._tar is None:
             self._name = f"{self._split}/{self._stem}-{len(self.samples):06d}.tar"
             path = self._out / self._name
-            self._tar = tarfile.open(path, "w", format=tarfile.GNU_FORMAT)  # noqa: SIM115
+            self._file = open_bytes(path)
+            self._tar = tarfile.open(fileobj=self._file, mode="w", format=tarfile.GNU_FORMAT)  # noqa: SIM115
             self.samples[self._name] = 0
         for name, data in sorted(members.items()):
             about = tarfile.TarInfo(name)  # no time, user 0, rights 0644
@@ -58,6 +60,7 @@ class _Tars:
     def close(self) -> None:
         if self._tar is not None:
             self._tar.close()
+            self._file.close()
             self._tar = None
 
 
