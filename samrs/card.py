@@ -17,12 +17,12 @@ from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from samrs.core import axis
 from samrs.core.errors import ProductError
 from samrs.core.names import plain_text
+from samrs.core.parameters import yaml_text
 from samrs.core.records import SCORES
 from samrs.core.shards import read_manifest, read_table, sha256, shard_paths
 from samrs.drawing.html import TEMPLATES, model_note
@@ -148,7 +148,7 @@ def _header(name: str, num_tiles: int, manifest: Mapping[str, Any], more: Mappin
         "tags": ["remote-sensing", "aerial", "SAMRS", "segment-anything"],
         **more,
     }
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1000)
+    return yaml_text(value)
 
 
 def _counts(

@@ -1,4 +1,4 @@
-"""params.yaml: how it is read, and how its sections are checked.
+"""YAML: how it is read and written; params.yaml: how its sections are checked.
 
 A library function's keyword-only signature is the schema of its section.
 """
@@ -6,39 +6,88 @@ A library function's keyword-only signature is the schema of its section.
 from __future__ import annotations
 
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from samrs.core.errors import MissingInputError, ParameterError, advice
 from samrs.core.jobs import DEVICES
 
 PARAMS = "params.yaml"
 LEVELS, VALUES = 16, 20_000
-"""More in params.yaml is refused before it takes time and memory."""
+"""More in a YAML file is refused before it takes time and memory."""
+
+BAD_YAML = (YAMLError, ValueError, RecursionError)
+"""What ``load_yaml`` raises."""
+
+_PLAIN = re.compile(r"[A-Za-z_][\w./+-]*( [\w./+-]+)*", re.ASCII)
+_WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
+_TEXT = "tag:yaml.org,2002:str"
+
+
+def load_yaml(text: str | bytes, *, as_text: bool = False) -> Any:
+    """The values of a YAML file: YAML 1.2, as DVC reads it.
+
+    Args:
+        text: the file's.
+        as_text: every scalar is the text that stands there, so that no version of YAML decides
+            whether ``yes``, ``010`` or ``1e3`` is a word.
+
+    Raises:
+        YAMLError, ValueError, RecursionError: it is no YAML, or holds aliases, which may stand for
+            any number of values, or more than a person writes; as text also tags.
+    """
+    reader = YAML(typ="base", pure=True) if as_text else YAML(typ="safe")
+    level = 0
+    for count, event in enumerate(reader.parse(text)):
+        level += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if isinstance(event, AliasEvent) or level > LEVELS or count > VALUES:
+            raise ValueError(f"an alias, more than {LEVELS} levels or {VALUES:,} values")
+        if as_text and getattr(event, "tag", None) not in (None, "!", _TEXT):
+            raise ValueError(f"the tag {event.tag}")
+    return reader.load(text)
+
+
+def yaml_text(value: Mapping[str, Any]) -> str:
+    """A mapping as YAML that 1.1 and 1.2 read alike: what might be no text for one is quoted.
+
+    Args:
+        value: mappings, lists, texts, numbers, truth values and None.
+    """
+    writer, out = YAML(), StringIO()
+    writer.width = 1000
+    writer.dump(_quoted(value), out)
+    return out.getvalue()
+
+
+def _quoted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_quoted(key): _quoted(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_quoted(inner) for inner in value]
+    if isinstance(value, str) and (not _PLAIN.fullmatch(value) or value.lower() in _WORDS):
+        return DoubleQuotedScalarString(value)
+    return value
 
 
 def parse_parameters(content: bytes) -> dict[str, Any]:
-    """The content of params.yaml as nested values, read as DVC reads it: YAML 1.2.
+    """The content of params.yaml as nested values; see ``load_yaml``.
 
     Raises:
-        ParameterError: it is no YAML mapping, or holds aliases, which may stand for any number of
-            values, or more than a person writes.
+        ParameterError: it is no YAML mapping.
     """
     try:
-        level = 0
-        for count, event in enumerate(YAML(typ="safe").parse(content)):
-            level += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-            if isinstance(event, AliasEvent) or level > LEVELS or count > VALUES:
-                raise ValueError(f"an alias, more than {LEVELS} levels or {VALUES:,} values")
-        values = YAML(typ="safe").load(content)
-    except (YAMLError, ValueError, RecursionError) as error:
+        values = load_yaml(content)
+    except BAD_YAML as error:
         said = " ".join(str(error).split())
         raise ParameterError(
             f"params.yaml: unreadable, got {type(error).__name__}, {said:.160}; YAML is allowed; "

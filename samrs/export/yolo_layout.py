@@ -12,9 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from samrs.core.names import safe_name
+from samrs.core.parameters import yaml_text
 from samrs.export.files import write_file
 from samrs.export.subset import Subset, Tile
 from samrs.reading.splits import SPLITS, use_of
@@ -57,8 +56,7 @@ def write_yaml(subset: Subset, out: Path) -> None:
     for use in DEMANDED:
         if use not in folders:
             log.warning("%s: %s", subset.name, _missing(use))
-    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1000)
-    write_file(out / "data.yaml", missing + text)
+    write_file(out / "data.yaml", missing + yaml_text(value))
 
 
 def _one_or_list(folders: list[str]) -> str | list[str]:

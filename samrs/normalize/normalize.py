@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,7 @@ from typing import Any, Self
 
 from samrs.core.axis import load
 from samrs.core.errors import AnnotationError, MissingInputError, ParameterError, QuarantineError
-from samrs.core.names import one_word, safe_name
+from samrs.core.names import one_word, plain_text, safe_name
 from samrs.core.parallel import limited_to, map_ahead, num_workers
 from samrs.core.progress import progress
 from samrs.core.records import IGNORE, QUARANTINE, Quarantine, SceneRecord
@@ -186,7 +187,9 @@ def _check_categories(categories: Sequence[str], format: str, source: Path) -> N
     """Say now what release and exports would say after the masks were made.
 
     Raises:
-        AnnotationError: more classes than label maps of 8 bits hold.
+        AnnotationError: more classes than label maps of 8 bits hold, or two that nobody can tell
+            apart: they differ in blanks at the ends, control characters, or in whether an accent
+            is part of its letter.
     """
     if len(categories) > IGNORE:
         raise AnnotationError(
@@ -195,8 +198,16 @@ def _check_categories(categories: Sequence[str], format: str, source: Path) -> N
         )
     alike: dict[str, list[str]] = {}
     for name in categories:
-        alike.setdefault(safe_name(one_word(name)).lower(), []).append(name)
+        composed = unicodedata.normalize("NFC", plain_text(name))
+        alike.setdefault(safe_name(one_word(composed)).lower(), []).append(name)
     for names in alike.values():
+        seen = {unicodedata.normalize("NFC", plain_text(name)) for name in names}
+        if len(seen) < len(names):
+            got = ", ".join(map(ascii, names))
+            raise AnnotationError(
+                f"{source}: one class is spelled in several ways, got {got}; one spelling is "
+                "allowed; correct the annotations"
+            )
         if len(names) > 1:
             log.warning(
                 "normalize %s: classes %s differ in characters that some formats do not keep; "

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from samrs.core.parameters import load_yaml
 from samrs.core.shards import sha256
 from samrs.publish.repository import PublishError
 
@@ -44,7 +43,7 @@ def read_artifacts(root: Path) -> list[Artifact]:
     Raises:
         PublishError: dvc.yaml declares none.
     """
-    graph = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))
+    graph = load_yaml((root / "dvc.yaml").read_bytes())
     declared = graph.get("artifacts") or {}
     if not declared:
         raise PublishError(

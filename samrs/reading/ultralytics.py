@@ -5,6 +5,9 @@ or ``.txt`` lists of images, and a folder below a listed one belongs to it. Othe
 that their name means (``reading/splits.py``). An image's labels lie under the same path with
 ``labels`` for the last ``images``, else beside it.
 
+All that ``data.yaml`` says is text as it stands there. Ultralytics reads YAML 1.1, where ``names:
+[yes, no]`` are two truth values and ``010`` is 8; a class's name is what its owner wrote.
+
 An image without labels is a negative only where its folder has labels of others: a folder without
 any was not annotated, or its labels were not found.
 """
@@ -19,10 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from samrs.core.errors import AnnotationError
 from samrs.core.names import clean_id
+from samrs.core.parameters import BAD_YAML, load_yaml
 from samrs.core.records import Quarantine
 from samrs.reading.annotations import IMAGE_SUFFIXES, missing_dataset, read_text, relative_name
 from samrs.reading.files import files_below, is_leftover
@@ -44,12 +46,14 @@ class Description:
         splits: entries of train, val and test as they stand there: folders or lists.
         path: the folder that those are told from, as it stands there.
         keypoints: numbers after a box on each line, where ``kpt_shape`` declares some; else 0.
+        where: the file that says so.
     """
 
     names: tuple[str, ...]
     splits: Mapping[str, tuple[str, ...]]
     path: str
     keypoints: int
+    where: str
 
 
 @dataclass(frozen=True)
@@ -105,35 +109,40 @@ def describe(root: Path) -> Description:
         {split: entries for split, entries in splits.items() if entries},
         path_told if isinstance(path_told, str) else "",
         _keypoints(values.get("kpt_shape"), where),
+        where,
     )
 
 
 def _mapping(text: str, where: str) -> dict[str, Any]:
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        value = load_yaml(text, as_text=True)
+    except BAD_YAML as error:
         mark = getattr(error, "problem_mark", None)
         line = 1 if mark is None else mark.line + 1
+        said = " ".join(str(error).split())
         raise AnnotationError(
-            f"{where}:{line}: not YAML, got {str(error)[:200]}; a YAML file with names is allowed; "
-            "correct the file"
+            f"{where}:{line}: not YAML, got {said:.200}; a YAML file with names, each number once, "
+            "is allowed; correct the file"
         ) from error
     return value if isinstance(value, dict) else {}
 
 
 def _names(names: Any, where: str) -> list[str]:
-    if isinstance(names, dict):
-        numbered = {str(key): name for key, name in names.items()}
-        wanted = [str(number) for number in range(len(numbered))]
-        names = [numbered[key] for key in wanted] if set(numbered) == set(wanted) else names
-    # scalars only: nested aliases may be a text of any length
-    fits = isinstance(names, list) and all(isinstance(n, str | int | float) for n in names)
+    if isinstance(names, dict) and all(map(_is_number, names)):
+        numbered = {int(key): name for key, name in names.items()}
+        in_order = sorted(numbered) == list(range(len(names)))
+        names = [numbered[number] for number in range(len(names))] if in_order else names
+    fits = isinstance(names, list) and all(isinstance(n, str) and n.strip() for n in names)
     if not fits or not names:
         raise AnnotationError(
             f"{where}:1: no class names, got names: {reprlib.repr(names)}; a list, or a map from "
             "0 on, is allowed; correct the file"
         )
-    return [str(name) for name in names]
+    return [name.strip() for name in names]
+
+
+def _is_number(text: Any) -> bool:
+    return isinstance(text, str) and text.isdecimal() and text.isascii() and len(text) < 10
 
 
 def _entries(value: Any) -> tuple[str, ...]:
@@ -142,14 +151,14 @@ def _entries(value: Any) -> tuple[str, ...]:
 
 
 def _keypoints(shape: Any, where: str) -> int:
-    if shape is None:
+    if not shape or shape in ("null", "~"):
         return 0
-    if not (isinstance(shape, list) and len(shape) == 2 and all(isinstance(n, int) for n in shape)):
+    if not (isinstance(shape, list) and len(shape) == 2 and all(map(_is_number, shape))):
         raise AnnotationError(
             f"{where}:1: kpt_shape does not parse, got {reprlib.repr(shape)}; [points, numbers of "
             "each] is allowed; correct the file"
         )
-    return int(shape[0] * shape[1])
+    return int(shape[0]) * int(shape[1])
 
 
 def find_pictures(root: Path, said: Description, quarantine: Quarantine) -> list[Picture]:
@@ -264,7 +273,7 @@ class _Splits:
     def __init__(
         self, root: Path, said: Description, images: list[Path], quarantine: Quarantine
     ) -> None:
-        self._root, self._quarantine = root, quarantine
+        self._root, self._quarantine, self._where = root, quarantine, said.where
         self._folders: dict[str, str] = {}
         self._listed: dict[str, str] = {}
         self._outside: set[str] = set()
@@ -305,7 +314,14 @@ class _Splits:
             folder = "" if place == self._root else f"{relative_name(place, self._root)}/"
             other = self._folders.setdefault(folder, split)
             if other != split:
-                log.warning("yolo: %s is %s and %s; it is read as %s", entry, other, split, other)
+                self._quarantine.add(
+                    self._where,
+                    None,
+                    "folder in two splits",
+                    f"{self._where}: folder in two splits, got {entry!r} for {split}, which is of "
+                    f"{other} already; one split an image is allowed; it is read as {other}, "
+                    "correct the file",
+                )
             return
         where = relative_name(place, self._root)
         for number, line in enumerate(read_text(place, where).splitlines(), start=1):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as some
 
 from samrs.core.errors import ParameterError
-from samrs.core.parameters import LEVELS, VALUES, parse_parameters
+from samrs.core.parameters import LEVELS, VALUES, load_yaml, parse_parameters, yaml_text
 from tests.pipeline.closure import ROOT
 from tests.pipeline.stand_in import run
 
@@ -66,3 +69,33 @@ def test_other_content_is_refused_in_one_sentence(content: str) -> None:
         parse_parameters(content.encode())
     assert "\n" not in str(told.value)
     assert len(str(told.value)) < 300
+
+
+TEXTS = some.text(some.characters(exclude_categories=["Cs"], exclude_characters="\ufeff"))
+
+
+@given(TEXTS, TEXTS)
+@example("yes", "NO")
+@example("1e3", "0o17")
+@example("010", "12:30:45")
+@example("null", "~")
+@example("- a", "a: b")
+@example("2024-01-01", "<<")
+@example("", " a ")
+@example(".5", "=")
+def test_what_is_written_is_read_alike_by_yaml_1_1_and_1_2(first: str, second: str) -> None:
+    value = {"train": "images/train", "names": {0: first, 1: second}, "list": [first], "none": None}
+    written = yaml_text(value)
+    assert yaml.safe_load(written) == value
+    assert load_yaml(written) == value
+
+
+def test_as_text_every_scalar_is_what_stands_there() -> None:
+    written = "a: [yes, 010, 1e3, null, 2024-01-01, 'x']\n1: 0x10\nb:\n"
+    assert load_yaml(written, as_text=True) == {
+        "a": ["yes", "010", "1e3", "null", "2024-01-01", "x"],
+        "1": "0x10",
+        "b": "",
+    }
+    with pytest.raises(ValueError, match="the tag"):
+        load_yaml("a: !!int 5", as_text=True)

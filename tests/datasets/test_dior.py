@@ -9,6 +9,7 @@ import pytest
 
 from samrs.core.records import Quarantine, SceneRecord
 from samrs.datasets.dior import read as dior
+from tests.datasets import by_hand
 from tests.datasets.by_hand import robnd_object, voc_object, write_image, write_text
 
 HBB, OBB = "Annotations/Horizontal Bounding Boxes", "Annotations/Oriented Bounding Boxes"
@@ -158,6 +159,25 @@ def test_lists_give_the_splits(tmp_path: Path) -> None:
     write_text(tmp_path / "Main/val.txt", "00001\n99999\n")
     (scene,), _ = read(tmp_path)
     assert scene.split == "val"
+
+
+def test_an_image_of_two_lists_is_of_the_first_and_told(tmp_path: Path) -> None:
+    write(tmp_path, "")
+    write_text(tmp_path / "Main/train.txt", "00001\n")
+    write_text(tmp_path / "Main/val.txt", "00001.jpg\n")
+    (scene,), quarantine = read(tmp_path)
+    assert scene.split == "train"
+    (row,) = quarantine.rows
+    assert (row["source_file"], row["source_line"]) == ("Main/val.txt", 1)
+    assert row["reason"] == "image in two splits"
+
+
+def test_a_test_image_is_not_trained_on_whatever_a_list_says(tmp_path: Path) -> None:
+    by_hand.dior(tmp_path)
+    write_text(tmp_path / "Main/train.txt", "00001\n11726\n")
+    scenes, quarantine = read(tmp_path)
+    assert {s.scene_id: s.split for s in scenes} == {"00001": "train", "11726": "test"}
+    assert quarantine.counts() == {"image in two splits": 1}
 
 
 def test_test_images_without_any_annotation_are_set_aside_as_a_whole(tmp_path: Path) -> None:

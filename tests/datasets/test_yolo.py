@@ -68,6 +68,14 @@ def test_names_are_a_list_or_a_map(tmp_path: Path, names: str) -> None:
     assert yolo.categories(tmp_path) == ("plane", "ship")
 
 
+def test_names_are_what_their_owner_wrote(tmp_path: Path) -> None:
+    by_hand.yolo(tmp_path)
+    write_text(tmp_path / "data.yaml", "names: [yes, no, 01, 1e3, true, null, 12:30]\n")
+    assert yolo.categories(tmp_path) == ("yes", "no", "01", "1e3", "true", "null", "12:30")
+    write_text(tmp_path / "data.yaml", "names: {00: off, '1': on, 2: 3.0}\n")
+    assert yolo.categories(tmp_path) == ("off", "on", "3.0")
+
+
 def test_names_may_stand_in_a_text_file(tmp_path: Path) -> None:
     by_hand.yolo(tmp_path)
     (tmp_path / "data.yaml").unlink()
@@ -83,6 +91,10 @@ def test_names_may_stand_in_a_text_file(tmp_path: Path) -> None:
     [
         ("names: [", "not YAML"),
         ("train: images", "no class names, got names: None"),
+        ("names:", "no class names, got names: ''"),
+        ("names: [ship, '']", "no class names"),
+        ("names: {0: ship, '0': boat}", "not YAML.+each number once"),
+        ("names: {0: ship, 00: boat}", "no class names"),
         ("names: {0: plane, 2: ship}", "no class names"),
         ("names: [ship, ship]", "two classes share a name"),
         ("names: !!python/object/apply:os.system [ls]", "not YAML"),
@@ -289,6 +301,14 @@ def test_lists_that_contradict_or_miss_are_told(tmp_path: Path) -> None:
         "images of no split": 1,
         "listed image is missing": 1,
     }
+
+
+def test_a_folder_that_is_train_and_val_is_told(tmp_path: Path) -> None:
+    said = "names: [ship]\ntrain: images/train\nval: images/train\n"
+    scenes, quarantine = layout(tmp_path, said, pictures("images/train/a.jpg"))
+    assert scenes == [("a", "train", 1)]
+    (row,) = quarantine.rows
+    assert (row["source_file"], row["reason"]) == ("data.yaml", "folder in two splits")
 
 
 def test_data_yaml_is_read_before_other_files(tmp_path: Path) -> None:

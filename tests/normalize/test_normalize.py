@@ -478,3 +478,11 @@ def test_a_share_of_scenes_makes_val_where_there_are_no_splits(tmp_path: Path) -
     dota_scene(tmp_path / "dota")
     run("dota", tmp_path / "dota", tmp_path / "d", val=1.0)
     assert rows(tmp_path / "d", "tiles")[0]["split"] == "val"
+
+
+@pytest.mark.parametrize("other", ["caf\u00e9", "cafe\u0301 ", "caf\u00e9\x07"])
+def test_classes_that_nobody_can_tell_apart_are_refused(tmp_path: Path, other: str) -> None:
+    names = [f"c{i}" for i in range(7)] + ["cafe\u0301", other]
+    many_classes(tmp_path / "in", names)
+    with pytest.raises(AnnotationError, match=r"one class is spelled in several ways, got 'caf"):
+        run("coco", tmp_path / "in", tmp_path / "out")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 EXTRAS = (
     "defusedxml", "dvc", "dvc_data", "filelock", "lightning", "matplotlib", "rasterio", "ray",
-    "requests", "ruamel", "safetensors", "scipy", "segment_anything",
+    "requests", "safetensors", "scipy", "segment_anything",
     "segmentation_models_pytorch", "sklearn",
     "threadpoolctl", "timm", "torch", "torchmetrics", "torchvision", "urllib3",
 )  # fmt: skip

@@ -30,6 +30,7 @@ test annotations: a test folder without a single one is set aside as a whole.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -193,18 +194,38 @@ def _set_split_aside(folder: str, num_images: int, quarantine: Quarantine) -> No
 
 
 def _listed_splits(root: Path, splits: Mapping[str, str], quarantine: Quarantine) -> dict[str, str]:
-    """Split of each image by ``Main/*.txt``; only of images that are there."""
+    """Split of each image by ``Main/*.txt``; only of images that are there.
+
+    The first of two lists counts, and an image of the folder for tests is of no other split: the
+    other is told.
+
+    Args:
+        splits: of each image by its folder, ``trainval`` or ``test``.
+    """
     folder = first_folder(root, ("Main", "ImageSets/Main", "splits"))
     listed: dict[str, str] = {}
     for split in ("train", "val", "test"):
         path = None if folder is None else folder / f"{split}.txt"
         if path is not None and path.is_file():
+            where = relative_name(path, root)
             try:
-                stems = read_text(path, relative_name(path, root)).split()
+                lines = read_text(path, where).split("\n")
             except AnnotationError as error:
-                set_aside(relative_name(path, root), None, error, quarantine)
+                set_aside(where, None, error, quarantine)
                 continue
-            listed.update({stem: split for stem in stems if stem in splits})
+            for number, line in enumerate(lines, start=1):
+                stem = re.sub(r"\.(jpe?g|png|tiff?|bmp)$", "", line.strip(), flags=re.IGNORECASE)
+                if stem not in splits:
+                    continue
+                known = listed.setdefault(stem, "test" if splits[stem] == "test" else split)
+                if known != split:
+                    quarantine.add(
+                        where,
+                        number,
+                        "image in two splits",
+                        f"{where}:{number}: image in two splits, got {stem!r}, which is of "
+                        f"{known} already; one split an image is allowed; correct the list",
+                    )
     return listed
 
 
