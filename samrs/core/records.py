@@ -26,6 +26,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from samrs.core.rle import Rle
+from samrs.core.shards import json_text
 
 IGNORE = 255
 """Label of unlabelled pixels in every semantic map (SAMRS's convention)."""
@@ -42,7 +43,18 @@ HBB = pa.list_(pa.float64(), 4)
 OBB = pa.list_(pa.float64(), 8)
 """Rotated box: four corners x1 y1 ... x4 y4 in tile px, clockwise on screen."""
 
-TILES = pa.schema(
+
+def _with_pictures(columns: list[tuple[str, pa.DataType]]) -> pa.Schema:
+    """A schema whose images ``datasets.load_dataset`` shows as pictures.
+
+    The metadata says which columns are; ``datasets`` takes the first shard's for all.
+    """
+    images = {name: {"_type": "Image"} for name, kind in columns if kind is IMAGE}
+    about = json_text({"info": {"features": images}})
+    return pa.schema(columns, metadata={"huggingface": about})
+
+
+TILES = _with_pictures(
     [
         ("tile_id", pa.string()),  # <scene_id>__<x0>_<y0>
         ("scene_id", pa.string()),
@@ -77,7 +89,7 @@ INSTANCES = pa.schema(
 
 TRUTH = pa.schema([("instance_id", pa.string()), ("tile_id", pa.string()), ("rle", RLE)])
 
-SEMANTIC = pa.schema(
+SEMANTIC = _with_pictures(
     [
         ("tile_id", pa.string()),
         ("split", pa.string()),
