@@ -26,7 +26,7 @@ AXES = ("datasets", "executors", "formats", "prompts", "segmenters")
 ONLY_IN = {
     "argparse": ("stages/stage.py", "tools"),
     "click": ("samrs/commands", "tools/docs"),
-    "dvc": ("stages/stage.py", "samrs/publish/storage.py"),
+    "dvc": ("stages/stage.py", "samrs/check/leftovers.py", "samrs/publish/storage.py"),
     "dvc_data": ("samrs/publish/storage.py",),
     "torch": (
         "samrs/data/torch.py",

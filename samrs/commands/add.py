@@ -50,7 +50,10 @@ def command(
         if format is not None:
             raise click.UsageError("--remove NAME stands alone.")
         add.remove(params, remove)
-        click.echo(f"{remove} is out of {params}. Its files stay where they are.")
+        click.echo(
+            f"{remove} is out of {params}. Its files stay where they are; samrs prune removes what "
+            "the pipeline made of them."
+        )
         return
     if format is None or folder is None:
         raise click.UsageError("FORMAT and FOLDER are needed, or --remove NAME.")

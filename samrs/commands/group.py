@@ -18,6 +18,7 @@ VERBS = {
     "recipes": "List the prompt recipes: what they need, what they cost, what they are.",
     "add": "Add a dataset of your own to params.yaml.",
     "check": "Check params.yaml of this checkout before anything runs.",
+    "prune": "Remove what datasets and subsets left that params.yaml no longer names.",
     "verify": "Check products: files, tables, ids, masks, label maps, counts.",
     "card": "Print the data card of a release.",
     "export": "Write a release in the format of another tool.",

@@ -46,7 +46,7 @@ KINDS = {
         "training": "networks, tiles, sampling, loop and evaluation of the trainings",
         "work": "unfinished work: the name of its folder, and its files, sealed",
         "drawing": "palettes, overlays, crops, plots, tables and templates",
-        "check": "whether params.yaml and the remotes are valid",
+        "check": "whether params.yaml and the remotes are valid; what gone subsets left",
         "commands": "the command line, a command a file",
     },
 }

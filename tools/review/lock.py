@@ -93,7 +93,10 @@ def _broken(
                 files = sum(out.get("nfiles", 1) for out in data) + len(beside)
                 size = sum(out["size"] for out in data) + sum(beside)
                 if (dep.get("nfiles"), dep.get("size")) != (files, size):
-                    yield f"{name}: {path} is not what the stages before put out"
+                    yield (
+                        f"{name}: {path} is not what the stages before put out, where samrs prune "
+                        "removes what those left that are gone"
+                    )
 
 
 def stale(root: Path) -> list[str]:
@@ -126,7 +129,8 @@ def stale(root: Path) -> list[str]:
     found += _changed(recorded, outs, ignored)
     found += _broken(stages, ignored, sizes)
     return [f"{line}; {RERUN}" for line in found] + [
-        f"{name}: no stage of dvc.yaml any more; remove its entry from dvc.lock, and its data"
+        f"{name}: no stage of dvc.yaml any more; run samrs prune, then dvc repro, and commit "
+        "dvc.lock and metrics/"
         for name in spare
     ]
 
