@@ -49,6 +49,12 @@ class ImageError(SamrsError):
     reason = "image does not decode"
 
 
+class ImageFileError(ImageError):
+    """There is no file to decode: a link that leads nowhere, a pipe, a folder."""
+
+    reason = "image cannot be read"
+
+
 class ImageNameError(ImageError):
     """An image is not of the format that its name says."""
 

@@ -8,6 +8,7 @@ files are left where they are.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def listing(inbox: Path, most: int = 5) -> str:
     Args:
         most: files that are named; more are ``...``.
     """
-    names = [path.relative_to(inbox).as_posix() for path in _visible_files(inbox)]
+    names = [path.relative_to(inbox).as_posix() for path in _files_below(inbox)]
     return ", ".join([*names[:most], *(["..."] if len(names) > most else [])]) or "nothing"
 
 
@@ -63,7 +64,7 @@ def describe_extra(inbox: Path) -> dict[str, Any] | None:
     return {
         "files": len(files),
         "bytes": sum(path.stat().st_size for path in files),
-        "sha256": hashlib.sha256("".join(lines).encode()).hexdigest(),
+        "sha256": hashlib.sha256(os.fsencode("".join(lines))).hexdigest(),
     }
 
 
@@ -99,8 +100,31 @@ def _layout_files(inbox: Path) -> Iterator[Path]:
             yield path
 
 
-def _visible_files(folder: Path) -> Iterator[Path]:
-    """Files below a folder, sorted; those of hidden folders left out."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts):
-            yield path
+def _visible_files(folder: Path) -> list[Path]:
+    """Files below a folder, sorted; those of hidden folders left out.
+
+    Raises:
+        SourceError: something is no file: what it stands for would be missing without a word.
+    """
+    found = _files_below(folder)
+    for path in found:
+        if not path.is_file():
+            got = "a link that leads nowhere" if path.is_symlink() else "no regular file"
+            raise SourceError(
+                f"{path}: cannot be taken, got {got}; files and folders are allowed; mend or "
+                "remove it"
+            )
+    return found
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """All that is no folder below one, sorted, and nothing hidden; links to folders are followed,
+    each folder once, so that a loop of links ends."""
+    found, seen = [], set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        status = Path(place).stat()
+        known = (status.st_dev, status.st_ino) in seen
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = [] if known else sorted(f for f in folders if not f.startswith("."))
+        found += [] if known else [Path(place, f) for f in files if not f.startswith(".")]
+    return sorted(found)

@@ -39,7 +39,8 @@ from samrs.core.shards import ShardWriter, fresh_product, write_manifest, write_
 from samrs.core.tiling import windows
 from samrs.normalize.scene_rows import SCHEMAS, Cut, Scene, make_scene
 from samrs.normalize.shard_ends import Boundaries
-from samrs.reading.annotations import set_scene_aside
+from samrs.reading.annotations import relative_name, set_lost_links_aside, set_scene_aside
+from samrs.reading.files import printable
 
 log = logging.getLogger("samrs")
 DATASETS = "samrs.datasets"
@@ -130,6 +131,7 @@ def normalize(
         categories=categories,
     )
     quarantine, totals = Quarantine(), _Totals()
+    set_lost_links_aside(source, quarantine)
     fresh_product(out)
     with limited_to(workers), ExitStack() as stack:
         threads = num_workers()
@@ -191,6 +193,11 @@ def _check_categories(categories: Sequence[str], format: str, source: Path) -> N
             apart: they differ in blanks at the ends, control characters, or in whether an accent
             is part of its letter.
     """
+    if broken := [ascii(name) for name in categories if printable(name) != name]:
+        raise AnnotationError(
+            f"{source}: class names are not text, got {', '.join(broken)}; Unicode without lone "
+            "surrogates is allowed; correct the annotations"
+        )
     if len(categories) > IGNORE:
         raise AnnotationError(
             f"{source}: too many classes, got {len(categories)}; {IGNORE} are allowed, as many as "
@@ -265,7 +272,7 @@ def _without_twins(
 
 
 def _set_twin_aside(record: SceneRecord, source: Path, quarantine: Quarantine) -> None:
-    where = record.image.relative_to(source).as_posix()
+    where = relative_name(record.image, source)
     detail = (
         f"{where}: scene id is used twice, got {record.scene_id}; ids unique in the dataset are "
         "allowed; rename one of the images and its annotations"

@@ -31,7 +31,7 @@ from samrs.core.rle import Rle, crop_rle, crop_to_rle, rle_to_mask
 from samrs.core.tiling import Window, listed_boxes, windows
 from samrs.normalize.spool import Spool
 from samrs.reading.annotations import place as place_of
-from samrs.reading.annotations import set_scene_aside, sound_annotations
+from samrs.reading.annotations import relative_name, set_scene_aside, sound_annotations
 from samrs.reading.scene_image import SceneImage, open_scene
 
 SCHEMAS = {
@@ -90,7 +90,7 @@ def make_scene(
         folder: where tiles may wait in a temporary file.
         pool: threads that encode tiles while the next is read.
     """
-    where = record.image.relative_to(source).as_posix()
+    where = relative_name(record.image, source)
     scene = Scene(record, {table: [] for table in SCHEMAS}, Spool(folder), Quarantine())
     rows = scene.rows
     try:

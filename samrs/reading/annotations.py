@@ -19,7 +19,7 @@ import numpy as np
 from samrs.core.errors import AnnotationError, MissingInputError, SamrsError, UnknownNameError
 from samrs.core.geometry import polygon_areas
 from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.reading.files import files_below
+from samrs.reading.files import files_below, lost_links, printable, read_bytes
 
 IMAGE_SUFFIXES = (
     *(".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"),
@@ -76,9 +76,26 @@ def files_by_stem(
 
 
 def relative_name(path: Path, root: Path) -> str:
-    """A file's name below the dataset's folder, with forward slashes."""
+    """A file's name below the dataset's folder, with forward slashes; see ``printable``."""
     # quicker by far than path.relative_to, which splits both
-    return path.as_posix().removeprefix(f"{root.as_posix()}/")
+    return printable(path.as_posix().removeprefix(f"{root.as_posix()}/"))
+
+
+def set_lost_links_aside(root: Path, quarantine: Quarantine) -> None:
+    """List the folders of a dataset that are missing: links that lead nowhere.
+
+    Args:
+        root: the dataset's folder.
+    """
+    for path, why in lost_links(root):
+        where = relative_name(path, root)
+        quarantine.add(
+            where,
+            None,
+            "link that leads nowhere",
+            f"{where}: link to a folder that is missing, got {why}; links to what is there are "
+            "allowed; mend or remove it",
+        )
 
 
 def pair_files(
@@ -119,10 +136,10 @@ def read_text(path: Path, where: str) -> str:
     """A text file, UTF-8 with or without a mark, any line ends.
 
     Raises:
-        AnnotationError: it is not text.
+        AnnotationError: it is not text, or no file that can be read.
     """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return read_bytes(path, where).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise AnnotationError(
             f"{where}:1: not UTF-8 text, got {error.reason} at byte {error.start}; a text file is "

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from samrs.core.errors import ImageError, ImageNameError
+from samrs.core.errors import ImageError, ImageFileError, ImageNameError
 from samrs.reading.completeness import scans_are_complete
+from samrs.reading.files import printable, why_unreadable
 
 KEEP_BYTES = 16 * 2**20
 """Largest file whose bytes are handed on as they are."""
@@ -51,8 +52,13 @@ def image_kind(path: Path, where: str) -> Kind:
 
     Raises:
         ImageError: it is none of ``KINDS``, or it is cut off.
+        ImageFileError: there is no file that GDAL could read.
         ImageNameError: its suffix is that of another format.
     """
+    if (why := _not_utf8(path) or why_unreadable(path)) is not None:
+        raise ImageFileError(
+            f"{where}: image cannot be read, got {why}; a file is needed; put it there"
+        )
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(8)
@@ -75,6 +81,11 @@ def image_kind(path: Path, where: str) -> Kind:
             "file is allowed; replace the file"
         )
     return kind
+
+
+def _not_utf8(path: Path) -> str | None:
+    name = str(path)
+    return None if printable(name) == name else "a name that is not UTF-8, which GDAL cannot open"
 
 
 def _is_whole(data: mmap.mmap, driver: str) -> bool:

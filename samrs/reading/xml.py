@@ -17,6 +17,7 @@ import defusedxml.ElementTree as SafeXml
 from defusedxml.common import DefusedXmlException
 
 from samrs.core.errors import AnnotationError
+from samrs.reading.files import read_bytes
 
 _NAMED = re.compile(rb"""encoding\s*=\s*["'](?:utf-8|us-ascii|iso-8859-1)["']""", re.IGNORECASE)
 """Encodings that expat itself knows and in which an ASCII character is its own byte."""
@@ -61,7 +62,7 @@ def read_xml(path: Path, where: str, tag: str) -> Any:
     Raises:
         AnnotationError: as ``parse_xml``, or the root is another.
     """
-    root = parse_xml(path.read_bytes(), where)
+    root = parse_xml(read_bytes(path, where), where)
     if root.tag != tag:
         raise AnnotationError(
             f"{where}:1: not an annotation file of this format, got <{root.tag[:100]}>; <{tag}> as "

@@ -30,6 +30,7 @@ test annotations: a test folder without a single one is set aside as a whole.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -206,7 +207,7 @@ def _listed_splits(root: Path, splits: Mapping[str, str], quarantine: Quarantine
     listed: dict[str, str] = {}
     for split in ("train", "val", "test"):
         path = None if folder is None else folder / f"{split}.txt"
-        if path is not None and path.is_file():
+        if path is not None and os.path.lexists(path):
             where = relative_name(path, root)
             try:
                 lines = read_text(path, where).split("\n")

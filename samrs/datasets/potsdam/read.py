@@ -32,7 +32,13 @@ from numpy.typing import NDArray
 from samrs.core.names import clean_id
 from samrs.core.records import IGNORE, Quarantine, SceneRecord
 from samrs.core.tiling import Window
-from samrs.reading.annotations import first_folder, missing_dataset, pair_files, relative_name
+from samrs.reading.annotations import (
+    files_by_stem,
+    first_folder,
+    missing_dataset,
+    pair_files,
+    relative_name,
+)
 from samrs.reading.scene_image import open_scene
 
 CATEGORIES: tuple[str, ...] = ("impervious", "building", "low-vegetation", "tree", "car")
@@ -75,9 +81,9 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         layout = "2_Ortho_RGB/top_potsdam_*_RGB.tif with 5_Labels_all/top_potsdam_*_label.tif"
         raise missing_dataset(root, "potsdam", layout)
     bands = folder.name.rsplit("_", 1)[-1]
-    images = _files(folder, f"_{bands}.tif")
+    images = _files(folder, f"_{bands}")
     ending = labelled.name.removeprefix("5_Labels_all")
-    labels = _files(labelled, f"_label{ending}.tif")
+    labels = _files(labelled, f"_label{ending}")
     for stem in pair_files(images, labels, root, quarantine):
         split = "test" if stem.removeprefix("top_potsdam_") in TEST_TILES else "train"
         semantic = partial(_label_map, labels[stem], root, quarantine)
@@ -87,7 +93,9 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
 
 
 def _files(folder: Path, ending: str) -> dict[str, Path]:
-    return {p.name.removesuffix(ending): p for p in sorted(folder.glob(f"*{ending}"))}
+    """Files by their names without ending; those of other endings keep theirs, and so are told."""
+    found = files_by_stem(folder, (".tif", ".tiff"))
+    return {stem.removesuffix(ending): path for stem, path in found.items()}
 
 
 def _label_map(path: Path, root: Path, quarantine: Quarantine) -> NDArray[np.uint8]:

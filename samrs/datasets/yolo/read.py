@@ -39,6 +39,7 @@ from samrs.reading.annotations import (
     relative_name,
     set_image_aside,
 )
+from samrs.reading.files import read_bytes
 from samrs.reading.scene_image import size_of
 from samrs.reading.ultralytics import Description, Picture, describe, find_pictures
 
@@ -108,7 +109,11 @@ def _has_polygons(picture: Picture) -> bool:
     """Whether a line has as many numbers as neither a box nor a rotated box has."""
     if picture.label is None:
         return False
-    counts = {len(line.split()) for line in picture.label.read_bytes().splitlines()}
+    try:
+        data = read_bytes(picture.label, picture.label.name)
+    except AnnotationError:
+        return False  # quarantined when its lines are read
+    counts = {len(line.split()) for line in data.splitlines()}
     return any(count > _BOX and count % 2 == 1 and count != _CORNERS for count in counts)
 
 
