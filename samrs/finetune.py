@@ -79,7 +79,7 @@ def finetune(
         MissingInputError: a product or the encoder's weights are missing.
         ProductError: the benchmark lacks tiles to train or to test on.
     """
-    _check(inits, shares)
+    check_runs(inits=inits, shares=shares)
     recipe = Recipe(
         steps=steps,
         crop=crop,
@@ -131,7 +131,16 @@ def finetune(
     return {"tested": len(test), "runs": by_init(rows), **compare(rows)}
 
 
-def _check(inits: Sequence[str], shares: Sequence[float]) -> None:
+def check_runs(*, inits: Sequence[str], shares: Sequence[float]) -> None:
+    """Refuse runs that cannot be.
+
+    Args:
+        inits: of ``INITS``.
+        shares: of the training tiles, in (0, 1].
+
+    Raises:
+        ParameterError: an init is unknown, or a share out of range.
+    """
     for init in inits:
         if init not in INITS:
             raise ParameterError(

@@ -1,12 +1,15 @@
 """Whether params.yaml is valid before anything runs.
 
 Every section is checked against the function it feeds, every name against the files of its axis,
-every guard against the metrics files that are there.
+every number against its range, every guard against the metrics files that are there. The stage
+``check``, on which all others depend, does all of it but the last, so that no wrong parameter costs
+an output: DVC removes those of a stage before it runs.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,10 +104,22 @@ def faults(root: Path) -> list[str]:
         ParameterError: it is no YAML mapping.
     """
     params = read_parameters(root)
-    checks = (_top_level, _unknown_names, _recipes, _datasets, _sections, _runtime)
-    told = [fault for check in checks for fault in check(params)]
+    told = value_faults(params)
     if isinstance(params.get("guard"), Mapping):
         told += guard_faults(root, params)
+    return list(dict.fromkeys(told))
+
+
+def value_faults(params: Mapping[str, Any]) -> list[str]:
+    """What is wrong with parameters by themselves, whatever was made before; none twice.
+
+    Args:
+        params: params.yaml as nested values.
+    """
+    checks = (_top_level, _unknown_names, _recipes, _datasets, _sections, _runtime)
+    told = [fault for check in checks for fault in check(params)]
+    if not told:  # else a range would be compared with a text
+        told = [*_ranges(params), *_auto(params)]
     return list(dict.fromkeys(told))
 
 
@@ -225,6 +240,44 @@ def _runtime(params: Mapping[str, Any]) -> Iterator[str]:
             check_runtime(**values)
         except ParameterError as error:
             yield str(error)
+
+
+def _ranges(params: Mapping[str, Any]) -> Iterator[str]:
+    """Numbers out of range, as the stages' functions refuse them."""
+    from samrs.finetune import check_runs
+    from samrs.normalize.normalize import check_cut
+    from samrs.release.thresholds import Thresholds
+    from samrs.training.sampling import check_batch
+    from samrs.training.segmentation import Recipe
+
+    subsets = len(params["subsets"])
+    checks: list[tuple[str, Callable[..., Any], Mapping[str, Any]]] = [
+        *((f"normalize.{n}", check_cut, params["normalize"][n]) for n in params["datasets"]),
+        ("release", Thresholds, params["release"]),
+        ("pretrain", Recipe, params["pretrain"]),
+        ("pretrain", check_batch, {**params["pretrain"], "parts": subsets}),
+        ("finetune", Recipe, params["finetune"]),
+        ("finetune", check_runs, params["finetune"]),
+    ]
+    for where, check, values in checks:
+        names = inspect.signature(check).parameters
+        try:
+            check(**{name: value for name, value in values.items() if name in names})
+        except SamrsError as error:
+            said, stage = str(error), where.split(".")[0]
+            named = said if said.startswith(f"{stage}.") else f"{where}.{said}"
+            yield f"params.yaml: {named.replace(f'{where}.{stage}: ', f'{where}: ')}"
+
+
+def _auto(params: Mapping[str, Any]) -> Iterator[str]:
+    """``prompt: auto`` for a segmenter or model that the stored choice was not made for."""
+    from samrs.label.auto import AUTO, BUNDLED, chosen_for
+
+    if params["prompt"] == AUTO:
+        try:
+            chosen_for(BUNDLED, segmenter=params["segmenter"], model=params["model"])
+        except SamrsError as error:
+            yield f"params.yaml: {error}"
 
 
 def _section_faults(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from samrs.core.errors import ParameterError
 
+FRAME = 1024
+"""Side of SAM's frame, px: larger tiles are made smaller to fit it."""
+TILE, OVERLAP = 1024, 200
+"""What to cut larger scenes into, px."""
+FAR = 2 * FRAME
+"""Side from which on so much is lost that it is told, px."""
 MOST_SHARES = 2**20
 """Shares held at once: 8 MiB."""
 
@@ -51,6 +57,24 @@ def windows(width: int, height: int, *, tile: int | None, overlap: int) -> list[
         for y in _starts(height, tile, overlap)
         for x in _starts(width, tile, overlap)
     ]
+
+
+def far_too_large(name: str, sides: Iterable[int]) -> str | None:
+    """What to say where tiles are so large that the masks suffer; None where they are not.
+
+    Args:
+        name: of the dataset.
+        sides: the longer side of each tile, px.
+    """
+    large = [side for side in sides if side > FAR]
+    if not large:
+        return None
+    return (
+        f"{name}: tiles are far larger than the {FRAME} px that SAM sees, got {len(large)} of up "
+        f"to {max(large)} px, shown {max(large) / FRAME:.1f} times smaller; small objects get bad "
+        f"masks, set tile: {TILE} and overlap: {OVERLAP} (normalize.{name} in params.yaml, or "
+        f"--tile {TILE})"
+    )
 
 
 def strips(width: int, height: int, most_px: int) -> list[Window]:

@@ -24,6 +24,9 @@ log = logging.getLogger("samrs")
 AUTO = "auto"
 SUMMARY = Path("metrics/compare_prompts/summary.json")
 CHOICE = Path("samrs/models/auto_prompt.json")
+"""Where a checkout holds the choice, which is written there."""
+BUNDLED = Path(__file__).parents[1] / "models" / "auto_prompt.json"
+"""The choice that the package brings."""
 MEASURED = ("segmenter", "model")
 """What a choice holds for."""
 
@@ -52,14 +55,7 @@ def resolve(prompt: str, choice: Path, normalized: Path, *, segmenter: str, mode
     """
     if prompt != AUTO:
         return prompt
-    made = read_choice(choice)
-    asked = {"segmenter": segmenter, "model": model}
-    if {key: made[key] for key in MEASURED} != asked:
-        raise ParameterError(
-            f"prompt: auto was chosen for {made['segmenter']} {made['model']}, got {segmenter} "
-            f"{model}; the ablation of these is needed; run `dvc repro compare-prompts` and "
-            "`samrs choose-prompt --write`, or name a recipe"
-        )
+    made = chosen_for(choice, segmenter=segmenter, model=model)
     obb = read_table(normalized, "instances", ["obb"])["obb"]
     key = "recipe" if pc.sum(pc.is_valid(obb)).as_py() else "without_obb"
     recipe: str | None = made[key]
@@ -70,6 +66,28 @@ def resolve(prompt: str, choice: Path, normalized: Path, *, segmenter: str, mode
         )
     log.info("prompt: auto is %s", recipe)
     return recipe
+
+
+def chosen_for(choice: Path, *, segmenter: str, model: str) -> dict[str, str | None]:
+    """A stored choice, which must be one for this segmenter and model.
+
+    Args:
+        choice: file of a stored choice.
+        segmenter: the one that labels.
+        model: the one that labels.
+
+    Raises:
+        ParameterError: it was made for others.
+        ProductError: its file is broken.
+    """
+    made = read_choice(choice)
+    if {key: made[key] for key in MEASURED} != {"segmenter": segmenter, "model": model}:
+        raise ParameterError(
+            f"prompt: auto was chosen for {made['segmenter']} {made['model']}, got {segmenter} "
+            f"{model}; the ablation of these is needed; run `dvc repro compare-prompts` and "
+            "`samrs choose-prompt --write`, or name a recipe"
+        )
+    return made
 
 
 def read_summary(summary: Path) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from samrs.core.parallel import limited_to, map_ahead, num_workers
 from samrs.core.progress import progress
 from samrs.core.records import IGNORE, QUARANTINE, Quarantine, SceneRecord
 from samrs.core.shards import ShardWriter, fresh_product, write_manifest, write_table
-from samrs.core.tiling import windows
+from samrs.core.tiling import far_too_large, windows
 from samrs.normalize.scene_rows import SCHEMAS, Cut, Scene, make_scene
 from samrs.normalize.shard_ends import Boundaries
 from samrs.reading.annotations import relative_name, set_lost_links_aside, set_scene_aside
@@ -101,15 +101,14 @@ def normalize(
         MissingInputError: the dataset is not in ``source``, or has no images.
         QuarantineError: more than ``max_quarantined`` of the input is bad.
     """
-    _check("min_visible", min_visible)
-    _check("max_quarantined", max_quarantined)
-    _check("val", val)
-    if not 0 <= stretch < 50:
-        raise ParameterError(
-            f"normalize: stretch cuts too much, got {stretch}; 0 to 50 percent at either end is "
-            "allowed; correct params.yaml"
-        )
-    windows(1, 1, tile=tile, overlap=overlap)  # refuses an overlap that does not fit
+    check_cut(
+        tile=tile,
+        overlap=overlap,
+        min_visible=min_visible,
+        stretch=stretch,
+        max_quarantined=max_quarantined,
+        val=val,
+    )
     format = format or dataset
     module = load(DATASETS, format, "read")
     if not source.is_dir():
@@ -182,6 +181,8 @@ def normalize(
             "parameters": parameters,
         },
     )
+    if told := far_too_large(dataset, totals.sides):
+        log.warning("normalize %s", told)
     return totals.metrics(quarantine)
 
 
@@ -247,11 +248,32 @@ def _origin(source: Path) -> dict[str, str]:
     return {key: str(said[key]) for key in found}
 
 
-def _check(name: str, share: float) -> None:
-    if not 0 <= share <= 1:
+def check_cut(
+    *,
+    tile: int | None,
+    overlap: int,
+    min_visible: float,
+    stretch: float,
+    max_quarantined: float,
+    val: float,
+) -> None:
+    """Refuse numbers that no scene can be cut by; they are described at ``normalize``.
+
+    Raises:
+        ParameterError: one is out of range.
+    """
+    shares = {"min_visible": min_visible, "max_quarantined": max_quarantined, "val": val}
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise ParameterError(
+                f"normalize: {name} is not a share, got {share}; 0 to 1 is allowed; correct it"
+            )
+    if not 0 <= stretch < 50:
         raise ParameterError(
-            f"normalize: {name} is not a share, got {share}; 0 to 1 is allowed; correct params.yaml"
+            f"normalize: stretch cuts too much, got {stretch}; 0 to 50 percent at either end is "
+            "allowed; correct it"
         )
+    windows(1, 1, tile=tile, overlap=overlap)  # refuses an overlap that does not fit
 
 
 def _place(row: dict[str, object]) -> tuple[str, int, str]:
@@ -320,12 +342,14 @@ class _Totals:
     """Counts over scenes; instances are counted once however many tiles list them."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    sides: list[int] = field(default_factory=list)
     splits: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, scene: Scene) -> None:
         split, rows = scene.record.split, scene.rows
         instances, tiles = rows["instances"], rows["tiles"]
         unique = {row["instance_id"]: row for row in instances}
+        self.sides += [max(tile["width"], tile["height"]) for tile in tiles]
         here = {
             "scenes": 1,
             "tiles": len(tiles),

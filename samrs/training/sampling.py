@@ -28,6 +28,23 @@ class Draw(NamedTuple):
     place: int
 
 
+def check_batch(*, batch_size: int, parts: int) -> None:
+    """Refuse a batch that has no room for each subset.
+
+    Args:
+        batch_size: crops a step.
+        parts: number of subsets.
+
+    Raises:
+        ParameterError: it is smaller than the number of subsets.
+    """
+    if batch_size < parts:
+        raise ParameterError(
+            f"batch_size: too small for {parts} subsets, got {batch_size}; at least {parts} is "
+            "allowed, one sample each; raise it"
+        )
+
+
 def split_batch(sizes: Mapping[str, int], batch_size: int) -> dict[str, int]:
     """Samples of each subset in a batch: largest remainders of the proportional share, minimum 1.
 
@@ -46,11 +63,7 @@ def split_batch(sizes: Mapping[str, int], batch_size: int) -> dict[str, int]:
                 f"{name}: nothing to train on, got {size} samples; at least 1 is needed; check the "
                 "splits of its product or leave the subset out"
             )
-    if batch_size < len(sizes):
-        raise ParameterError(
-            f"batch_size: too small for {len(sizes)} subsets, got {batch_size}; at least "
-            f"{len(sizes)} is allowed, one sample each; raise it"
-        )
+    check_batch(batch_size=batch_size, parts=len(sizes))
     total = sum(sizes.values())
     quotas = {name: batch_size * size / total for name, size in sizes.items()}
     parts = {name: max(1, math.floor(quota)) for name, quota in quotas.items()}

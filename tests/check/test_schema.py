@@ -54,6 +54,27 @@ def test_the_projects_own_are_valid() -> None:
             r"unknown parameter, got datasets\.dior\.forma; .*at\?",
         ),
         ("device: auto", "device: gpu", r"unknown device, got runtime\.device = 'gpu'"),
+        (r"(dota:\n    tile:) 1024", r"\1 -1", r"normalize\.dota: .*with tile -1"),
+        (
+            r"(dota:\n    tile: 1024\n    overlap:) 200",
+            r"\1 1024",
+            r"normalize\.dota: .*got overlap 1024",
+        ),
+        (
+            "min_visible: 0.7",
+            "min_visible: 7.0",
+            r"normalize\.dota: min_visible is not a share, got 7\.0",
+        ),
+        ("min_quality: 0.0", "min_quality: 60.0", r"release\.min_quality: out of range, got 60"),
+        ("crop: 128", "crop: 100", r"pretrain\.crop: does not fit .*got 100"),
+        ("batch_size: 12", "batch_size: 2", r"pretrain\.batch_size: too small for 3 subsets"),
+        (r"  - 0\.05", "  - 5.0", r"finetune\.shares: not a share, got 5\.0"),
+        (
+            r"\nprompt: \S+(.*\n.*\nmodel:) \S+",
+            r"\nprompt: auto\1 vit_b",
+            r"prompt: auto was chosen for sam nano, got sam vit_b",
+        ),
+        (r"\nprompt: ", "\npromt: hbox\nprompt: ", r"got promt; .*mean prompt\?"),
         ("executor: local", "executor: lokal", r"got runtime\.executor: 'lokal'.*mean local\?"),
     ],
 )

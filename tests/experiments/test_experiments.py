@@ -12,7 +12,7 @@ import yaml
 
 from tests.pipeline.stand_in import few, make, ran, run
 
-TO_STATS = {"sam-label@dota", "release@dota", "stats"}
+TO_STATS = {"check", "sam-label@dota", "release@dota", "stats"}
 
 
 @pytest.fixture(scope="module")

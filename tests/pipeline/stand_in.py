@@ -23,7 +23,8 @@ def few(*datasets: str) -> dict[str, Any]:
         datasets: names; the subset is that of the first one.
     """
     values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    kept = {key: {name: values[key][name] for name in datasets} for key in ("datasets", "download")}
+    sections = ("datasets", "download", "normalize")
+    kept = {key: {name: values[key][name] for name in datasets} for key in sections}
     subset = {datasets[0]: values["subsets"][datasets[0]]}
     return {**kept, "subsets": subset, "benchmarks": [], "guard": {}}
 

@@ -71,9 +71,8 @@ def test_no_dependency_lies_within_another() -> None:
 @pytest.mark.parametrize("stage", sorted(stages()))
 def test_stage_is_described_and_runs_its_own_script(stage: str) -> None:
     definition = stages()[stage]
-    module = f"stages.{script(stage).stem}"
     assert definition["desc"]
-    assert definition["cmd"].startswith(f"exec python -m {module} ")
+    assert definition["cmd"].startswith(f"exec stages/run {script(stage).stem} ")
     assert script(stage).is_file()
 
 

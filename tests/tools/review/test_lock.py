@@ -58,7 +58,7 @@ def test_everything_in_git_that_differs_is_named(repo: Path) -> None:
         file.write("# edited\n")
     edit(repo / "params.yaml", "min_area: 4", "min_area: 5")
     edit(repo / "metrics" / "stats.json", '"digest": "', '"digest": "0')
-    edit(repo / "dvc.yaml", "stages.stats data/release", "stages.stats  data/release")
+    edit(repo / "dvc.yaml", "run stats data/release", "run stats  data/release")
     (repo / "samrs" / "label" / "journal.py").unlink()
     said = lock(repo, 1)
     for line in (

@@ -1,0 +1,111 @@
+"""A wrong parameter costs no output, and a stage finds its Python, with real dvc."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.closure import ROOT
+from tests.pipeline.graph import stages
+from tests.pipeline.stand_in import environment, few, make, ran, run
+
+LABELS = "data/sam_label/dota/digest.txt"
+
+
+def set_line(root: Path, old: str, new: str) -> None:
+    params = root / "params.yaml"
+    text = params.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    params.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Stand-ins for all stages but ``check``, reproduced up to a release."""
+    root = tmp_path / "project"
+    make(root, "release@dota", **few("dota", "hrsc2016"))
+    for name in ("check.py", "stage.py"):
+        shutil.copy(ROOT / "stages" / name, root / "stages" / name)
+    assert "release@dota" in ran(root, "repro", "-q", "release@dota")
+    run(root, "git", "commit", "-qam", "Check")
+    return root
+
+
+def test_a_typo_in_the_parameters_leaves_every_output_in_place(project: Path) -> None:
+    before = (project / LABELS).read_bytes()
+    set_line(project, "\nprompt: hbox\n", "\nprompt: hboxx\npromt: hbox\n")
+    said = run(project, "dvc", "repro", "release@dota", status=255)
+    assert "got 'hboxx'" in said
+    assert "did you mean hbox?" in said
+    assert "unknown parameter, got promt" in said
+    assert "did you mean prompt?" in said
+    assert (project / LABELS).read_bytes() == before
+    run(project, "git", "checkout", "-q", "params.yaml")
+    said = run(project, "dvc", "exp", "run", "-S", "normalize.dota.tile=-1", status=255)
+    assert "params.yaml: normalize.dota" in said
+    assert (project / LABELS).read_bytes() == before
+    run(project, "git", "checkout", "-q", "params.yaml")
+    assert ran(project, "repro", "release@dota") == set()
+
+
+def test_every_stage_runs_after_the_check() -> None:
+    behind = {"data/check"}
+    left = {name: set(of["deps"]) for name, of in stages().items() if name != "check"}
+    while found := {name for name, deps in left.items() if any(inside(d, behind) for d in deps)}:
+        for name in found:
+            del left[name]
+            for key in ("outs", "metrics", "plots"):
+                entries = stages()[name].get(key, [])
+                behind |= {e if isinstance(e, str) else next(iter(e)) for e in entries}
+    assert not left
+
+
+def inside(dep: str, outs: set[str]) -> bool:
+    """Whether a dependency is an output, holds one or lies in one."""
+    return any(f"{out}/".startswith(f"{dep}/") or dep.startswith(f"{out}/") for out in outs)
+
+
+@pytest.mark.parametrize("way", ["script", "module"])
+def test_dvc_of_an_environment_that_is_not_active_runs_stages_by_its_python(
+    tmp_path: Path, way: str
+) -> None:
+    root = tmp_path / "project"
+    make(root, "check", **few("dota", "hrsc2016"))
+    decoy = tmp_path / "bin" / "python"
+    decoy.parent.mkdir()
+    decoy.write_text("#!/bin/sh\nexit 1\n")
+    decoy.chmod(0o755)
+    binaries = Path(sys.executable).parent
+    asked = [binaries / "dvc"] if way == "script" else [binaries / "python", "-m", "dvc"]
+    path = os.pathsep.join([str(decoy.parent), "/usr/bin", "/bin"])
+    env = {name: value for name, value in environment(root).items() if name != "VIRTUAL_ENV"}
+    done = subprocess.run(
+        [*asked, "repro", "-f", "download@dota"],
+        cwd=root,
+        env={**env, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (root / "ran.txt").read_text().split()[-2:] == ["check", "download@dota"]
+
+
+def test_a_dvc_installed_on_its_own_runs_stages_by_the_python_on_the_path(tmp_path: Path) -> None:
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages" / "__init__.py").touch()
+    (tmp_path / "stages" / "who.py").write_text("import sys; print(sys.executable, sys.argv[1:])")
+    shutil.copy(ROOT / "stages" / "run", tmp_path / "stages" / "run")
+    alone = tmp_path / "alone" / "bin"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", alone.parent], check=True)
+    dvc = alone / "dvc"
+    call = "import subprocess; subprocess.run(['/bin/sh', '-c', 'exec stages/run who a b'])"
+    dvc.write_text(f"#!{alone / 'python'}\n{call}\n")
+    dvc.chmod(0o755)
+    said = run(tmp_path, str(dvc))
+    assert said == f"{Path(sys.executable).parent / 'python'} ['a', 'b']\n"
