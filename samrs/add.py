@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,77 +11,11 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import CommentMark
 from ruamel.yaml.tokens import CommentToken
 
-from samrs.core import axis
 from samrs.core.errors import MissingInputError, ParameterError
-from samrs.core.records import Quarantine
-from samrs.core.tiling import windows
-from samrs.normalize.normalize import DATASETS, normalize
-from samrs.reading.scene_image import size_of
+from samrs.look import Found, check_name, look
+from samrs.normalize.normalize import normalize
 
-FRAME = 1024
-"""Side of SAM's frame, px: larger scenes are made smaller to fit it unless they are tiled."""
-TILE, OVERLAP = 1024, 200
-CUT: dict[str, Any] = {
-    "min_visible": 0.7,
-    "clip": True,
-    "pad": False,
-    "keep_difficult": True,
-    "stretch": 2.0,
-    "max_quarantined": 0.01,
-}
-"""How scenes are cut unless the caller says otherwise, as ``normalize`` describes it."""
 SECTIONS = ("datasets", "subsets", "normalize")
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a reader finds in a folder.
-
-    Args:
-        scenes: images that are read.
-        boxes: their annotations.
-        classes: number of classes.
-        splits: scenes by split.
-        quarantined: what is set aside, by reason.
-        largest_side: of the images, px.
-    """
-
-    scenes: int
-    boxes: int
-    classes: int
-    splits: Mapping[str, int]
-    quarantined: Mapping[str, int]
-    largest_side: int
-
-
-def look(format: str, folder: Path) -> Found:
-    """Read a dataset's annotations and the sizes of its images; no pixel is decoded.
-
-    Args:
-        format: a folder of ``samrs/datasets``.
-
-    Raises:
-        UnknownNameError: there is no such format.
-        MissingInputError: there is no dataset of that format, or not one image with a box.
-        AnnotationError: it does not parse.
-    """
-    module = axis.load(DATASETS, format, "read")
-    quarantine = Quarantine()
-    own = getattr(module, "categories", None)
-    classes = module.CATEGORIES if own is None else own(folder)
-    splits: dict[str, int] = {}
-    boxes = largest = 0
-    for scene in module.read_scenes(folder, quarantine):
-        splits[scene.split] = splits.get(scene.split, 0) + 1
-        boxes += len(scene.annotations)
-        largest = max(largest, *(size_of(scene.image) or (0, 0)))
-    counts = quarantine.counts()
-    if not boxes:
-        raise MissingInputError(
-            f"{folder}: no boxes to make masks of, got {sum(splits.values())} images and set aside "
-            f"{counts or 'nothing'}; a {format} dataset with boxes is needed; see docs/datasets.md"
-        )
-    return Found(sum(splits.values()), boxes, len(classes), splits, counts, largest)
 
 
 def add(
@@ -104,10 +35,7 @@ def add(
         format: a folder of ``samrs/datasets``.
         folder: where the dataset lies; read where it is, never copied.
         name: what it is called from now on: in stages, products, cards and exports.
-        tile: side of a tile in px; None tiles scenes that SAM's frame would make smaller, and no
-            others.
-        overlap: px shared by neighbouring tiles; None: a fifth of a tile.
-        val: share of scenes that make the split val where the dataset has no splits.
+        tile: as of ``Found.cut``, as are ``overlap`` and ``val``.
 
     Returns:
         What was found in the folder.
@@ -116,11 +44,7 @@ def add(
         ParameterError: the name is taken, or is none that a stage or folder can have.
         MissingInputError, AnnotationError, UnknownNameError: as ``look``.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
-        raise ParameterError(
-            f"add: name cannot be a stage's, got {name!r}; small letters, digits and _ are "
-            "allowed, a letter first, 40 at most; choose another"
-        )
+    check_name(name)
     yaml, values = _read(params)
     taken = {*values["datasets"], *values["subsets"], *values["subsets"].values()}
     if name in taken:
@@ -129,12 +53,7 @@ def add(
             f"{', '.join(sorted(taken))} is allowed; choose one with --name"
         )
     found = look(format, folder)
-    if tile is None and found.largest_side > FRAME:
-        tile = TILE
-    if overlap is None:
-        overlap = OVERLAP * (tile or 0) // TILE
-    windows(1, 1, tile=tile, overlap=overlap)  # refuses an overlap that does not fit
-    cut = {"tile": tile, "overlap": overlap, "val": val, **CUT}
+    cut = found.cut(tile, overlap, val)
     given = inspect.signature(normalize).parameters
     section = CommentedMap({key: cut[key] for key in given if key in cut})
     _append(values["datasets"], name, CommentedMap(format=format, path=_path(folder, params)))

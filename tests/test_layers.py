@@ -13,10 +13,10 @@ FLOORS = (
     "core",
     "drawing executors fetch measures prompting reading scenes verify work",
     "data training weights",
-    "datasets download finetune label normalize pretrain prompts release sam stats",
+    "datasets download finetune label look normalize pretrain prompts release sam stats",
     "ablation add card comparison nano segmenters",
     "check export fit_quality report",
-    "audit formats publish",
+    "audit formats label_dataset publish",
     "commands stages",
     "__main__ tools",
 )

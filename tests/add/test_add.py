@@ -73,7 +73,7 @@ def test_scenes_beyond_the_models_frame_are_tiled(params: Path) -> None:
 def test_names_that_are_taken_or_none_are_refused(params: Path, name: str) -> None:
     before = params.read_bytes()
     by_hand.coco(params.parent / "in")
-    with pytest.raises(ParameterError, match=r"name (is taken|cannot be a stage's)"):
+    with pytest.raises(ParameterError, match=r"(name is taken|name: cannot be a dataset's)"):
         add(params, "coco", params.parent / "in", name)
     assert params.read_bytes() == before
 

@@ -11,6 +11,7 @@ import yaml
 
 from samrs.add import add
 from samrs.core import axis
+from tests.commands.calls import call
 from tests.datasets.by_hand import WRITERS, image, write_image, write_text
 from tests.pipeline.closure import ROOT
 from tests.pipeline.stand_in import run
@@ -43,6 +44,19 @@ def counts(root: Path, name: str) -> tuple[int, int]:
     return said["tiles"], said["kept"]
 
 
+def same_without_dvc(root: Path, format: str) -> bool:
+    """Whether ``samrs label`` makes the same tables, byte for byte."""
+    name, out = f"my_{format}", root.parent / "without_dvc" / format
+    folder, box = root / "mine" / format, ("--segmenter", "box")
+    done = call("label", format, folder, *box, "--name", name, "--out", out)
+    assert done.exit_code == 0, done.output
+    return shards(out / "release" / name) == shards(root / "data/release" / name)
+
+
+def shards(release: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(release.glob("*.parquet"))}
+
+
 def test_every_format_becomes_a_release_of_its_own_name(tmp_path: Path) -> None:
     root = project(tmp_path / "project")
     targets = [f"release@my_{format}" for format in FORMATS]
@@ -52,6 +66,7 @@ def test_every_format_becomes_a_release_of_its_own_name(tmp_path: Path) -> None:
         named = [manifest[key] for key in ("subset", "dataset", "format", "origin")]
         assert named == [f"my_{format}", f"my_{format}", format, "own"]
         assert counts(root, f"my_{format}") == (2, 1)
+        assert same_without_dvc(root, format)
     # what a person puts there is input
     folder = root / "mine" / "voc"
     write_image(folder / "JPEGImages/c.jpg", image(2))

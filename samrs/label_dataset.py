@@ -1,0 +1,250 @@
+"""A folder with boxes to a release and exports of it: without dvc, without a project.
+
+    samrs label coco FOLDER --recipe zoom --tile 1024 --export yolo_seg --out X
+
+The verbs are those of the pipeline, so the masks are, too. What stands in X::
+
+    release/<name>/   the release, for samrs preview, samrs verify, samrs export
+    yolo_seg/         an export each
+    set_aside.csv     what of the input was set aside, each with its reason
+    summary.json      what was found, set aside, labelled, left out
+    .work/            finished tiles
+
+A run that was killed goes on where it was; a finished place is made again on demand only, and then
+only new or changed tiles are labelled.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from samrs.core import axis
+from samrs.core.errors import ParameterError, ProductError, UnknownNameError, advice
+from samrs.core.shards import has_table, read_table, write_json
+from samrs.export.export import AXIS as EXPORTS
+from samrs.export.export import SUMMARY as EXPORTED
+from samrs.export.export import export
+from samrs.label.auto import AUTO, BUNDLED, chosen_for, resolve
+from samrs.label.label import label
+from samrs.look import check_name, look
+from samrs.normalize.normalize import normalize
+from samrs.prompting.recipes import parse_recipe
+from samrs.release.release import release
+from samrs.weights.checkpoint import Checkpoint
+from samrs.weights.weights import find_checkpoint
+
+log = logging.getLogger("samrs")
+QUALITY = Path(__file__).parent / "models" / "quality.json"
+SUMMARY, SET_ASIDE, WORK = "summary.json", "set_aside.csv", ".work"
+RELEASE: dict[str, Any] = {
+    "min_area": 4,
+    "min_predicted_iou": 0.0,
+    "min_stability": 0.0,
+    "max_outside": 0.5,
+    "min_quality": 0.0,
+    "keep_difficult": True,
+    "overlap": "smaller_on_top",
+}
+"""Which masks are released, as ``release`` describes it: what params.yaml has."""
+EXAMPLES = 3
+"""Sentences that the summary holds of each reason."""
+
+
+def label_dataset(
+    format: str,
+    folder: Path,
+    out: Path,
+    *,
+    name: str | None,
+    recipe: str,
+    segmenter: str,
+    model: str,
+    precision: str,
+    tile: int | None,
+    overlap: int | None,
+    val: float,
+    max_quarantined: float,
+    exports: Sequence[str],
+    force: bool,
+    runtime: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Make masks for the boxes of a dataset, a release of them and exports.
+
+    Args:
+        format: a folder of ``samrs/datasets``.
+        folder: the dataset; read where it lies, never written to.
+        out: folder of all that is made: new, empty, or of an earlier run that did not end.
+        name: of the dataset in products, cards and exports; None: made from the folder's.
+        recipe: what to ask for a box, ``auto`` for the stored choice.
+        segmenter: a file of ``samrs/segmenters``.
+        model: of the segmenter; fetched where it is not bundled.
+        precision: of the image encoder, as ``label`` takes it.
+        tile: as of ``Found.cut``, as are ``overlap`` and ``val``.
+        max_quarantined: share [0, 1] of images and annotations that may be set aside.
+        exports: files of ``samrs/export/formats``.
+        force: whether a finished place is made again.
+        runtime: ``executor``, ``device`` and ``threads``; speed only.
+
+    Returns:
+        What stands in ``summary.json``: the dataset's ``name`` and ``format``; what was ``found``;
+        what was ``set_aside``, in total, by reason, and the first sentences of each; ``masks``;
+        what was ``released`` and left out; where the ``release`` and the ``exports`` lie.
+
+    Raises:
+        ParameterError, UnknownNameError: of a wrong name, recipe or number.
+        MissingInputError: there is no dataset of that format, or no box in it.
+        QuarantineError: more than ``max_quarantined`` of it is bad; ``set_aside.csv`` lists it.
+        SourceError: the model is not bundled and cannot be fetched.
+        ProductError: ``out`` is taken, or another run works there.
+    """
+    name = named(folder) if name is None else name
+    check_name(name)
+    _check_asked(recipe, exports, segmenter, model)
+    _check_place(folder, out, force=force)
+    checkpoint = find_checkpoint(segmenter, model)
+    found = look(format, folder)
+    cut = {**found.cut(tile, overlap, val), "max_quarantined": max_quarantined}
+    with _alone(out):
+        _remove_earlier(out)
+        normalized = out / WORK / "normalize" / name
+        try:
+            read = normalize(
+                name, folder, normalized, format=format, workers=runtime["threads"], **cut
+            )
+        finally:
+            aside = _write_set_aside(normalized, out / SET_ASIDE)
+        about: dict[str, Any] = {"name": name, "format": format, "parameters": cut}
+        about["found"] = {key: read[key] for key in ("scenes", "tiles", "instances", "splits")}
+        about["set_aside"] = aside
+        about |= _released(normalized, out, recipe, checkpoint, precision, runtime)
+        place = out / about["release"]
+        made = {f: export(f, place, out / f, force=True)["summary"] for f in exports}
+        about["exports"] = made
+        shutil.rmtree(out / WORK / "normalize")
+        shutil.rmtree(out / WORK / "sam_label")
+        write_json(out / SUMMARY, about)
+    return about
+
+
+def named(folder: Path) -> str:
+    """The name of a dataset out of its folder's, whatever that is."""
+    cleaned = re.sub(r"[^a-z0-9]+", "_", folder.resolve().name.lower()).strip("_")
+    return (cleaned if re.match("[a-z]", cleaned) else f"set_{cleaned}".rstrip("_"))[:40]
+
+
+def _released(
+    normalized: Path,
+    out: Path,
+    recipe: str,
+    checkpoint: Checkpoint,
+    precision: str,
+    runtime: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Label and release; numbers of both, and where the release lies in ``out``."""
+    labelled, place = out / WORK / "sam_label" / normalized.name, Path("release", normalized.name)
+    masks = label(
+        normalized,
+        labelled,
+        prompt=resolve(recipe, BUNDLED, normalized, **checkpoint.about),
+        checkpoint=checkpoint,
+        precision=precision,
+        runtime=runtime,
+        work=out / WORK / "tiles",
+    )
+    counts = release(normalized, labelled, out / place, QUALITY, **RELEASE)
+    return {"masks": masks, "released": counts, "release": place.as_posix()}
+
+
+def _check_asked(recipe: str, exports: Sequence[str], segmenter: str, model: str) -> None:
+    """Refuse what would fail after hours of labelling."""
+    if recipe == AUTO:
+        chosen_for(BUNDLED, segmenter=segmenter, model=model)
+    else:
+        parse_recipe(recipe)
+    known = axis.names(EXPORTS)
+    for format in exports:
+        if format not in known:
+            raise UnknownNameError(
+                f"export: unknown format, got {format!r}; {', '.join(known)} are allowed; "
+                + advice(format, known, "use one of these")
+            )
+
+
+def _check_place(folder: Path, out: Path, *, force: bool) -> None:
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise ParameterError(
+            f"{out}: inside the dataset, got {folder}; any folder outside it is allowed, since all "
+            "below it is read as data; name another with --out"
+        )
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out / WORK).is_dir():
+        raise ProductError(
+            f"{out}: place is taken, got a file or a folder of something else; a new or empty "
+            "folder is allowed, or one of an earlier run; name another with --out"
+        )
+    if (out / SUMMARY).is_file() and not force:
+        raise ProductError(
+            f"{out}: finished, got its {SUMMARY}; a new folder is allowed; name another with "
+            "--out, or add --force to make it again, which labels only what is new or changed"
+        )
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Hold the place, which falls free with this process however it ends.
+
+    Raises:
+        ProductError: another process works there.
+    """
+    (out / WORK).mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / WORK / "lock")
+    try:
+        with lock.acquire(timeout=0):
+            yield
+    except Timeout:
+        raise ProductError(
+            f"{out}: in use, another run works there now; one at a time is allowed; wait for it, "
+            "stop it or name another folder"
+        ) from None
+
+
+def _remove_earlier(out: Path) -> None:
+    """Remove what an earlier run made, but for finished tiles; what it did not make stays."""
+    summary = out / SUMMARY
+    earlier = json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else {}
+    summary.unlink(missing_ok=True)
+    (out / SET_ASIDE).unlink(missing_ok=True)
+    shutil.rmtree(out / "release", ignore_errors=True)
+    for format in set(earlier.get("exports", ())) & set(axis.names(EXPORTS)):
+        if (out / format / EXPORTED).is_file():
+            shutil.rmtree(out / format)
+
+
+def _write_set_aside(normalized: Path, path: Path) -> dict[str, Any]:
+    """List what was set aside; numbers of it by reason, and the first sentences of each."""
+    there = has_table(normalized, "quarantine")
+    rows = read_table(normalized, "quarantine").to_pylist() if there else []
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ("source_file", "source_line", "reason", "detail"))
+        writer.writeheader()
+        writer.writerows(rows)
+    by_reason: dict[str, list[str]] = {}
+    for row in rows:
+        by_reason.setdefault(row["reason"], []).append(row["detail"])
+    reasons = sorted(by_reason, key=lambda reason: (-len(by_reason[reason]), reason))
+    return {
+        "total": len(rows),
+        "by_reason": {reason: len(by_reason[reason]) for reason in reasons},
+        "examples": {reason: by_reason[reason][:EXAMPLES] for reason in reasons},
+    }
