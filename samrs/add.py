@@ -12,7 +12,7 @@ from ruamel.yaml.error import CommentMark
 from ruamel.yaml.tokens import CommentToken
 
 from samrs.core.errors import MissingInputError, ParameterError
-from samrs.look import Found, check_name, look
+from samrs.look.look import Found, check_name, look
 from samrs.normalize.normalize import normalize
 
 SECTIONS = ("datasets", "subsets", "normalize")

@@ -76,7 +76,7 @@ def command(format: str, folder: Path, out: Path, **given: Any) -> None:
     samrs label coco FOLDER --recipe zoom --export yolo_seg --out masks
     samrs label yolo FOLDER --model vit_h --val 0.1 -e coco -e huggingface --out masks
     """
-    from samrs.label_dataset import label_dataset
+    from samrs.label_dataset.label_dataset import label_dataset
 
     try:
         about = label_dataset(format, folder, out, **given)

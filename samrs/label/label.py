@@ -119,7 +119,7 @@ def label(
 
 def _code(recipe: Recipe, segmenter: ModuleType) -> list[str]:
     """Names of the modules that make masks; those of the axes are imported by name."""
-    return [__name__, *(m.__name__ for m in (segmenter, *recipe.parts, *recipe.ways))]
+    return ["samrs.label.label", *(m.__name__ for m in (segmenter, *recipe.parts, *recipe.ways))]
 
 
 class Labeller:
@@ -265,7 +265,9 @@ def _stopping() -> Iterator[Callable[[], bool]]:
 def tiles(
     normalized: Path, desc: str, note: Callable[[], str] | None = None
 ) -> Iterator[tuple[Row, list[Row]]]:
-    """The tiles of a normalized product with their instances, in stored order, showing progress.
+    """The tiles of a normalized product with their instances, in stored order.
+
+    How far and how fast it goes is shown in boxes, so that the time left is of what there is to do.
 
     Args:
         desc: what the progress bar is called.
@@ -274,10 +276,15 @@ def tiles(
     Raises:
         ProductError: the instances do not stand in the order of their tiles.
     """
-    total = read_table(normalized, "tiles", ["tile_id"]).num_rows
+    total = read_table(normalized, "instances", ["category_id"]).num_rows
     stored = iter_rows(normalized, "tiles", batch_rows=8)
-    shown = progress(stored, desc=desc, unit="tile", total=total, note=note)
-    yield from by_tile(normalized, shown, iter_rows(normalized, "instances", batch_rows=1024))
+    pairs = by_tile(normalized, stored, iter_rows(normalized, "instances", batch_rows=1024))
+    yield from progress(pairs, desc=desc, unit="mask", total=total, note=note, size=_boxes)
+
+
+def _boxes(pair: tuple[Row, list[Row]]) -> int:
+    """What a tile takes goes by its boxes; one without is not looked at."""
+    return len(pair[1])
 
 
 def where(normalized: Path, tile: Row) -> str:

@@ -71,9 +71,9 @@ class LabelLog:
         self._say(event="failure", tile_id=tile_id, error=f"{type(error).__name__}: {error}")
 
     def note(self) -> str:
-        """How fast masks are made, and what failed so far."""
+        """How many tiles were read, and what failed so far."""
         failures = f", {self.failures} failures" if self.failures else ""
-        return f"{self.new / self._seconds():.1f} masks/s{failures}"
+        return f"{self.tiles} tiles{failures}"
 
     def metrics(self) -> dict[str, Any]:
         """What a metrics file says: the same for the same masks, however they came about."""

@@ -257,7 +257,11 @@ def check_cut(
     max_quarantined: float,
     val: float,
 ) -> None:
-    """Refuse numbers that no scene can be cut by; they are described at ``normalize``.
+    """Refuse numbers that no scene can be cut by.
+
+    Args:
+        tile: as of ``normalize``, as are ``overlap``, ``min_visible``, ``stretch``,
+            ``max_quarantined`` and ``val``.
 
     Raises:
         ParameterError: one is out of range.

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import yaml
 
-from samrs.add import add, look, remove
+from samrs.add import add, remove
 from samrs.core.errors import MissingInputError, ParameterError, UnknownNameError
+from samrs.look.look import look
 from tests.conftest import ROOT
 from tests.datasets import by_hand
 

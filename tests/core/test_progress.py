@@ -50,3 +50,23 @@ def test_of_an_unknown_number_nobody_knows_how_long(
     assert said[0].startswith("label: 1/? tiles, ")
     assert "ETA" not in said[0]
     assert said[-1].startswith("label: 3 tiles done, ")
+
+
+def test_what_is_left_goes_by_the_sizes_of_items(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LOG_SECONDS", 0.01)
+    caplog.set_level(logging.INFO, logger="samrs")
+    sizes = [0, 90, 10]
+    shown = progress.progress(
+        slowly(3), desc="label", unit="mask", total=100, size=lambda item: sizes[item]
+    )
+    assert list(shown) == [0, 1, 2]
+    assert [line.split(",")[0] for line in caplog.messages] == [
+        "label: 0/100 masks",
+        "label: 90/100 masks",
+        "label: 100/100 masks",
+        "label: 100 masks done",
+    ]
+    assert "ETA" not in caplog.messages[0]
+    assert "ETA 00:00" in caplog.messages[1]

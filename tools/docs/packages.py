@@ -7,6 +7,7 @@ from tools.docs.text import ROOT, table
 
 KINDS = {
     "What a user does": {
+        "label_dataset": "a folder with boxes to a release and exports, without dvc",
         "add": "a dataset of your own, put into params.yaml and taken out",
         "download": "raw files in a dataset's official layout, drawn or fetched and verified",
         "normalize": "official files to tiles and instances in one schema",
@@ -35,6 +36,7 @@ KINDS = {
     },
     "What several of them share": {
         "core": "records, shards, geometry, run lengths, tiling, errors, parameters, axes",
+        "look": "what a folder of one's own holds, and how it should be cut",
         "reading": "annotations and scene images of any dataset, hostile ones included",
         "fetch": "official files: addresses, mirrors, checksums, resumed downloads",
         "scenes": "the renderer of procedural scenes with exact masks",

@@ -17,26 +17,22 @@ only new or changed tiles are labelled.
 from __future__ import annotations
 
 import csv
-import json
 import logging
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from samrs.core import axis
-from samrs.core.errors import ParameterError, ProductError, UnknownNameError, advice
+from samrs.core.errors import UnknownNameError, advice
 from samrs.core.shards import has_table, read_table, write_json
 from samrs.export.export import AXIS as EXPORTS
-from samrs.export.export import SUMMARY as EXPORTED
 from samrs.export.export import export
 from samrs.label.auto import AUTO, BUNDLED, chosen_for, resolve
 from samrs.label.label import label
-from samrs.look import check_name, look
+from samrs.label_dataset.place import SET_ASIDE, SUMMARY, WORK, alone, check_place, remove_earlier
+from samrs.look.look import check_name, look
 from samrs.normalize.normalize import normalize
 from samrs.prompting.recipes import parse_recipe
 from samrs.release.release import release
@@ -44,8 +40,7 @@ from samrs.weights.checkpoint import Checkpoint
 from samrs.weights.weights import find_checkpoint
 
 log = logging.getLogger("samrs")
-QUALITY = Path(__file__).parent / "models" / "quality.json"
-SUMMARY, SET_ASIDE, WORK = "summary.json", "set_aside.csv", ".work"
+QUALITY = Path(__file__).parents[1] / "models" / "quality.json"
 RELEASE: dict[str, Any] = {
     "min_area": 4,
     "min_predicted_iou": 0.0,
@@ -110,12 +105,12 @@ def label_dataset(
     name = named(folder) if name is None else name
     check_name(name)
     _check_asked(recipe, exports, segmenter, model)
-    _check_place(folder, out, force=force)
+    check_place(folder, out, force=force)
     checkpoint = find_checkpoint(segmenter, model)
     found = look(format, folder)
     cut = {**found.cut(tile, overlap, val), "max_quarantined": max_quarantined}
-    with _alone(out):
-        _remove_earlier(out)
+    with alone(out):
+        remove_earlier(out)
         normalized = out / WORK / "normalize" / name
         try:
             read = normalize(
@@ -178,57 +173,6 @@ def _check_asked(recipe: str, exports: Sequence[str], segmenter: str, model: str
                 f"export: unknown format, got {format!r}; {', '.join(known)} are allowed; "
                 + advice(format, known, "use one of these")
             )
-
-
-def _check_place(folder: Path, out: Path, *, force: bool) -> None:
-    if out.resolve().is_relative_to(folder.resolve()):
-        raise ParameterError(
-            f"{out}: inside the dataset, got {folder}; any folder outside it is allowed, since all "
-            "below it is read as data; name another with --out"
-        )
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not (out / WORK).is_dir():
-        raise ProductError(
-            f"{out}: place is taken, got a file or a folder of something else; a new or empty "
-            "folder is allowed, or one of an earlier run; name another with --out"
-        )
-    if (out / SUMMARY).is_file() and not force:
-        raise ProductError(
-            f"{out}: finished, got its {SUMMARY}; a new folder is allowed; name another with "
-            "--out, or add --force to make it again, which labels only what is new or changed"
-        )
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Hold the place, which falls free with this process however it ends.
-
-    Raises:
-        ProductError: another process works there.
-    """
-    (out / WORK).mkdir(parents=True, exist_ok=True)
-    lock = FileLock(out / WORK / "lock")
-    try:
-        with lock.acquire(timeout=0):
-            yield
-    except Timeout:
-        raise ProductError(
-            f"{out}: in use, another run works there now; one at a time is allowed; wait for it, "
-            "stop it or name another folder"
-        ) from None
-
-
-def _remove_earlier(out: Path) -> None:
-    """Remove what an earlier run made, but for finished tiles; what it did not make stays."""
-    summary = out / SUMMARY
-    earlier = json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else {}
-    summary.unlink(missing_ok=True)
-    (out / SET_ASIDE).unlink(missing_ok=True)
-    shutil.rmtree(out / "release", ignore_errors=True)
-    for format in set(earlier.get("exports", ())) & set(axis.names(EXPORTS)):
-        if (out / format / EXPORTED).is_file():
-            shutil.rmtree(out / format)
 
 
 def _write_set_aside(normalized: Path, path: Path) -> dict[str, Any]:
