@@ -18,6 +18,7 @@ def main() -> None:
     (out,) = arguments("out")
     if wrong := value_faults(read_parameters(HERE)):
         raise ParameterError("\nerror: ".join(wrong))
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
     Path(out).write_text("params.yaml is valid\n", encoding="utf-8")
 
 
