@@ -162,7 +162,7 @@ def _columns(
     texts = [_text(s, subset.side, x, y) for s, (x, y) in zip(shapes, places.tolist(), strict=True)]
     scores = {
         name: pa.array(np.round(1 - rng.beta(1, 9, count), 6))
-        for name in ("predicted_iou", "stability_score", "box_iou", "obb_iou")
+        for name in ("predicted_iou", "stability_score", "obb_iou")
     }
     sizes = pa.array(np.full(2 * count, subset.side, dtype=np.int32))
     hbb, obb, sizes = (
@@ -187,6 +187,7 @@ def _columns(
         "area": pa.array(np.array([s.area for s in shapes])),
         "mask_hbb": hbb,
         **scores,
+        "box_iou": pa.array(np.ones(count)),
         "outside": pa.array(np.zeros(count)),
         "components": pa.array(np.ones(count, dtype=np.int32)),
         "recipe": pa.array(["hbox"] * count),

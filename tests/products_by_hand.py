@@ -84,8 +84,8 @@ def write(
             "tile_id": tile,
             "scene_id": tile.split("__")[0],
             "split": "train",
-            "x0": 0,
-            "y0": 0,
+            "x0": int(tile.split("_")[-2]),
+            "y0": int(tile.split("_")[-1]),
             "width": side,
             "height": side,
             "gsd": None,
@@ -93,7 +93,7 @@ def write(
         }
         for tile in tiles
     ]
-    names = [thing.name or f"i{k}" for k, thing in enumerate(things)]
+    names = [t.name or f"{t.tile.split('__')[0]}#{k}" for k, t in enumerate(things)]
     write_table(normalized, "tiles", TILES, rows)
     write_table(normalized, "instances", INSTANCES, map(_instance, things, names))
     masks = [_mask(thing, name, side) for thing, name in zip(things, names, strict=True)]

@@ -11,11 +11,11 @@ from tests.pipeline.closure import ROOT, imports
 
 FLOORS = (
     "core",
-    "drawing executors fetch measures prompting reading scenes verify work",
-    "data training weights",
+    "drawing executors fetch measures prompting reading scenes work",
+    "training weights",
     "datasets download finetune label look normalize pretrain prompts release sam stats",
-    "ablation add card comparison nano segmenters",
-    "check export fit_quality report",
+    "ablation add card comparison nano segmenters verify",
+    "check data export fit_quality report",
     "audit formats label_dataset publish",
     "commands stages",
     "__main__ tools",

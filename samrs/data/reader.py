@@ -33,6 +33,7 @@ from samrs.core.errors import (
     named_extra,
 )
 from samrs.core.shards import manifest_of
+from samrs.verify.parts import Part, Said
 from samrs.verify.refusal import (
     READ_AS,
     readable,
@@ -41,7 +42,6 @@ from samrs.verify.refusal import (
     refuse_rows,
     refuse_schema,
 )
-from samrs.verify.shard_checks import Part
 
 CACHE_BYTES = 256 * 2**20
 """Row groups kept by each reader, i.e. by each worker process."""
@@ -218,7 +218,7 @@ class _Table:
             rows = file.read_row_group(group)
             rows.validate(full=True)
         if self.table in CHECKED_AS:
-            part = Part(Path(name), CHECKED_AS[self.table], (), None, self.categories)
+            part = Part(Path(name), CHECKED_AS[self.table], said=Said(tuple(self.categories)))
             refuse_rows(self._shards.folder, part, rows)
         return rows
 

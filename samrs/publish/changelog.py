@@ -13,6 +13,10 @@ if TYPE_CHECKING:  # it imports pyarrow, which the workflow of a release does wi
 
 UNRELEASED = "Unreleased"
 PUBLISHED = "| artifact | path | files | bytes | sha256 |"
+HOW_TO_CHECK = (
+    "`samrs verify FOLDER --against SHA256` holds what was fetched against this table "
+    "(a folder's sha256 is that of its manifest)."
+)
 
 
 def entries(text: str) -> dict[str, str]:
@@ -77,7 +81,7 @@ def with_release(text: str, version: str, date: str, published: Mapping[Artifact
         for a, f in published.items()
     ]
     table = "\n".join([PUBLISHED, "|---|---|---|---|---|", *rows])
-    entry = f"## {UNRELEASED}\n\n## {version} ({date})\n\n{notes}\n\n{table}\n"
+    entry = f"## {UNRELEASED}\n\n## {version} ({date})\n\n{notes}\n\n{table}\n\n{HOW_TO_CHECK}\n"
     before, after = re.split(rf"(?m)^## +{UNRELEASED}.*\n", text, maxsplit=1)
     rest = re.split(r"(?m)^(?=## )", after, maxsplit=1)
     return before + entry + ("\n" + rest[1] if len(rest) > 1 else "")

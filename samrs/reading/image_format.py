@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
 from samrs.core.errors import ImageError, ImageFileError, ImageNameError
-from samrs.reading.completeness import scans_are_complete
 from samrs.reading.files import printable, why_unreadable
+from samrs.reading.image_header import (
+    JPEG,
+    PNG,
+    is_whole_jpeg,
+    is_whole_png,
+    jpeg_header,
+    picture,
+    png_chunk,
+)
 
 KEEP_BYTES = 16 * 2**20
 """Largest file whose bytes are handed on as they are."""
-
-_PNG_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 
 ORIENTATION = 274
 """Exif's tag, also TIFF's: how the stored picture must be turned to be seen as it was taken."""
@@ -38,8 +43,8 @@ class Kind(NamedTuple):
 
 KINDS = (
     Kind("GTiff", (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
-    Kind("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",)),
-    Kind("JPEG", (".jpg", ".jpeg"), (b"\xff\xd8\xff",)),
+    Kind("PNG", (".png",), (PNG,)),
+    Kind("JPEG", (".jpg", ".jpeg"), (JPEG,)),
     Kind("BMP", (".bmp",), (b"BM",)),
 )
 
@@ -91,41 +96,13 @@ def _not_utf8(path: Path) -> str | None:
 def _is_whole(data: mmap.mmap, driver: str) -> bool:
     """Whether the format's end is there; a TIFF's parts may stand anywhere: reading tells."""
     if driver == "JPEG":
-        header = _jpeg_header(data)
-        whole = 0 < header.scan < int(data.rfind(b"\xff\xd9"))
-        return whole and (header.one_scan or scans_are_complete(data, header.frame, header.scan))
+        return is_whole_jpeg(data)
     if driver == "PNG":
-        return _png_chunk(data, b"IEND") is not None
+        return is_whole_png(data)
     if driver == "BMP":
         declared = int.from_bytes(data[2:6], "little")
         return len(data) >= max(14, declared)
     return True
-
-
-def _png_chunks(data: bytes | mmap.mmap) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of what each chunk holds, as far as they are whole."""
-    at = 8
-    while at + 12 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, at)
-        if at + 12 + length <= len(data):
-            yield name, at + 8, at + 8 + length
-        at += 12 + length
-
-
-def _png_chunk(data: bytes | mmap.mmap, wanted: bytes) -> bytes | None:
-    """What the first chunk of a name holds; None where the chunks, one after another, have none.
-
-    GDAL reads the pixels of a PNG that is cut off as zeros: the last chunk, IEND, must be there.
-    """
-    places = (data[start:end] for name, start, end in _png_chunks(data) if name == wanted)
-    found = next(places, None)
-    return None if found is None else bytes(found)
-
-
-def _png_is_common(data: bytes) -> bool:
-    """Whether a PNG has no Exif and no critical chunk but those that every reader knows."""
-    names = {name for name, _, _ in _png_chunks(data)}
-    return b"eXIf" not in names and {n for n in names if n[:1].isupper()} <= _PNG_CRITICAL
 
 
 def orientation(path: Path, kind: Kind) -> int:
@@ -154,8 +131,8 @@ def orientation(path: Path, kind: Kind) -> int:
 def _exif(data: mmap.mmap, driver: str) -> bytes:
     """The Exif data of a JPEG or PNG, with the mark that JPEG puts before it; empty without."""
     if driver == "JPEG":
-        return _jpeg_header(data).exif
-    found = _png_chunk(data, b"eXIf") if driver == "PNG" else None
+        return jpeg_header(data).exif
+    found = png_chunk(data, b"eXIf") if driver == "PNG" else None
     return b"Exif\0\0" + found if found else b""
 
 
@@ -171,43 +148,5 @@ def plain_file(path: Path, kind: Kind) -> tuple[bytes, str] | None:
     if kind.driver not in ("PNG", "JPEG") or path.stat().st_size > KEEP_BYTES:
         return None
     data = path.read_bytes()
-    if kind.driver == "PNG":
-        plain = data[24:26] == b"\x08\x02" and _png_is_common(data)
-        return (data, ".png") if plain else None
-    header = _jpeg_header(data)
-    return (data, ".jpg") if header.rgb and not header.exif else None
-
-
-class _JpegHeader(NamedTuple):
-    """What stands before a JPEG's first scan.
-
-    Attributes:
-        scan: where that begins; 0: nowhere.
-        frame: where the description of the components begins.
-        one_scan: whether the first scan brings all that there is.
-        rgb: whether there are three 8-bit components.
-        exif: the Exif data, empty without.
-    """
-
-    scan: int
-    frame: int
-    one_scan: bool
-    rgb: bool
-    exif: bytes
-
-
-def _jpeg_header(data: bytes | mmap.mmap) -> _JpegHeader:
-    at, frame, rgb, exif = 2, 0, True, b""
-    while at + 10 <= len(data) and data[at] == 0xFF:
-        marker, length = data[at + 1], struct.unpack_from(">H", data, at + 2)[0]
-        if marker == 0xDA and frame:
-            progressive = data[frame + 1] in (0xC2, 0xCA)
-            one_scan = not progressive and data[at + 4] == data[frame + 9]
-            return _JpegHeader(at, frame, one_scan, rgb, exif)
-        if marker == 0xE1 and data[at + 4 : at + 8] == b"Exif":
-            exif = exif or bytes(data[at + 4 : at + 2 + length])
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            rgb = rgb and data[at + 4 : at + 5] + data[at + 9 : at + 10] == b"\x08\x03"
-            frame = at
-        at += 2 + length
-    return _JpegHeader(0, frame, one_scan=False, rgb=False, exif=exif)
+    found = picture(data)
+    return (data, found.suffix) if found and found.is_plain else None

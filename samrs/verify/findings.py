@@ -10,6 +10,7 @@ NAMED = 10
 
 KINDS = {
     "manifest": "the manifest is missing or not what a manifest is",
+    "against": "the manifest is not the one that --against tells of",
     "missing_shard": "the manifest lists a file that is not there",
     "extra_shard": "a file is there that the manifest does not list",
     "checksum": "a file's sha256 is not the manifest's",
@@ -17,16 +18,22 @@ KINDS = {
     "unreadable": "a file is no Parquet, or its content is broken",
     "schema": "a table's columns are not those of samrs/core/records.py",
     "duplicate": "an id stands twice",
-    "tile": "a tile has no size, or no id",
+    "id": "an id is not made of its scene and place, or of other characters",
+    "split": "a split is no plain word, or two of a scene or a tile differ",
+    "tile": "a tile has no size, no place or no id",
+    "image": "a picture is not of its tile's size, or not a plain RGB one",
     "unknown_tile": "a row names a tile that the product does not hold",
     "order": "rows do not follow the order of the tiles",
+    "instance": "an instance is not the same in all tiles, or a mask has none",
     "category": "a category's number or name is not one of the manifest's",
     "source": "an instance cannot be traced to its annotation",
     "mask": "a mask is no run-length encoding of its tile's size",
     "area": "a mask's area is not that of its encoding",
-    "box": "a mask's box is not that of its encoding",
+    "box": "a box is inverted or outside its tile, or not that of its mask",
+    "score": "a number is out of its range, or not what the row's boxes give",
+    "threshold": "the release's own parameters leave the instance out",
     "value": "a row lacks what every row has, or has no finite number",
-    "label_map": "a label map does not decode, has another size, or holds an unknown label",
+    "label_map": "a label map does not decode, or is not one of its tile and its masks",
     "counts": "the manifest's counts are not those of the tables",
 }
 

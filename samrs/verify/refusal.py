@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from samrs.core.errors import ProductError
 from samrs.core.records import RELEASED, SEMANTIC, TILES
 from samrs.core.shards import read_manifest, shard_paths
-from samrs.verify.shard_checks import CHECKS, Checked, Part, forget_tiles
-from samrs.verify.verify import is_release_counts, manifest_problem
+from samrs.verify.manifest import manifest_problem
+from samrs.verify.parts import Checked, Part, Said, forget_tiles
+from samrs.verify.shard_checks import CHECKS
 
 READ_AS = {"tiles": "tiles", "instances": "masks", "semantic": "semantic"}
 """Which checks go for a table of a release; that of sources is left to ``samrs verify``."""
@@ -79,8 +80,6 @@ def refuse_manifest(where: object, manifest: Any) -> None:
         refuse(where, problem)
     if manifest["product"] != "release":
         refuse(where, f"product {manifest['product']!r} where a release belongs")
-    if not is_release_counts(manifest.get("counts")):
-        refuse(where, "no counts of a release")
 
 
 def refuse_schema(where: object, table: str, schema: pa.Schema) -> None:
@@ -163,7 +162,7 @@ def sound_rows(
         ProductError: ``samrs verify`` would find fault with a row.
     """
     for path in shard_paths(product, table):
-        part = Part(path, READ_AS[table], (), product, tuple(categories))
+        part = Part(path, READ_AS[table], tiles_of=product, said=Said(tuple(categories)))
         with readable(path), pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=batch_rows, columns=list(columns)):
                 batch.validate(full=True)

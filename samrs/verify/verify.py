@@ -1,4 +1,4 @@
-"""Check products of any kind: files, tables, ids, masks, label maps and counts.
+"""Check products of any kind: files, tables, ids, boxes, masks, scores, label maps and counts.
 
     samrs verify data/release/sota
     samrs verify data/release/* data/normalize/*
@@ -7,25 +7,30 @@
 For each product a line that says it is sound, or its findings: how many of each kind, the first ten
 named by file, tile and instance. The exit status is 1 where there is a finding.
 
-What is checked: the manifest lists all files that are there, with their sha256 and numbers of rows;
-columns are those of ``core/records.py``; ids are unique; every row's tile is in the table tiles, in
-its order; every mask is an encoding of its tile's size with the area and the box that its columns
-say; every instance names its annotation; no row lacks its boxes, its split or its image; categories
-are the manifest's; every tile of a table of label maps has one of its size with known labels; the
-manifest's counts are those of the tables. Images are known by the sha256 of their file only, and
-label maps are not painted anew.
+What is checked: the manifest is of the form it must have and lists all files that are there, with
+their sha256 and numbers of rows; columns are those of ``core/records.py``; ids are unique, made of
+their scene and place, and safe as names of files; a scene is of one split; every row's tile is in
+the table tiles, in its order; an instance is the same in all tiles; every mask is an encoding of
+its tile's size with the area and the box that its columns say; boxes are upright and in their
+tile; scores are in their range and those that follow from boxes follow; a release holds nothing
+that its own thresholds leave out; every instance names its annotation; categories are the
+manifest's; a picture's header is of its tile's size; every tile of a table of label maps has one
+of its size and split with known labels, in a release with no more px of a class than its masks
+have; the manifest's counts are those of the tables.
+
+Not checked: pictures are not decoded, label maps are not painted anew, and of a folder whose
+manifest was written anew after a change that breaks none of the above, only what is written
+elsewhere can tell (``verify/anchor.py``).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -41,16 +46,13 @@ from samrs.core.records import (
     TILES,
     TRUTH,
 )
+from samrs.core.shards import shard_paths
+from samrs.verify.anchor import Anchor
 from samrs.verify.findings import Findings
-from samrs.verify.shard_checks import (
-    Checked,
-    Part,
-    check_bytes,
-    check_keys,
-    check_part,
-    parts_of,
-    schema_problem,
-)
+from samrs.verify.keys import Keyed, check_keys
+from samrs.verify.manifest import MANIFEST, read
+from samrs.verify.parts import Checked, Part, Said, forget_tiles
+from samrs.verify.shard_checks import check_bytes, check_part, parts_of, schema_problem
 
 PRODUCTS: dict[str, dict[str, pa.Schema]] = {
     "normalize": {
@@ -71,13 +73,15 @@ NEEDED = {
     "sam_label": ("masks",),
     "release": ("tiles", "instances", "semantic"),
 }
-MANIFEST_BYTES = 64 * 2**20
 PART_ROWS = {"semantic": 2048}
 OTHER_PART_ROWS = 65_536
 """Rows that a process checks at once."""
 
 MANY_ROWS = 50_000
 """From so many rows on, processes pay."""
+
+NEAR = 1e-4
+"""By which a mean may differ: the manifest has four places."""
 
 KEYED = ("tiles", "instances", "masks", "truth", "semantic")
 
@@ -87,23 +91,36 @@ class Verification:
 
     Args:
         tiles_of: product whose tiles its rows are checked against; None: its own, if it has any.
+        anchor: what somebody else says of the product, or None.
+
+    Raises:
+        MissingInputError: ``tiles_of`` has no tiles.
     """
 
-    def __init__(self, product: Path, tiles_of: Path | None = None) -> None:
+    def __init__(
+        self, product: Path, tiles_of: Path | None = None, anchor: Anchor | None = None
+    ) -> None:
         self.product = product
         self.findings = Findings()
         self.rows: dict[str, int] = {}
         self.manifest: dict[str, Any] = {}
+        if tiles_of is not None:
+            shard_paths(tiles_of, "tiles")
+        self._is_given = tiles_of is not None
         self._tiles_of = tiles_of
+        self._anchor = anchor
         self._tiles_used: dict[str, int] = {}
-        self._label_pixels = np.zeros(256, dtype=np.int64)
+        self._totals = Checked()
 
     def run(self) -> Findings:
         """Check everything and return what was found."""
+        forget_tiles()
         manifest = self._read_manifest()
         if manifest is None:
             return self.findings
         self.manifest = manifest
+        if self._anchor and (problem := self._anchor.problem(self.product)):
+            self.findings.add("against", f"{self.product}: {problem}")
         shards = self._listed_shards()
         tables = {path: table for path, table in map(self._table, shards) if table}
         if self._tiles_of is None and "tiles" in tables.values():
@@ -126,26 +143,16 @@ class Verification:
         return f"{len(self.manifest.get('shards', []))} shards, {rows}"
 
     def _read_manifest(self) -> dict[str, Any] | None:
-        path = self.product / "manifest.json"
-        if not path.is_file():
-            self.findings.add("manifest", f"{path}: there is none")
+        found = read(self.product)
+        if isinstance(found, str):
+            self.findings.add("manifest", f"{self.product / MANIFEST}: {found}")
             return None
-        try:
-            if path.stat().st_size > MANIFEST_BYTES:
-                raise ValueError(f"it has {path.stat().st_size} bytes")
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-            problem = manifest_problem(manifest)
-        except (OSError, ValueError, RecursionError) as error:
-            problem = f"{type(error).__name__}: {str(error)[:200]}"
-        if problem:
-            self.findings.add("manifest", f"{path}: {problem}")
-            return None
-        return dict(manifest)
+        return found
 
     def _listed_shards(self) -> dict[Path, dict[str, Any]]:
         """The shards that are listed and there, by path."""
         listed = {shard["file"]: shard for shard in self.manifest["shards"]}
-        there = {p.name for p in self.product.iterdir()} - {"manifest.json"}
+        there = {p.name for p in self.product.iterdir()} - {MANIFEST}
         for file in sorted(set(listed) - there):
             self.findings.add("missing_shard", file)
         for file in sorted(there - set(listed)):
@@ -183,18 +190,21 @@ class Verification:
         whole = [t for t in KEYED if t in tables.values() and self._is_whole(t, shards, tables)]
         if self._tiles_of == self.product and "tiles" not in whole:
             self._tiles_of = None
-        keys = [(self.product, table, self._tiles_of) for table in whole]
+        keys = [Keyed(self.product, t, self._tiles_of, self._is_given) for t in whole]
         tasks = [
-            *((table, partial(check_keys, key)) for table, key in zip(whole, keys, strict=True)),
+            *((of.table, partial(check_keys, of)) for of in keys),
             *((p.name, partial(check_bytes, (p, s["sha256"]))) for p, s in shards.items()),
-            *((part.path.name, partial(check_part, part)) for part in self._parts(tables)),
+            *((part.path.name, partial(check_part, part)) for part in self._parts(tables, whole)),
         ]
         many = sum(self.rows.values()) >= MANY_ROWS
         for (name, _), checked in zip(tasks, map_stream(_call, tasks, processes=many), strict=True):
             self.findings.join(checked.findings)
-            self._label_pixels += checked.label_pixels
+            self._totals.add(checked)
             if checked.tiles is not None:
                 self._tiles_used[name] = checked.tiles
+        with_picture, without = self._totals.pictures.tolist()
+        if with_picture and without:
+            self.findings.add("image", f"tiles: {without} of {with_picture + without} have none")
 
     def _is_whole(
         self, table: str, shards: dict[Path, dict[str, Any]], tables: dict[Path, str]
@@ -203,17 +213,19 @@ class Verification:
         listed = [s for s in self.manifest["shards"] if s["file"].rpartition("-")[0] == table]
         return len(own) == len(listed) and all(p in tables for p in own)
 
-    def _parts(self, tables: dict[Path, str]) -> Iterator[Part]:
-        categories = tuple(self.manifest["categories"])
+    def _parts(self, tables: dict[Path, str], whole: list[str]) -> Iterator[Part]:
+        is_release = self.manifest["product"] == "release"
+        said = Said(
+            tuple(self.manifest["categories"]),
+            self.manifest.get("recipe") if self.manifest["product"] != "normalize" else None,
+            self.manifest["parameters"] if is_release else {},
+        )
+        masks_of = self.product if is_release and {"tiles", "instances"} <= set(whole) else None
         for path, table in tables.items():
-            checks = (
-                "released"
-                if (self.manifest["product"], table) == ("release", "instances")
-                else table
-            )
+            checks = "released" if is_release and table == "instances" else table
             if table == "semantic" and self._tiles_of is None:
                 continue
-            part = Part(path, checks, (), self._tiles_of, categories)
+            part = Part(path, checks, (), self._tiles_of, masks_of, said)
             yield from parts_of(part, PART_ROWS.get(table, OTHER_PART_ROWS))
 
     def _check_counts(self) -> None:
@@ -222,10 +234,7 @@ class Verification:
             self._count("label maps", self._tiles_used["semantic"], tiles)
         if self.manifest["product"] != "release":
             return
-        counts: dict[str, Any] = self.manifest.get("counts", {})
-        if not is_release_counts(counts):
-            self.findings.add("counts", "manifest.json: no counts of a release")
-            return
+        counts: dict[str, Any] = self.manifest["counts"]
         kept = self.rows.get("instances", 0)
         self._count("tiles", counts["tiles"], tiles)
         self._count("kept", counts["kept"], kept)
@@ -234,14 +243,32 @@ class Verification:
             self._count(
                 "tiles_empty", counts["tiles_empty"], (tiles or 0) - self._tiles_used["instances"]
             )
-        if "label_map" in self.findings.counts or "semantic" not in self._tiles_used:
+            self._check_quality(counts["quality"])
+        if "label_map" not in self.findings.counts and "semantic" in self._tiles_used:
+            self._check_pixels(counts)
+
+    def _check_quality(self, said: dict[str, Any]) -> None:
+        number, total, bad = self._totals.quality.tolist()
+        if not number:
+            self._count("quality", said, {"mean": None, "below_half": None})
             return
-        self._count("pixels", counts["pixels"], int(self._label_pixels.sum()))
-        self._count(
-            "labelled_pixels", counts["labelled_pixels"], int(self._label_pixels[:255].sum())
-        )
-        found = self._label_pixels[: len(self.manifest["categories"])].tolist()
-        self._count("label_pixels", self.manifest.get("label_pixels", found), found)
+        for name, found in (("mean", total / number), ("below_half", bad / number)):
+            if said[name] is None or abs(said[name] - found) > NEAR:
+                self._count(f"quality {name}", said[name], round(found, 4))
+
+    def _check_pixels(self, counts: dict[str, Any]) -> None:
+        pixels = self._totals.label_pixels
+        labelled = int(pixels[:255].sum())
+        self._count("pixels", counts["pixels"], int(pixels.sum()))
+        self._count("labelled_pixels", counts["labelled_pixels"], labelled)
+        found = pixels[: len(self.manifest["categories"])].tolist()
+        self._count("label_pixels", self.manifest["label_pixels"], found)
+        if "mask" in self.findings.counts or "instances" not in self._tiles_used:
+            return
+        again = self._totals.mask_pixels - labelled  # px painted over, once for each mask below
+        over, contested = counts["overpainted_pixels"], counts["contested_pixels"]
+        if not (contested <= over <= again and (over > 0) == (again > 0)):
+            self._count("overpainted_pixels and contested_pixels", (over, contested), again)
 
     def _count(self, what: str, said: Any, found: Any) -> None:
         if said != found:
@@ -259,55 +286,15 @@ def _call(task: tuple[str, Callable[[], Checked]]) -> Checked:
         return checked
 
 
-def is_release_counts(counts: Any) -> bool:
-    """Whether these are a release's counts of tiles, instances and px.
-
-    Args:
-        counts: the value in the manifest.
-    """
-    names = ("tiles", "tiles_empty", "instances", "kept", "pixels", "labelled_pixels")
-    return (
-        isinstance(counts, dict)
-        and all(isinstance(counts.get(name), int) for name in names)
-        and isinstance(counts.get("dropped"), dict)
-        and all(isinstance(value, int) for value in counts["dropped"].values())
-    )
-
-
-def manifest_problem(manifest: Any) -> str | None:
-    """Why a JSON value is no manifest, or None.
-
-    Args:
-        manifest: the value of ``manifest.json``.
-    """
-    if not isinstance(manifest, dict):
-        return f"it is a {type(manifest).__name__}, an object is needed"
-    if manifest.get("product") not in list(PRODUCTS):
-        return f"product {manifest.get('product')!r}, one of {', '.join(PRODUCTS)} is needed"
-    categories, shards = manifest.get("categories"), manifest.get("shards")
-    if not isinstance(categories, list) or not all(isinstance(c, str) for c in categories):
-        return "categories is no list of names"
-    if not isinstance(shards, list) or not all(isinstance(s, dict) for s in shards):
-        return "shards is no list of objects"
-    for shard in shards:
-        file, rows, digest = (shard.get(key) for key in ("file", "rows", "sha256"))
-        if not isinstance(file, str) or file != Path(file).name or not file.endswith(".parquet"):
-            return f"shard {str(file)[:100]!r} is no name of a Parquet file in this folder"
-        if not isinstance(rows, int) or not isinstance(digest, str):
-            return f"shard {file!r} lacks its number of rows or its sha256"
-    if manifest["product"] == "release":
-        for key in ("subset", "dataset", "terms"):
-            if not isinstance(manifest.get(key), str) or not manifest[key]:
-                return f"{key} {manifest.get(key)!r}, a text is needed"
-    files = [shard["file"] for shard in shards]
-    return "a shard is listed twice" if len(set(files)) < len(files) else None
-
-
-def verify(product: Path, tiles_of: Path | None = None) -> Findings:
+def verify(product: Path, tiles_of: Path | None = None, anchor: Anchor | None = None) -> Findings:
     """Check a product; see the module for what is checked.
 
     Args:
         product: folder of a product of ``normalize``, ``sam_label`` or ``release``.
         tiles_of: product whose tiles its rows are checked against; None: its own, if it has any.
+        anchor: what somebody else says of the product, or None.
+
+    Raises:
+        MissingInputError: ``tiles_of`` has no tiles.
     """
-    return Verification(product, tiles_of).run()
+    return Verification(product, tiles_of, anchor).run()

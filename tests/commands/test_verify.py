@@ -47,7 +47,7 @@ def test_findings_are_counted_and_named(released: Path, normalized: Path) -> Non
     command = [program, "verify", released, normalized]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "")
-    assert "1 findings\n  area: 1 (" in done.stdout
+    assert f"{released}: 2 findings\n  area: 1 (" in done.stdout
     assert done.stdout.splitlines()[-1].startswith(f"{normalized}: sound: ")
 
 

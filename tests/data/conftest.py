@@ -25,7 +25,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("products")
     names = [tile_name(i) for i in range(NUM_TILES)]
     things = [
-        Thing(name, "ship", (k, k, k + 5 + i, k + 6), f"{name}#{k}")
+        Thing(name, "ship", (k, k, k + 5 + i, k + 6), f"t{i:02d}#{k}")
         for i, name in enumerate(names)
         for k in range(i % 4)
     ]

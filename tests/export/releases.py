@@ -15,10 +15,19 @@ from samrs.core.records import RELEASED, SEMANTIC, TILES
 from samrs.core.rle import mask_to_rle, rle_area, rle_to_hbb
 from samrs.core.shards import read_manifest, read_table, write_manifest, write_table
 from samrs.drawing.palette import palette
+from samrs.release.thresholds import DROP_REASONS
 from tests.release.one_by_one import paint
 
 CATEGORIES = ["plane", "ship", "harbor"]
 RULE = "smaller_on_top"
+PARAMETERS = {
+    "min_area": 0,
+    "min_predicted_iou": 0.0,
+    "min_stability": 0.0,
+    "max_outside": 1.0,
+    "min_quality": 0.0,
+    "keep_difficult": True,
+}
 WIDTH, HEIGHT = 50, 40
 Mask = NDArray[np.bool_]
 
@@ -49,7 +58,7 @@ def instance(name: str, tile: str, label: int, mask: Mask, **changes: Any) -> di
     box = rle_to_hbb(rle).tolist()
     x0, y0, x1, y1 = box
     return {
-        "instance_id": f"{tile}#{name}",
+        "instance_id": f"{tile.split('__')[0]}#{name}",
         "tile_id": tile,
         "category_id": label,
         "category": CATEGORIES[label],
@@ -66,7 +75,7 @@ def instance(name: str, tile: str, label: int, mask: Mask, **changes: Any) -> di
         "predicted_iou": 0.9,
         "stability_score": None,
         "box_iou": 1.0,
-        "obb_iou": float("nan"),
+        "obb_iou": 0.75,
         "outside": 0.0,
         "components": 1,
         "recipe": "hbox",
@@ -80,7 +89,7 @@ def instances() -> list[dict[str, Any]]:
     kinds = masks()
     first = ("box", "hole", "corner", "parts")
     rows = [instance(n, "a__0_0", i % 3, kinds[n]) for i, n in enumerate(first)]
-    rows[1].update(difficult=True, obb=None, visible=0.8)
+    rows[1].update(difficult=True, obb=None, obb_iou=None, visible=0.8)
     second = ("whole", "pixel", "edge", "noise")
     rows += [instance(n, "c__0_0", i % 3, kinds[n]) for i, n in enumerate(second)]
     rows += [instance("box", "d__0_0", 1, kinds["box"])]
@@ -139,7 +148,8 @@ def write_release(
         "labelled_pixels": pixels // 4,
         "overpainted_pixels": 7,
         "contested_pixels": 5,
-        "dropped": {"empty_mask": 2},
+        "dropped": {**dict.fromkeys(DROP_REASONS, 0), "empty_mask": 2},
+        "quality": {"mean": 0.75, "below_half": 0.0},
     }
     about = {
         "product": "release",
@@ -147,13 +157,14 @@ def write_release(
         "dataset": "dota",
         "terms": "academic use only",
         "categories": CATEGORIES,
-        "palette": palette(len(CATEGORIES)),
-        "parameters": {"min_area": 0, "overlap": RULE},
+        "palette": palette(len(names)),
+        "parameters": {**PARAMETERS, "overlap": RULE},
         "recipe": "hbox",
         "segmenter": "sam",
         "model": "nano",
         "model_sha256": "00ff",
         "counts": counts,
+        "label_pixels": [0] * len(names),
     }
     write_manifest(release, {**about, **manifest})
     return release

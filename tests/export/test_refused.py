@@ -17,6 +17,7 @@ from samrs.core.errors import ProductError, SamrsError
 from samrs.core.records import RELEASED, SEMANTIC, TILES
 from samrs.core.shards import read_manifest, write_json, write_manifest, write_table
 from samrs.data.torch import ReleaseTiles
+from samrs.drawing.palette import palette
 from samrs.export import export as module
 from samrs.export.export import AXIS, export
 from samrs.verify.verify import verify
@@ -72,16 +73,16 @@ def fewer_columns(release: Path) -> None:
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
-    "runs that end early": (other_rows("instances", runs("11")), "a__0_0#corner"),
-    "runs beyond the mask": (other_rows("instances", runs("PPPPP0")), "a__0_0#corner"),
-    "runs of the wrong sign": (other_rows("instances", runs("1O")), "a__0_0#corner"),
-    "no runs": (other_rows("instances", runs("")), "a__0_0#corner"),
-    "runs with a strange letter": (other_rows("instances", runs("~~")), "a__0_0#corner"),
+    "runs that end early": (other_rows("instances", runs("11")), "a#corner"),
+    "runs beyond the mask": (other_rows("instances", runs("PPPPP0")), "a#corner"),
+    "runs of the wrong sign": (other_rows("instances", runs("1O")), "a#corner"),
+    "no runs": (other_rows("instances", runs("")), "a#corner"),
+    "runs with a strange letter": (other_rows("instances", runs("~~")), "a#corner"),
     "sides exchanged": (
         lambda r: other_rows("instances", row(2, rle={**stored(r)[2]["rle"], "size": [50, 40]}))(r),
-        "a__0_0#corner",
+        "a#corner",
     ),
-    "no mask": (other_rows("instances", row(2, rle=None)), "a__0_0#corner"),
+    "no mask": (other_rows("instances", row(2, rle=None)), "a#corner"),
     "another area": (other_rows("instances", row(2, area=1)), "area 1"),
     "no number in a box": (
         other_rows("instances", row(2, mask_hbb=[float("nan"), 0, 1, 1])),
@@ -97,11 +98,13 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "columns missing": (fewer_columns, "area"),
     "a shard missing": (lambda r: (r / "semantic-00000.parquet").unlink(), "semantic"),
     "other rows than listed": (
-        manifest(shards=[{"file": f"{t}-00000.parquet", "rows": 1, "sha256": ""} for t in SCHEMAS]),
+        manifest(
+            shards=[{"file": f"{t}-00000.parquet", "rows": 1, "sha256": "0" * 64} for t in SCHEMAS]
+        ),
         "rows, where the manifest has 1",
     ),
     "no subset": (without("subset"), "subset None"),
-    "no counts": (without("counts"), "no counts"),
+    "no counts": (without("counts"), "counts are not those"),
     "classes that are no texts": (manifest(categories=[1, 2, 3]), "categories"),
     "no shards": (manifest(shards=[]), "not listed|no shard"),
     "a shard outside": (
@@ -150,7 +153,7 @@ def test_a_reader_refuses_what_verify_would(damaged: tuple[Path, str]) -> None:
 def test_a_map_of_unknown_labels_is_refused(release: Path, tmp_path: Path) -> None:
     folder = tmp_path / "sota"
     shutil.copytree(release, folder)
-    manifest(categories=["plane", "ship"])(folder)
+    manifest(categories=["plane", "ship"], palette=palette(2))(folder)
     kept = [r for r in stored(folder) if r["category_id"] < 2]
     other_rows("instances", lambda rows: rows.__setitem__(slice(None), kept))(folder)
     assert "label_map" in verify(folder).counts

@@ -91,8 +91,8 @@ def run(root: Path, env: Mapping[str, str], *command: str) -> str:
 
 def make(root: Path, env: Mapping[str, str], *, public: str, storage: str) -> Path:
     """A committed repository at ``root`` whose products lie in the workspace and the cache."""
-    for subset in SUBSETS:
-        things = [Thing("a__0_0", "ship", (5, 5, 10, 10 + len(subset) % 3), name=subset)]
+    for number, subset in enumerate(SUBSETS):
+        things = [Thing("a__0_0", "ship", (5, 5, 10, 10 + number))]
         _, made = release(root.parent / "made" / subset, things)
         shutil.copytree(made, root / "data" / "release" / subset)
     weights = root / "data" / "pretrain" / "weights.safetensors"

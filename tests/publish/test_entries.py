@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from samrs.publish.artifacts import Artifact, Figures
-from samrs.publish.changelog import released, unreleased, with_release
+from samrs.publish.changelog import HOW_TO_CHECK, released, unreleased, with_release
 from samrs.publish.repository import PublishError
 from samrs.publish.tags import check_version, release_tags
 
@@ -24,7 +24,7 @@ Versions are those of the data.
 
 - First.
 """
-AFTER = """# Changelog
+AFTER = f"""# Changelog
 
 Versions are those of the data.
 
@@ -39,6 +39,8 @@ Versions are those of the data.
 |---|---|---|---|---|
 | sota | `data/release/sota` | 4 | 4096 | `ab` |
 | nano | `samrs/models/nano.safetensors` | 1 | 7 | `cd` |
+
+{HOW_TO_CHECK}
 
 ## 0.9.0 (2026-01-02)
 
@@ -75,7 +77,7 @@ def test_the_first_entry_needs_no_other() -> None:
     assert entry.endswith(
         "- Ships are whole.\n  Harbors are not.\n\n" + entry[entry.index("| art") :]
     )
-    assert entry.endswith("`ab` |\n")
+    assert entry.endswith(f"`ab` |\n\n{HOW_TO_CHECK}\n")
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_everything_is_kept_when_no_threshold_bites(tmp_path):
     assert (counts["overpainted_pixels"], counts["contested_pixels"]) == (25, 25)
     assert read_table(out, "instances").schema.equals(RELEASED)
     assert read_table(out, "semantic").schema.equals(SEMANTIC)
-    assert [r["instance_id"] for r in iter_rows(out, "instances")] == ["i0", "i1", "i2"]
+    assert [r["instance_id"] for r in iter_rows(out, "instances")] == ["a#0", "a#1", "c#2"]
 
 
 def test_label_ids_are_the_order_of_categories(tmp_path):

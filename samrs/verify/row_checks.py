@@ -1,0 +1,302 @@
+"""Checks of rows by themselves: values, boxes, scores, thresholds, sources, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from samrs.reading.image_header import picture
+from samrs.release.quality import BAD
+from samrs.release.thresholds import DROP_REASONS, Thresholds
+from samrs.verify.keys import check_tile_ids
+from samrs.verify.parts import (
+    Checked,
+    Part,
+    coordinates,
+    flat,
+    has,
+    note,
+    numbers,
+    places_in,
+    tiles_in,
+    truths,
+    whole_numbers,
+)
+
+NEVER_NULL = (
+    "scene_id", "split", "x0", "y0", "image", "hbb", "hbb_annotated", "mask_hbb", "difficult",
+    "visible", "box_iou", "outside", "components", "recipe", "fallback", "crs",
+    "transform", "reason", "detail",
+)  # fmt: skip
+"""Columns that every row of a table with them has; other checks see to ids, sizes and masks."""
+
+RANGES = {
+    "predicted_iou": (-1.0, 2.0),
+    "stability_score": (0.0, 1.0),
+    "box_iou": (0.0, 1.0),
+    "obb_iou": (0.0, 1.0),
+    "outside": (0.0, 1.0),
+    "disagreement": (0.0, 1.0),
+    "quality": (0.0, 1.0),
+    "visible": (1e-12, 1.0),
+    "gsd": (1e-6, 1e6),
+}
+"""Lowest and highest value of a number. SAM's estimate may say 1.003: it is not held to 0 to 1."""
+
+NEAR = 1e-6
+"""By which a share may differ from what the boxes give: rounding."""
+
+SPLIT = r"""^[^\x00-\x1f\x7f/\\<>&"']{1,100}$"""
+OUTSIDE = r"^/|^[A-Za-z]:|\\|(^|/)\.\.(/|$)|[\x00-\x1f\x7f]"
+"""In a source's path: what leads out of the dataset's folder, and what no name holds."""
+
+
+def check_tiles(part: Part, rows: pa.Table, checked: Checked) -> None:
+    """Sizes, places and ids of tiles, and their pictures' sizes.
+
+    Args:
+        part: of the table tiles.
+        rows: some of it.
+        checked: takes the findings.
+    """
+    sizes = np.stack([whole_numbers(rows[n], 0) for n in ("height", "width")], axis=1)
+    note(part.path, rows, checked, "tile", sizes.min(axis=1) <= 0,
+         lambda i: f"{sizes[i].tolist()} px, 1 or more needed")  # fmt: skip
+    if has(rows, "split"):
+        splits = ~truths(pc.match_substring_regex(rows["split"], SPLIT), null=True)
+        note(part.path, rows, checked, "split", splits,
+             lambda i: f"split {rows['split'][i].as_py()!r}, a plain word is needed")  # fmt: skip
+    if has(rows, "scene_id", "x0", "y0"):
+        _check_places(part, rows, checked)
+    if has(rows, "image"):
+        _pictures(part, rows, checked, sizes)
+
+
+def _check_places(part: Part, rows: pa.Table, checked: Checked) -> None:
+    places = np.stack([whole_numbers(rows[n], 0) for n in ("x0", "y0")], axis=1)
+    note(part.path, rows, checked, "tile", places.min(axis=1) < 0,
+         lambda i: f"at {places[i].tolist()}, 0 or more needed")  # fmt: skip
+    check_tile_ids(part.path, rows, checked)
+
+
+def _pictures(part: Part, rows: pa.Table, checked: Checked, sizes: NDArray[np.int64]) -> None:
+    images = flat(rows["image"])
+    names = pc.struct_field(images, "path")
+    for i, data in enumerate(pc.struct_field(images, "bytes")):
+        held = data.as_buffer()
+        if held is None:
+            continue  # told as a missing value
+        checked.pictures[int(not held.size)] += 1
+        wrong = None
+        if held.size:
+            found = picture(held.to_pybytes())
+            wanted = f"{rows['tile_id'][i].as_py()}{found.suffix if found else ''}"
+            if found is None:
+                wrong = f"{held.size} bytes, a whole PNG or JPEG is needed"
+            elif found.size_hw != tuple(sizes[i].tolist()):
+                wrong = f"{found.size_hw} px, its row says {tuple(sizes[i].tolist())}"
+            elif not found.is_plain:
+                wrong = "no 8-bit RGB without Exif"
+            elif names[i].as_py() != wanted:
+                wrong = f"called {names[i].as_py()!r}, {wanted!r} is needed"
+        if wrong:
+            flags = np.zeros(len(rows), dtype=bool)
+            flags[i] = True
+            note(part.path, rows, checked, "image", flags, _says(wrong))
+
+
+def _says(text: str) -> Callable[[int], str]:
+    return lambda i: text
+
+
+def check_values(part: Part, rows: pa.Table, checked: Checked) -> None:
+    """What every row has, finite numbers, and numbers in their range.
+
+    Args:
+        part: of any table.
+        rows: some of it.
+        checked: takes the findings.
+    """
+    for column in [n for n in NEVER_NULL if n in rows.column_names]:
+        values = flat(rows[column])
+        wrong = pc.is_null(values).to_numpy(zero_copy_only=False)
+        if column == "image":
+            data = pc.struct_field(values, "bytes")  # empty in a release without pixels
+            wrong |= pc.is_null(data).to_numpy(zero_copy_only=False)
+        elif pa.types.is_fixed_size_list(values.type):
+            wrong |= ~np.isfinite(coordinates(rows[column])).all(axis=1)
+        note(part.path, rows, checked, "value", wrong, _says(f"no {column}"))
+    if "obb" in rows.column_names and rows["obb"].null_count < len(rows):
+        odd = truths(pc.is_valid(rows["obb"]), null=False)
+        odd &= ~np.isfinite(coordinates(rows["obb"])).all(axis=1)
+        note(part.path, rows, checked, "value", odd, _says("no finite obb"))
+    for column in [n for n in RANGES if n in rows.column_names]:
+        lowest, highest = RANGES[column]
+        found = rows[column].to_numpy()
+        outside = ~((found >= lowest) & (found <= highest))
+        if outside.any():
+            outside &= truths(pc.is_valid(rows[column]), null=False)
+            note(part.path, rows, checked, "score", outside, _ranged(rows, column))
+
+
+def _ranged(rows: pa.Table, column: str) -> Callable[[int], str]:
+    lowest, highest = RANGES[column]
+    return lambda i: f"{column} {rows[column][i].as_py()}, {lowest:g} to {highest:g} is needed"
+
+
+def check_boxes(part: Part, rows: pa.Table, checked: Checked) -> None:
+    """Boxes are not inverted, lie in what was annotated, and show the share that the row says.
+
+    Args:
+        part: of the table instances.
+        rows: some of it.
+        checked: takes the findings.
+    """
+    shown, whole = coordinates(rows["hbb"]), coordinates(rows["hbb_annotated"])
+    upright = _upright(shown) & _upright(whole)
+    some = np.isfinite(shown).all(axis=1) & np.isfinite(whole).all(axis=1)
+    note(part.path, rows, checked, "box", some & ~upright,
+         lambda i: f"hbb {shown[i].tolist()} of {whole[i].tolist()}, x0 < x1 and y0 < y1 are "
+         "needed")  # fmt: skip
+    if part.tiles_of is None:
+        return
+    tiles = tiles_in(part.tiles_of)
+    places = places_in(tiles, rows)
+    known = upright & (places >= 0) & (len(tiles.ids) > 0)
+    sides = tiles.sizes_hw[np.maximum(places, 0)][:, ::-1] if len(tiles.ids) else shown[:, :2]
+    inside = np.clip(whole, 0, np.tile(sides, 2))
+    as_annotated = (shown == whole).all(axis=1)
+    clipped = (np.abs(shown - inside)[:, :2] <= NEAR).all(axis=1)
+    clipped &= (shown[:, 2:] <= inside[:, 2:] + NEAR).all(axis=1)  # less in a padded tile
+    note(part.path, rows, checked, "box", known & ~as_annotated & ~clipped,
+         lambda i: f"hbb {shown[i].tolist()} is no part of {whole[i].tolist()} in a tile of "
+         f"{sides[i].tolist()} (width, height) px")  # fmt: skip
+    share = _areas(np.where(as_annotated[:, None], inside, shown)) / np.where(
+        known, _areas(whole), 1
+    )
+    visible = numbers(rows["visible"])
+    near = np.where(as_annotated, visible <= share + NEAR, np.abs(visible - share) <= NEAR)
+    told = known & (clipped | as_annotated) & np.isfinite(visible)
+    note(part.path, rows, checked, "score", told & ~near,
+         lambda i: f"visible {visible[i]}, its boxes give {share[i]:.6f}")  # fmt: skip
+
+
+def _upright(boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray((boxes[:, 0] < boxes[:, 2]) & (boxes[:, 1] < boxes[:, 3]))
+
+
+def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+
+
+def check_categories(part: Part, rows: pa.Table, checked: Checked) -> None:
+    """A category's number and name are the manifest's.
+
+    Args:
+        part: of a table with categories.
+        rows: some of it.
+        checked: takes the findings.
+    """
+    known_names = part.said.categories
+    ids = whole_numbers(rows["category_id"], -1)
+    known: NDArray[np.bool_] = (ids >= 0) & (ids < len(known_names))
+    names = pa.array(known_names, pa.string())
+    wanted = names.take(pa.array(np.where(known, ids, 0))) if known_names else None
+    right = truths(pc.equal(rows["category"], wanted), null=False) if wanted else known
+    given = [rows["category_id"], rows["category"]]
+    note(part.path, rows, checked, "category", ~(known & right),
+         lambda i: f"{tuple(column[i].as_py() for column in given)} is no category")  # fmt: skip
+
+
+def check_sources(part: Part, rows: pa.Table, checked: Checked) -> None:
+    """A row names a file in the dataset's folder and a line of it, or none.
+
+    Args:
+        part: of a table with sources.
+        rows: some of it.
+        checked: takes the findings.
+    """
+    files, lines = rows["source_file"], rows["source_line"]
+    wrong = truths(pc.equal(files, ""), null=True) | (whole_numbers(lines, 1) < 1)
+    wrong |= truths(pc.match_substring_regex(files, OUTSIDE), null=False)
+    note(part.path, rows, checked, "source", wrong,
+         lambda i: f"file {files[i].as_py()!r}, line {lines[i].as_py()}; a path inside the "
+         "dataset and a line from 1 (or none) are needed")  # fmt: skip
+
+
+def check_scores(part: Part, rows: pa.Table, checked: Checked) -> None:
+    """Scores agree with each other, with the row's boxes and with the manifest.
+
+    Args:
+        part: of a table with masks' scores.
+        rows: some of it.
+        checked: takes the findings.
+    """
+    if has(rows, "area", "components"):
+        _check_components(part, rows, checked)
+    if part.said.recipe is not None and has(rows, "recipe"):
+        other = ~truths(pc.equal(rows["recipe"], part.said.recipe), null=True)
+        note(part.path, rows, checked, "score", other,
+             lambda i: f"recipe {rows['recipe'][i].as_py()!r}, the manifest has "
+             f"{part.said.recipe!r}")  # fmt: skip
+    if has(rows, "obb", "obb_iou", "fallback"):
+        _check_rotated(part, rows, checked)
+
+
+def _check_components(part: Part, rows: pa.Table, checked: Checked) -> None:
+    area, parts = whole_numbers(rows["area"], 0), whole_numbers(rows["components"], 0)
+    wrong = ((area == 0) != (parts == 0)) | (parts < 0) | (parts > np.maximum(area, 0))
+    note(part.path, rows, checked, "score", wrong,
+         lambda i: f"{parts[i]} components of a mask of {area[i]} px")  # fmt: skip
+
+
+def _check_rotated(part: Part, rows: pa.Table, checked: Checked) -> None:
+    has_obb = truths(pc.is_valid(rows["obb"]), null=False)
+    scored = truths(pc.is_valid(rows["obb_iou"]), null=False)
+    fell_back = truths(rows["fallback"], null=False)
+    note(part.path, rows, checked, "score", (has_obb != scored) | (has_obb & fell_back),
+         lambda i: f"obb_iou {rows['obb_iou'][i].as_py()}, fallback {fell_back[i]} "
+         f"{'with' if has_obb[i] else 'without'} an obb")  # fmt: skip
+
+
+def check_thresholds(part: Part, rows: pa.Table, checked: Checked) -> None:
+    """A release holds no row that its own parameters leave out.
+
+    Args:
+        part: of the table instances of a release.
+        rows: some of it.
+        checked: takes the findings, and sums the estimates of quality.
+    """
+    given = {k: v for k, v in part.said.parameters.items() if k != "overlap"}
+    reasons = Thresholds(**given).drop_reasons(rows)
+    note(part.path, rows, checked, "threshold", reasons < len(DROP_REASONS),
+         lambda i: f"{DROP_REASONS[reasons[i]]} leaves it out")  # fmt: skip
+    estimates = rows["quality"].to_numpy()
+    none = truths(pc.is_null(rows["quality"]), null=True)
+    note(part.path, rows, checked, "value", none, _says("no quality"))
+    checked.quality += [len(estimates), np.nansum(estimates), (estimates < BAD).sum()]
+
+
+def check_places(part: Part, rows: pa.Table, checked: Checked) -> None:
+    """A scene's place on the ground is one.
+
+    Args:
+        part: of the table georeference.
+        rows: some of it.
+        checked: takes the findings.
+    """
+    values = coordinates(rows["transform"])
+    flat_ground = values[:, 0] * values[:, 4] == values[:, 1] * values[:, 3]
+    crs = truths(
+        pc.match_substring_regex(rows["crs"], r"^$|[\x00-\x08\x0b\x0c\x0e-\x1f]"), null=False
+    )
+    note(part.path, rows, checked, "value", flat_ground | crs,
+         lambda i: f"crs {rows['crs'][i].as_py()!r}, transform {values[i].tolist()}")  # fmt: skip
+    if part.tiles_of is not None:
+        known = pc.is_in(rows["scene_id"], value_set=tiles_in(part.tiles_of).scenes)
+        note(part.path, rows, checked, "unknown_tile", ~truths(known, null=False),
+             lambda i: "there is no tile of it")  # fmt: skip
