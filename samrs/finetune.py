@@ -26,7 +26,7 @@ from samrs.reading.splits import use_of
 from samrs.training.evaluation import confusion, scores
 from samrs.training.loop import device_of
 from samrs.training.networks import MultiHeadNetwork, load_encoder_decoder
-from samrs.training.segmentation import LIBRARIES, Recipe, history_rows, train_network
+from samrs.training.segmentation import LIBRARIES, Settings, history_rows, train_network
 from samrs.training.tiles import SemanticTiles
 from samrs.work.fingerprint import fingerprint
 from samrs.work.kept import keep, kept
@@ -43,13 +43,7 @@ def finetune(
     *,
     inits: Sequence[str],
     shares: Sequence[float],
-    crop: int,
-    batch_size: int,
-    steps: int,
-    lr: float,
-    weight_decay: float,
-    precision: str,
-    seed: int,
+    settings: Settings,
     runtime: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Train and test every init x share, write the product ``finetune`` and return its metrics.
@@ -65,8 +59,7 @@ def finetune(
         inits: of ``INITS``; ``imagenet`` downloads the encoder's weights.
         shares: of the training tiles, in (0, 1]; at least one tile is taken.
         callbacks: of Lightning, beside the trainer's own.
-        steps: see ``samrs/training/segmentation.py``, as are ``crop``, ``batch_size``, ``lr``,
-            ``weight_decay``, ``precision`` and ``seed``.
+        settings: of every training.
         runtime: speed only.
 
     Returns:
@@ -80,16 +73,7 @@ def finetune(
         ProductError: the benchmark lacks tiles to train or to test on.
     """
     check_runs(inits=inits, shares=shares)
-    recipe = Recipe(
-        steps=steps,
-        crop=crop,
-        batch_size=batch_size,
-        lr=lr,
-        weight_decay=weight_decay,
-        precision=precision,
-        seed=seed,
-    )
-    parameters = {**vars(recipe), "inits": list(inits), "shares": list(shares)}
+    parameters = {**vars(settings), "inits": list(inits), "shares": list(shares)}
     folder = work / fingerprint(
         parameters,
         code=["samrs.finetune"],
@@ -105,8 +89,8 @@ def finetune(
             place = folder / f"{init}-{share}"
             finished = kept(place / "run.json")
             if finished is None:
-                network = start(init, about, pretrained, len(tiles.categories), seed)
-                chosen = nested_share(train, share, seed)
+                network = start(init, about, pretrained, len(tiles.categories), settings.seed)
+                chosen = nested_share(train, share, settings.seed)
                 desc = f"finetune {about_name(normalized)} {init} {share:g}"
                 run = _run(
                     network,
@@ -114,7 +98,7 @@ def finetune(
                     place,
                     train=chosen,
                     test=test,
-                    recipe=recipe,
+                    settings=settings,
                     desc=desc,
                     runtime=runtime,
                     callbacks=callbacks,
@@ -215,7 +199,7 @@ def _run(
     *,
     train: Sequence[int],
     test: Sequence[int],
-    recipe: Recipe,
+    settings: Settings,
     desc: str,
     runtime: Mapping[str, Any],
     callbacks: Sequence[Callback],
@@ -225,7 +209,7 @@ def _run(
         {"benchmark": tiles},
         {"benchmark": train},
         work,
-        recipe=recipe,
+        settings=settings,
         desc=desc,
         runtime=runtime,
         callbacks=callbacks,
@@ -236,10 +220,10 @@ def _run(
         tiles,
         test,
         desc=f"{desc}: test",
-        window=recipe.crop,
-        stride=2 * recipe.crop // 3,
+        window=settings.crop,
+        stride=2 * settings.crop // 3,
         flip=True,
-        precision=recipe.precision,
+        precision=settings.precision,
     )
     history = history_rows(losses)
     return {"tiles": len(train), **scores(matrix, tiles.categories), "history": history}

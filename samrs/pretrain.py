@@ -24,7 +24,7 @@ from samrs.training.evaluation import confusion, scores
 from samrs.training.loop import device_of
 from samrs.training.networks import MultiHeadNetwork, save_network
 from samrs.training.sampling import epoch_steps, split_batch
-from samrs.training.segmentation import LIBRARIES, Recipe, history_rows, train_network
+from samrs.training.segmentation import LIBRARIES, Settings, history_rows, train_network
 from samrs.training.tiles import SemanticTiles
 from samrs.work.fingerprint import fingerprint
 
@@ -41,13 +41,7 @@ def pretrain(
     encoder: str,
     encoder_weights: str | None,
     decoder: str,
-    crop: int,
-    batch_size: int,
-    steps: int,
-    lr: float,
-    weight_decay: float,
-    precision: str,
-    seed: int,
+    settings: Settings,
     runtime: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Pre-train, write the product ``pretrain`` and return its metrics.
@@ -58,8 +52,7 @@ def pretrain(
         work: folder for unfinished training; a killed run goes on from there.
         encoder: see ``samrs/training/networks.py``, as are ``encoder_weights`` and ``decoder``.
         callbacks: of Lightning, beside the trainer's own.
-        steps: see ``samrs/training/segmentation.py``, as are ``crop``, ``batch_size``, ``lr``,
-            ``weight_decay``, ``precision`` and ``seed``.
+        settings: of the training.
         runtime: speed only.
 
     Returns:
@@ -77,16 +70,7 @@ def pretrain(
             "subsets in params.yaml"
         )
     about = {"encoder": encoder, "encoder_weights": encoder_weights, "decoder": decoder}
-    recipe = Recipe(
-        steps=steps,
-        crop=crop,
-        batch_size=batch_size,
-        lr=lr,
-        weight_decay=weight_decay,
-        precision=precision,
-        seed=seed,
-    )
-    parameters = {**about, **vars(recipe), "subsets": list(releases)}
+    parameters = {**about, **vars(settings), "subsets": list(releases)}
     folder = work / fingerprint(
         parameters,
         code=["samrs.pretrain"],
@@ -97,32 +81,32 @@ def pretrain(
     held = {name: hold_out(t.splits) for name, t in tiles.items()}
     kept = {name: [i for i in range(len(t)) if i not in held[name]] for name, t in tiles.items()}
     sizes = {name: len(found) for name, found in kept.items()}
-    parts = split_batch(sizes, batch_size)
+    parts = split_batch(sizes, settings.batch_size)
     heads = {name: len(t.categories) for name, t in tiles.items()}
-    network = MultiHeadNetwork(encoder, encoder_weights, decoder, heads, seed=seed)
+    network = MultiHeadNetwork(encoder, encoder_weights, decoder, heads, seed=settings.seed)
     losses = train_network(
         network,
         tiles,
         kept,
         folder,
-        recipe=recipe,
+        settings=settings,
         desc="pretrain",
         runtime=runtime,
         callbacks=callbacks,
     )
-    miou = _held_out_miou(network, tiles, held, recipe, runtime)
+    miou = _held_out_miou(network, tiles, held, settings, runtime)
     fresh_product(out)
     _export(network, losses, out)
     categories = {name: list(t.categories) for name, t in tiles.items()}
     inputs = {name: sha256(path / "manifest.json") for name, path in releases.items()}
-    _write_manifest(out, {**about, "categories": categories, "inputs": inputs}, recipe)
+    _write_manifest(out, {**about, "categories": categories, "inputs": inputs}, settings)
     shutil.rmtree(folder)
     last = losses[-max(1, len(losses) // 10) :]
     return {
-        "steps": steps,
-        "epochs": round(steps / epoch_steps(sizes, parts), 2),
+        "steps": settings.steps,
+        "epochs": round(settings.steps / epoch_steps(sizes, parts), 2),
         "final_loss": round(sum(last) / len(last), 4),
-        "samples": {name: steps * part for name, part in parts.items()},
+        "samples": {name: settings.steps * part for name, part in parts.items()},
         "miou": miou,
     }
 
@@ -147,7 +131,7 @@ def _held_out_miou(
     network: MultiHeadNetwork,
     tiles: Mapping[str, SemanticTiles],
     held: Mapping[str, set[int]],
-    recipe: Recipe,
+    settings: Settings,
     runtime: Mapping[str, Any],
 ) -> dict[str, float]:
     network.to(device_of(runtime))
@@ -159,10 +143,10 @@ def _held_out_miou(
                 subset,
                 sorted(held[name]),
                 desc=f"pretrain: held-out {name}",
-                window=recipe.crop,
-                stride=recipe.crop,
+                window=settings.crop,
+                stride=settings.crop,
                 flip=False,
-                precision=recipe.precision,
+                precision=settings.precision,
             ),
             subset.categories,
         )["miou"]
@@ -179,8 +163,8 @@ def _export(network: MultiHeadNetwork, losses: Sequence[float], out: Path) -> No
         writer.writerows(history_rows(losses))
 
 
-def _write_manifest(out: Path, about: Mapping[str, Any], recipe: Recipe) -> None:
+def _write_manifest(out: Path, about: Mapping[str, Any], settings: Settings) -> None:
     files = {path.name: sha256(path) for path in sorted(out.iterdir())}
     write_manifest(
-        out, {"product": "pretrain", **about, "parameters": vars(recipe), "files": files}
+        out, {"product": "pretrain", **about, "parameters": vars(settings), "files": files}
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from samrs.core.errors import ParameterError, SamrsError, full_disk
-from samrs.core.parameters import check_runtime, check_section, read_parameters
+from samrs.core.parameters import check_runtime, check_section, grouped, read_parameters
 from samrs.core.shards import write_json
 
 HERE = Path()
@@ -71,7 +71,8 @@ def section(
     """
     values = dict(value(params, path)) if path else {}
     values.update({name: value(params, name) for name in top})
-    return check_section(function, values, path or "params", given.split())
+    checked = check_section(function, values, path or "params", given.split())
+    return grouped(function, checked)
 
 
 def arguments(*names: str) -> list[str]:

@@ -90,3 +90,20 @@ def test_few_files_lie_where_all_packages_look(folder: str, most: int) -> None:
     """What belongs to one package, or to a few, lies in one of its own."""
     files = sorted(p.name for p in (ROOT / folder).glob("*.py"))
     assert len(files) <= most, f"{folder}: {', '.join(files)}"
+
+
+LONGEST = 80
+"""Lines of a function, its docstring included; the renderer draws one thing a function."""
+
+
+@pytest.mark.parametrize("folder", ["samrs", "stages", "tools"])
+def test_functions_are_short(folder: str) -> None:
+    found = {
+        f"{file.relative_to(ROOT)}:{node.lineno} {node.name}": length
+        for file in (ROOT / folder).rglob("*.py")
+        if not file.is_relative_to(ROOT / "samrs" / "scenes")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        and (length := (node.end_lineno or 0) - node.lineno + 1) > LONGEST
+    }
+    assert not found

@@ -248,15 +248,15 @@ def _ranges(params: Mapping[str, Any]) -> Iterator[str]:
     from samrs.normalize.normalize import check_cut
     from samrs.release.thresholds import Thresholds
     from samrs.training.sampling import check_batch
-    from samrs.training.segmentation import Recipe
+    from samrs.training.segmentation import Settings
 
     subsets = len(params["subsets"])
     checks: list[tuple[str, Callable[..., Any], Mapping[str, Any]]] = [
         *((f"normalize.{n}", check_cut, params["normalize"][n]) for n in params["datasets"]),
         ("release", Thresholds, params["release"]),
-        ("pretrain", Recipe, params["pretrain"]),
+        ("pretrain", Settings, params["pretrain"]),
         ("pretrain", check_batch, {**params["pretrain"], "parts": subsets}),
-        ("finetune", Recipe, params["finetune"]),
+        ("finetune", Settings, params["finetune"]),
         ("finetune", check_runs, params["finetune"]),
     ]
     for where, check, values in checks:

@@ -10,9 +10,10 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import is_dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -166,28 +167,64 @@ def _word(kind: Any) -> str:
     return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
 
 
+def _keywords(function: Callable[..., Any]) -> dict[str, Any]:
+    """The type of each keyword-only parameter."""
+    hints = typing.get_type_hints(function)
+    found = inspect.signature(function).parameters.items()
+    return {name: hints.get(name, Any) for name, p in found if p.kind is p.KEYWORD_ONLY}
+
+
+def _is_group(kind: Any) -> TypeGuard[type]:
+    return isinstance(kind, type) and is_dataclass(kind)
+
+
+def schema(function: Callable[..., Any]) -> dict[str, Any]:
+    """The type of each parameter of the section that a function takes, by its name.
+
+    Args:
+        function: each keyword-only parameter is one; a dataclass among them stands for its fields.
+    """
+    found: dict[str, Any] = {}
+    for name, kind in _keywords(function).items():
+        found.update(schema(kind) if _is_group(kind) else {name: kind})
+    return found
+
+
+def grouped(function: Callable[..., Any], section: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a section as keywords of its function: dataclasses are made of their fields.
+
+    Args:
+        section: what ``check_section`` gave.
+
+    Raises:
+        ParameterError: a dataclass refuses its fields.
+    """
+    keywords = _keywords(function)
+    groups = {name: schema(kind) for name, kind in keywords.items() if _is_group(kind)}
+    values = {name: value for name, value in section.items() if name in keywords}
+    for name, fields in groups.items():
+        values[name] = keywords[name](**{field: section[field] for field in fields})
+    return values
+
+
 def check_section(
     function: Callable[..., Any], section: Mapping[str, Any], where: str, given: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Check a section of params.yaml against the keyword-only parameters of a function.
 
     Args:
+        function: see ``schema``.
         section: the values.
         where: the section's name, for the error.
         given: keyword-only parameters that do not come from this section.
 
     Returns:
-        The section, to be passed as keywords.
+        The section, to be passed as keywords; see ``grouped``.
 
     Raises:
         ParameterError: a parameter is missing, unknown, or of the wrong type, with its name.
     """
-    hints = typing.get_type_hints(function)
-    allowed = {
-        name: hints.get(name, Any)
-        for name, p in inspect.signature(function).parameters.items()
-        if p.kind is p.KEYWORD_ONLY and name not in given
-    }
+    allowed = {name: kind for name, kind in schema(function).items() if name not in given}
     listed = ", ".join(allowed)
     for name in section:
         if name not in allowed:

@@ -21,12 +21,13 @@ import json
 import logging
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Self
 
 from samrs.core.axis import load
@@ -110,15 +111,7 @@ def normalize(
         val=val,
     )
     format = format or dataset
-    module = load(DATASETS, format, "read")
-    if not source.is_dir():
-        raise MissingInputError(
-            f"{source}: no {format} dataset, got no such folder; the layout that docs/datasets.md "
-            f"shows of {format} is needed there; correct datasets.{dataset}.path in params.yaml"
-        )
-    own = getattr(module, "categories", None)
-    categories: tuple[str, ...] = module.CATEGORIES if own is None else own(source)
-    _check_categories(categories, format, source)
+    module, categories = _reader(dataset, source, format)
     cut = Cut(
         tile=tile,
         overlap=overlap,
@@ -129,61 +122,63 @@ def normalize(
         stretch=stretch,
         categories=categories,
     )
-    quarantine, totals = Quarantine(), _Totals()
+    quarantine = Quarantine()
     set_lost_links_aside(source, quarantine)
     fresh_product(out)
-    with limited_to(workers), ExitStack() as stack:
+    with limited_to(workers):
+        read = module.read_scenes(source, quarantine)
+        shown = progress(read, desc=f"normalize {dataset}", unit="scene")
+        distinct = _without_twins((_split(r, val) for r in shown), source, quarantine)
+        totals = _write_scenes(distinct, source, out, cut, quarantine)
+    quarantine.rows.sort(key=_place)
+    write_table(out, "quarantine", QUARANTINE, quarantine.rows)
+    _check_any(source, format, quarantine, totals.counts)
+    _check_quarantine(quarantine, totals.counts, max_quarantined, out)
+    if told := far_too_large(dataset, totals.sides):
+        log.warning("normalize %s", told)
+    subset = module.SUBSET if format == dataset else None
+    about = {"dataset": dataset, "format": format, "subset": subset, **_origin(source)}
+    _write_manifest(out, about, cut, max_quarantined=max_quarantined, val=val)
+    return totals.metrics(quarantine)
+
+
+def _reader(dataset: str, source: Path, format: str) -> tuple[ModuleType, tuple[str, ...]]:
+    """The reader of a format, and the categories of the dataset that lies in a folder.
+
+    Raises:
+        MissingInputError: there is no such folder.
+        AnnotationError: there are too many categories, or two of one name.
+    """
+    module = load(DATASETS, format, "read")
+    if not source.is_dir():
+        raise MissingInputError(
+            f"{source}: no {format} dataset, got no such folder; the layout that docs/datasets.md "
+            f"shows of {format} is needed there; correct datasets.{dataset}.path in params.yaml"
+        )
+    own = getattr(module, "categories", None)
+    categories: tuple[str, ...] = module.CATEGORIES if own is None else own(source)
+    _check_categories(categories, format, source)
+    return module, categories
+
+
+def _write_scenes(
+    records: Iterable[SceneRecord], source: Path, out: Path, cut: Cut, quarantine: Quarantine
+) -> _Totals:
+    """Write the tables of scenes in their order; they are made a few at a time on threads."""
+    totals = _Totals()
+    with ExitStack() as stack:
         threads = num_workers()
         tiles_pool, scenes_pool = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
         for pool in (tiles_pool, scenes_pool):  # scenes end first: they wait for their tiles
             stack.callback(pool.shutdown, cancel_futures=True)
         tables = stack.enter_context(_Tables(out))
-        records = progress(
-            module.read_scenes(source, quarantine), desc=f"normalize {dataset}", unit="scene"
-        )
         make = partial(make_scene, source=source, folder=out, cut=cut, pool=tiles_pool)
-        split = (_split(record, val) for record in records)
-        distinct = _without_twins(split, source, quarantine)
-        for scene in map_ahead(make, distinct, scenes_pool, ahead=threads):
+        for scene in map_ahead(make, records, scenes_pool, ahead=threads):
             quarantine.rows += scene.quarantine.rows
             if scene.rows:
                 totals.add(scene)
                 tables.write(scene)
-    quarantine.rows.sort(key=_place)
-    write_table(out, "quarantine", QUARANTINE, quarantine.rows)
-    if not (quarantine.rows or totals.counts["scenes"]):
-        raise MissingInputError(
-            f"{source}: a {format} dataset without a single image, got empty folders or files of "
-            f"other names; the layout that docs/datasets.md shows of {format} is needed there; "
-            "put the files there"
-        )
-    _check_quarantine(quarantine, totals.counts, max_quarantined, out)
-    parameters = {
-        "tile": tile,
-        "overlap": overlap,
-        "min_visible": min_visible,
-        "clip": clip,
-        "pad": pad,
-        "keep_difficult": keep_difficult,
-        "stretch": stretch,
-        "max_quarantined": max_quarantined,
-        "val": val,
-    }
-    write_manifest(
-        out,
-        {
-            "product": "normalize",
-            "dataset": dataset,
-            "format": format,
-            "subset": module.SUBSET if format == dataset else None,
-            "categories": list(categories),
-            **_origin(source),
-            "parameters": parameters,
-        },
-    )
-    if told := far_too_large(dataset, totals.sides):
-        log.warning("normalize %s", told)
-    return totals.metrics(quarantine)
+    return totals
 
 
 def _check_categories(categories: Sequence[str], format: str, source: Path) -> None:
@@ -376,6 +371,22 @@ class _Totals:
             },
             "quarantined": {"total": len(quarantine.rows), "by_reason": quarantine.counts()},
         }
+
+
+def _write_manifest(out: Path, about: Mapping[str, Any], cut: Cut, **shares: float) -> None:
+    parameters = {**vars(cut), **shares}
+    categories = list(parameters.pop("categories"))
+    about = {"product": "normalize", **about, "categories": categories}
+    write_manifest(out, {**about, "parameters": parameters})
+
+
+def _check_any(source: Path, format: str, quarantine: Quarantine, counts: Counter[str]) -> None:
+    if not (quarantine.rows or counts["scenes"]):
+        raise MissingInputError(
+            f"{source}: a {format} dataset without a single image, got empty folders or files of "
+            f"other names; the layout that docs/datasets.md shows of {format} is needed there; "
+            "put the files there"
+        )
 
 
 def _check_quarantine(

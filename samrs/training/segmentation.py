@@ -41,8 +41,8 @@ LIBRARIES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """What decides a training besides its data; the parameters of that name in params.yaml.
+class Settings:
+    """What decides a training besides its data; the hyper-parameters of a section of params.yaml.
 
     Args:
         crop: side of a training crop in px, divisible by 32.
@@ -85,10 +85,10 @@ class SegmentationTask(Task):
     """
 
     def __init__(
-        self, network: MultiHeadNetwork, crops: Crops, parts: Mapping[str, int], recipe: Recipe
+        self, network: MultiHeadNetwork, crops: Crops, parts: Mapping[str, int], settings: Settings
     ) -> None:
-        super().__init__(crops, steps=recipe.steps, seed=recipe.seed, clip=GRADIENT_CLIP)
-        self.network, self.parts, self.recipe = network, parts, recipe
+        super().__init__(crops, steps=settings.steps, seed=settings.seed, clip=GRADIENT_CLIP)
+        self.network, self.parts, self.settings = network, parts, settings
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
         """The sum of the subsets' losses.
@@ -105,11 +105,11 @@ class SegmentationTask(Task):
         """AdamW under one cosine over all steps."""
         optimizer = torch.optim.AdamW(
             self.network.parameters(),
-            lr=self.recipe.lr,
-            weight_decay=self.recipe.weight_decay,
+            lr=self.settings.lr,
+            weight_decay=self.settings.weight_decay,
             fused=True,
         )
-        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self.recipe.steps)
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self.settings.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
 
 
@@ -131,7 +131,7 @@ def train_network(
     indices: Mapping[str, Sequence[int]],
     work: Path,
     *,
-    recipe: Recipe,
+    settings: Settings,
     desc: str,
     runtime: Mapping[str, Any],
     callbacks: Sequence[Callback] = (),
@@ -153,16 +153,16 @@ def train_network(
         SystemExit: with status 143 when the process is told to terminate.
     """
     sizes = {name: len(indices[name]) for name in tiles}
-    parts = split_batch(sizes, recipe.batch_size)
-    draws = Draws(sizes, parts, seed=recipe.seed)
-    crops = Crops(tiles, indices, draws, crop=recipe.crop, seed=recipe.seed)
-    network.check_side(recipe.crop)
+    parts = split_batch(sizes, settings.batch_size)
+    draws = Draws(sizes, parts, seed=settings.seed)
+    crops = Crops(tiles, indices, draws, crop=settings.crop, seed=settings.seed)
+    network.check_side(settings.crop)
     network.to(memory_format=torch.channels_last)
     losses = fit(
-        SegmentationTask(network, crops, parts, recipe),
+        SegmentationTask(network, crops, parts, settings),
         work,
-        every=min(MAX_INTERVAL, math.ceil(recipe.steps / 5)),
-        precision=recipe.precision,
+        every=min(MAX_INTERVAL, math.ceil(settings.steps / 5)),
+        precision=settings.precision,
         desc=desc,
         runtime=runtime,
         callbacks=callbacks,

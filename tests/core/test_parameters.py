@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,16 @@ from hypothesis import example, given
 from hypothesis import strategies as some
 
 from samrs.core.errors import ParameterError
-from samrs.core.parameters import LEVELS, VALUES, load_yaml, parse_parameters, yaml_text
+from samrs.core.parameters import (
+    LEVELS,
+    VALUES,
+    check_section,
+    grouped,
+    load_yaml,
+    parse_parameters,
+    schema,
+    yaml_text,
+)
 from tests.pipeline.closure import ROOT
 from tests.pipeline.stand_in import run
 
@@ -99,3 +109,33 @@ def test_as_text_every_scalar_is_what_stands_there() -> None:
     }
     with pytest.raises(ValueError, match="the tag"):
         load_yaml("a: !!int 5", as_text=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sides:
+    width: int
+    height: float
+
+
+def drawn(where: str, *, colour: str, sides: Sides, seed: int) -> None:
+    """A function whose section has a part."""
+
+
+def test_the_fields_of_a_dataclass_are_parameters_of_the_section() -> None:
+    values = {"colour": "red", "width": 2, "height": 1.5}
+    assert schema(drawn) == {"colour": str, "width": int, "height": float, "seed": int}
+    checked = check_section(drawn, values, "draw", ["seed"])
+    assert grouped(drawn, checked) == {"colour": "red", "sides": Sides(width=2, height=1.5)}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"width": 2.5}, r"wrong type, got draw\.width = 2\.5; int is allowed"),
+        ({"sides": {}}, r"unknown parameter, got draw\.sides; colour, width, height are allowed"),
+    ],
+)
+def test_a_part_that_does_not_fit_is_refused(change: dict[str, object], message: str) -> None:
+    values = {"colour": "red", "width": 2, "height": 1.5, **change}
+    with pytest.raises(ParameterError, match=message):
+        check_section(drawn, values, "draw", ["seed"])

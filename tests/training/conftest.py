@@ -1,4 +1,4 @@
-"""Tiny products, network and recipe for the training tests."""
+"""Tiny products, network and settings for the training tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENCODER: dict[str, Any] = {
     "encoder_weights": None,
     "decoder": "unet",
 }
-RECIPE: dict[str, Any] = {
+SETTINGS: dict[str, Any] = {
     "crop": 32,
     "batch_size": 5,
     "steps": 5,

@@ -12,16 +12,16 @@ from samrs.core.errors import ParameterError, ProductError
 from samrs.core.shards import read_manifest, sha256, write_manifest
 from samrs.finetune import compare, finetune, nested_share, split_tiles
 from samrs.training.networks import MultiHeadNetwork, save_network
+from samrs.training.segmentation import Settings
 from samrs.work import fingerprint
-from tests.training.conftest import ENCODER, RECIPE, RUNTIME
+from tests.training.conftest import ENCODER, RUNTIME, SETTINGS
 
 OPTIONS: dict[str, Any] = {
     "inits": ["scratch", "pretrain"],
     "shares": [0.05, 1.0],
-    **RECIPE,
-    "steps": 2,
-    "batch_size": 2,
-    "precision": "bf16-mixed",
+    "settings": Settings(
+        **{**SETTINGS, "steps": 2, "batch_size": 2, "precision": "bf16-mixed"},
+    ),
     "runtime": RUNTIME,
 }
 

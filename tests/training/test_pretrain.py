@@ -1,20 +1,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from samrs.core.errors import MissingInputError, ParameterError
 from samrs.core.shards import read_manifest, sha256
 from samrs.pretrain import hold_out, pretrain
-from tests.training.conftest import ENCODER, RECIPE, RUNTIME
+from samrs.training.segmentation import Settings
+from tests.training.conftest import ENCODER, RUNTIME, SETTINGS
+
+OPTIONS: dict[str, Any] = {
+    **ENCODER,
+    "settings": Settings(**SETTINGS),
+    "runtime": RUNTIME,
+}
 
 
 def test_pretraining_writes_weights_history_and_numbers(
     releases: dict[str, Path], tmp_path: Path
 ) -> None:
     out, work = tmp_path / "pretrain", tmp_path / "work"
-    metrics = pretrain(releases, out, work, **ENCODER, **RECIPE, runtime=RUNTIME)
+    metrics = pretrain(
+        releases, out, work, **ENCODER, settings=Settings(**SETTINGS), runtime=RUNTIME
+    )
     assert metrics["steps"] == 5
     assert metrics["samples"] == {"sota": 10, "fast": 15}
     assert metrics["epochs"] == 2.5
@@ -31,7 +41,14 @@ def test_pretraining_writes_weights_history_and_numbers(
     assert all(sha256(out / name) == digest for name, digest in manifest["files"].items())
     assert list(work.iterdir()) == []
 
-    again = pretrain(releases, tmp_path / "again", work, **ENCODER, **RECIPE, runtime=RUNTIME)
+    again = pretrain(
+        releases,
+        tmp_path / "again",
+        work,
+        **ENCODER,
+        settings=Settings(**SETTINGS),
+        runtime=RUNTIME,
+    )
     assert again == metrics
     assert read_manifest(tmp_path / "again") == manifest
 
@@ -48,8 +65,7 @@ def test_a_split_is_held_out_for_what_its_name_says() -> None:
 
 
 def test_no_subset_and_a_missing_product_are_refused(tmp_path: Path) -> None:
-    options = {**ENCODER, **RECIPE, "runtime": RUNTIME}
     with pytest.raises(ParameterError, match="no subset to train on"):
-        pretrain({}, tmp_path / "out", tmp_path / "work", **options)
+        pretrain({}, tmp_path / "out", tmp_path / "work", **OPTIONS)
     with pytest.raises(MissingInputError, match="no manifest"):
-        pretrain({"sota": tmp_path / "sota"}, tmp_path / "out", tmp_path / "work", **options)
+        pretrain({"sota": tmp_path / "sota"}, tmp_path / "out", tmp_path / "work", **OPTIONS)

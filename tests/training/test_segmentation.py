@@ -14,13 +14,13 @@ from samrs.core.errors import ParameterError
 from samrs.core.records import IGNORE
 from samrs.training.networks import MultiHeadNetwork
 from samrs.training.segmentation import (
-    Recipe,
+    Settings,
     cross_entropy,
     history_rows,
     train_network,
 )
 from samrs.training.tiles import SemanticTiles
-from tests.training.conftest import ENCODER, RECIPE, RUNTIME
+from tests.training.conftest import ENCODER, RUNTIME, SETTINGS
 from tests.training.kill import Kill
 
 
@@ -30,8 +30,8 @@ def train(
     tiles = {name: SemanticTiles(path, work / name) for name, path in releases.items()}
     indices = {name: list(range(len(found))) for name, found in tiles.items()}
     network = MultiHeadNetwork(**ENCODER, heads={"sota": 2, "fast": 3}, seed=0)
-    recipe = Recipe(**{**RECIPE, "steps": 10})
-    options: dict[str, Any] = {"recipe": recipe, "desc": "test", "runtime": RUNTIME}
+    settings = Settings(**{**SETTINGS, "steps": 10})
+    options: dict[str, Any] = {"settings": settings, "desc": "test", "runtime": RUNTIME}
     losses = train_network(network, tiles, indices, work / "run", callbacks=callbacks, **options)
     return network, losses
 
@@ -92,6 +92,6 @@ def test_long_histories_are_thinned_to_means() -> None:
         ({"steps": 0}, "steps: .*got 0; at least 1"),
     ],
 )
-def test_a_recipe_out_of_range_is_refused(wrong: dict[str, Any], message: str) -> None:
+def test_a_settings_out_of_range_is_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        Recipe(**{**RECIPE, **wrong})
+        Settings(**{**SETTINGS, **wrong})

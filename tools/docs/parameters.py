@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from samrs.check.schema import SECTIONS, Section, allowed_names
-from samrs.core.parameters import check_runtime, read_parameters
+from samrs.core.parameters import check_runtime, read_parameters, schema
 from tools.docs.docstrings import arguments
 from tools.docs.text import ROOT, table
 
@@ -30,7 +30,7 @@ TOP = {
 
 def _kind(function: Callable[..., Any], name: str) -> str:
     """The type of an argument as in params.yaml."""
-    hint = typing.get_type_hints(function)[name]
+    hint = schema(function)[name]
     origin = typing.get_origin(hint)
     if isinstance(hint, type) and origin is None:
         return hint.__name__
@@ -83,7 +83,7 @@ def _rows(
     where: str,
     below: str = "",
 ) -> list[tuple[str, str, str, str]]:
-    """A row for each keyword-only argument.
+    """A row for each parameter of a section.
 
     Args:
         leave_out: arguments that do not come from this section.
@@ -94,8 +94,8 @@ def _rows(
     values = params[where][below] if below else params[where]
     return [
         _row(function, name, values[name], allowed.get(f"{where}.{name}", ()))
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in leave_out
+        for name in schema(function)
+        if name not in leave_out
     ]
 
 

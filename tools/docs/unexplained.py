@@ -26,7 +26,7 @@ instances key labels length losses manifest manifests mask masks message metrics
 names network normalized obb options out parameters params path pl_module points polygon
 polygons precision product prompt quarantine radius recipe recipes record records release repo
 repository request rgb rle rles rng root rows runtime scene scene_id scenes seed segmenter
-shard size_hw size_wh source source_file sources split splits stage style subset subsets
+settings shard size_hw size_wh source source_file sources split splits stage style subset subsets
 summary table tag tags template text tile tile_id tiles title trainer url value values version
 view where width window world x x0 x1 y y0 y1
 """
