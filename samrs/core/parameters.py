@@ -45,7 +45,7 @@ def load_yaml(text: str | bytes, *, as_text: bool = False) -> Any:
 
     Raises:
         YAMLError, ValueError, RecursionError: it is no YAML, or holds aliases, which may stand for
-            any number of values, or more than a person writes; as text also tags.
+            any number of values, tags, which ask for types, or more than a person writes.
     """
     reader = YAML(typ="base", pure=True) if as_text else YAML(typ="safe")
     level = 0
@@ -53,7 +53,7 @@ def load_yaml(text: str | bytes, *, as_text: bool = False) -> Any:
         level += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         if isinstance(event, AliasEvent) or level > LEVELS or count > VALUES:
             raise ValueError(f"an alias, more than {LEVELS} levels or {VALUES:,} values")
-        if as_text and getattr(event, "tag", None) not in (None, "!", _TEXT):
+        if getattr(event, "tag", None) not in (None, "!", _TEXT):
             raise ValueError(f"the tag {event.tag}")
     return reader.load(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,17 @@ def test_the_projects_own_guards_name_metrics_that_exist() -> None:
     params = read_parameters(ROOT)
     assert list(guard_faults(ROOT, params)) == []
     assert all((ROOT / guard.path).is_file() for guard in guards(params))
+
+
+def test_tolerances_are_at_least_twice_what_differs_between_machines() -> None:
+    page = ROOT / "docs" / "decisions" / "tolerances-above-machines.md"
+    rows = re.findall(r"(?m)^\| `([\w.]+)` \| ([\d.]+) \| ([\d.]+) \|$", page.read_text("utf-8"))
+    table = {name: (float(seen), float(tolerance)) for name, seen, tolerance in rows}
+    used = set()
+    for guard in guards(read_parameters(ROOT)):
+        (name,) = (name for name in table if f".{guard.name}".endswith(f".{name}"))
+        seen, tolerance = table[name]
+        assert guard.tolerance == tolerance, guard
+        assert guard.tolerance >= 2 * seen, guard
+        used.add(name)
+    assert used == set(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,24 @@ import yaml
 from tests.pipeline.stand_in import few, make, ran, run
 
 TO_STATS = {"check", "sam-label@dota", "release@dota", "stats"}
+STAGES = ("check", "download", "normalize", "weights", "sam-label", "release", "stats", "pretrain")
 
 
 @pytest.fixture(scope="module")
 def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project with one subset, reproduced down to its statistics."""
+    """The project with one subset, reproduced as a whole, which ends with pre-training."""
     root = tmp_path_factory.mktemp("project")
-    make(root, "stats", **few("dota", "hrsc2016"))
+    make(root, keep=STAGES, **few("dota", "hrsc2016"))
     return root
+
+
+@pytest.fixture(autouse=True)
+def clean(repo: Path) -> Iterator[None]:
+    """The project is as it was on ``main`` after each test."""
+    yield
+    run(repo, "git", "restore", ".")
+    run(repo, "git", "switch", "-q", "main")
+    run(repo, "dvc", "checkout", "-q")
 
 
 def experiments(root: Path) -> dict[str, dict[str, Any]]:
@@ -53,6 +64,27 @@ def test_an_experiment_reruns_down_to_its_target_and_becomes_a_branch(repo: Path
     assert "| `prompt` | `hbox` | `rbox` |" in text
     assert "**Gate passed**" in text
     assert "sam_label" in text
+    # the road to a green check: docs/experiments.md
+    run(repo, "git", "switch", "-q", "prompt-rbox")
+    run(repo, "dvc", "checkout", "-q")
+    said = run(repo, "python", "-m", "tools.review", "lock", status=1)
+    assert "error: pretrain: data/release is not what it was for stats; run dvc repro" in said
+    assert ran(repo, "repro") == {"pretrain"}
+    run(repo, "git", "commit", "-qam", "Ask with the rotated box")
+    said = run(repo, "python", "-m", "tools.review", "lock")
+    assert said.startswith("## dvc.lock: up to date")
+
+
+def test_after_a_failed_experiment_there_is_a_way_back(repo: Path) -> None:
+    said = run(repo, "dvc", "exp", "run", "-S", "prompt=fails", "stats", status=255)
+    assert "failed to reproduce 'sam-label@dota'" in said
+    assert "prompt: fails" in (repo / "params.yaml").read_text(encoding="utf-8")
+    assert not (repo / "data/sam_label/dota").exists()
+    run(repo, "git", "restore", ".")  # docs/experiments.md
+    run(repo, "dvc", "checkout", "-q")
+    assert (repo / "data/sam_label/dota/digest.txt").is_file()
+    assert ran(repo, "repro") == set()
+    assert run(repo, "git", "status", "--porcelain") == ""
 
 
 @pytest.mark.slow

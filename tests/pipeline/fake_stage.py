@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 
 import yaml
@@ -22,6 +23,8 @@ for dep in definition["deps"]:
         if file.is_file() and dep.startswith(("data/", "metrics/")):
             digest.update(file.read_bytes())
 values = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+if values["prompt"] == "fails" and name.startswith("sam-label"):
+    sys.exit("error: prompt: unknown name, got 'fails'")
 for path in definition["params"]:
     found = values
     for key in path.split("."):

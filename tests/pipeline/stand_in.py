@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,13 @@ def few(*datasets: str) -> dict[str, Any]:
     return {**kept, "subsets": subset, "benchmarks": [], "guard": {}}
 
 
-def make(root: Path, *targets: str, **changed: Any) -> set[str]:
+def make(root: Path, *targets: str, keep: Sequence[str] = (), **changed: Any) -> set[str]:
     """Write the copy, reproduce it once and commit it on ``main``.
 
     Args:
         root: an empty folder.
         targets: stages to reproduce, all where none is named.
+        keep: stages of dvc.yaml that are left in it, all where none is named.
         changed: top-level parameters to set, e.g. fewer ``datasets``.
 
     Returns:
@@ -48,6 +50,10 @@ def make(root: Path, *targets: str, **changed: Any) -> set[str]:
         shutil.copy(kept, root / kept.relative_to(ROOT))
     for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, root / name)
+    if keep:
+        graph = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        text = yaml.safe_dump({"stages": {name: graph[name] for name in keep}}, sort_keys=False)
+        (root / "dvc.yaml").write_text(text, encoding="utf-8")
     if changed:
         values = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
         text = yaml.safe_dump({**values, **changed}, sort_keys=False)

@@ -99,6 +99,22 @@ def _broken(
                     )
 
 
+def _apart(stages: Mapping[str, Any], data: set[str]) -> Iterator[str]:
+    """Folders of data of which two stages tell another hash: one ran before it changed.
+
+    Args:
+        stages: of dvc.lock.
+        data: outputs that git does not have.
+    """
+    first: dict[str, tuple[str, Any]] = {}
+    for name, stage in stages.items():
+        for dep in stage.get("deps", []):
+            path, digest = dep["path"], dep.get("md5")
+            other, known = first.setdefault(path, (name, digest))
+            if digest != known and any(_covers(path, out) for out in data):
+                yield f"{name}: {path} is not what it was for {other}"
+
+
 def stale(root: Path) -> list[str]:
     """What dvc.lock says that is no longer so, and what to do, a line each.
 
@@ -128,6 +144,8 @@ def stale(root: Path) -> list[str]:
     found = [f"{name}: never run" for name in known if name not in stages]
     found += _changed(recorded, outs, ignored)
     found += _broken(stages, ignored, sizes)
+    present = {name: stage for name, stage in stages.items() if name not in spare}
+    found += _apart(present, outs & ignored)
     return [f"{line}; {RERUN}" for line in found] + [
         f"{name}: no stage of dvc.yaml any more; run samrs prune, then dvc repro, and commit "
         "dvc.lock and metrics/"
