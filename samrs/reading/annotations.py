@@ -258,6 +258,39 @@ def set_image_aside(
     )
 
 
+def leave_out_regions(where: str, count: int, quarantine: Quarantine) -> None:
+    """List, once a file, the regions whose objects its annotators left out: they are no objects.
+
+    Args:
+        where: relative name of the annotation file.
+        count: of its regions.
+    """
+    if count:
+        quarantine.add(
+            where,
+            None,
+            "ignored regions",
+            f"{where}: regions are left out, got {count} that the annotators ignored; objects are "
+            "allowed; nothing is to be done, but objects without boxes lie there",
+        )
+
+
+def set_folder_aside(where: str, count: int, quarantine: Quarantine) -> None:
+    """Quarantine a folder of images of which none has annotations: none of them is a negative.
+
+    Args:
+        where: relative name of the folder.
+        count: of its images.
+    """
+    quarantine.add(
+        where,
+        None,
+        "folder without labels",
+        f"{where}: none of its {count} images has labels, got no file of them; labels are needed, "
+        "an empty file for an image without objects; put them there",
+    )
+
+
 def sound_annotations(
     annotations: Iterable[Annotation], size_wh: tuple[int, int], quarantine: Quarantine
 ) -> list[Annotation]:

@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from samrs.core.geometry import Array
-from samrs.core.rle import Rle, polygons_to_rle, rle_area
+from samrs.core.records import Quarantine
+from samrs.core.rle import Rle, crop_to_rle, polygons_to_rle, rle_area
 from samrs.core.runs import rle_runs
 
 LARGEST_SIDE = 65_535
@@ -46,6 +48,65 @@ def read_segmentation(
         return _painted(rle), wrong
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         return None, str(error)
+
+
+def true_mask(
+    segmentation: Any,
+    size_wh: tuple[int, int] | None,
+    at: tuple[str, int, str],
+    quarantine: Quarantine,
+) -> Rle | None:
+    """The true mask of an annotation, None without; what of it could not be read is quarantined.
+
+    Args:
+        segmentation: as ``read_segmentation`` takes it.
+        size_wh: width and height of the image in px; None where unknown.
+        at: the annotation's file, its line or number there, and both as errors name them.
+    """
+    truth, wrong = read_segmentation(segmentation, size_wh)
+    if wrong is not None:
+        tell_bad_mask(wrong, at, quarantine)
+    return truth
+
+
+def tell_bad_mask(wrong: str, at: tuple[str, int, str], quarantine: Quarantine) -> None:
+    """Quarantine a true mask, whose box stays.
+
+    Args:
+        wrong: what is wrong with it, in words.
+        at: as ``true_mask`` takes it.
+    """
+    source_file, line, where = at
+    quarantine.add(
+        source_file,
+        line,
+        "true mask does not parse",
+        f"{where}: segmentation does not parse, got {wrong}; polygons [x1, y1, ...] or run "
+        "lengths are allowed; the box stays, correct the entry",
+    )
+
+
+def mask_in_box(crop: NDArray[np.bool_], hbb: Array, size_wh: tuple[int, int]) -> Rle | None:
+    """The mask of an image out of that of a box in it; px beyond the image are cut off.
+
+    Args:
+        crop: (h, w), px of the box.
+        hbb: (4,) xyxy, whole px, of the crop's size.
+        size_wh: width and height of the image, px.
+
+    Raises:
+        ValueError: the box is of another size, or not at whole px.
+    """
+    x0, y0, x1, y1 = (int(v) for v in hbb)
+    if (y1 - y0, x1 - x0) != crop.shape or (hbb != [x0, y0, x1, y1]).any():
+        raise ValueError(
+            f"a mask of {crop.shape[1]} x {crop.shape[0]} px in the box {hbb.tolist()}"
+        )
+    left, top = max(0, -x0), max(0, -y0)
+    inside = crop[top : max(0, size_wh[1] - y0), left : max(0, size_wh[0] - x0)]
+    if not inside.any():
+        return None
+    return crop_to_rle(inside, x0 + left, y0 + top, size_wh[::-1])
 
 
 def _painted(rle: Rle | None) -> Rle | None:

@@ -26,7 +26,13 @@ from samrs.core.errors import AnnotationError
 from samrs.core.names import clean_id
 from samrs.core.parameters import BAD_YAML, load_yaml
 from samrs.core.records import Quarantine
-from samrs.reading.annotations import IMAGE_SUFFIXES, missing_dataset, read_text, relative_name
+from samrs.reading.annotations import (
+    IMAGE_SUFFIXES,
+    missing_dataset,
+    read_text,
+    relative_name,
+    set_folder_aside,
+)
 from samrs.reading.files import files_below, is_leftover
 from samrs.reading.splits import SPLITS, split_of_folders
 
@@ -190,7 +196,7 @@ def find_pictures(root: Path, said: Description, quarantine: Quarantine) -> list
     for folder, members in sorted(folders.items()):
         beside = _label_folder(relative_name(members[0][0], root), there)
         if beside is None:
-            _set_folder_aside(folder, len(members), root, quarantine)
+            set_folder_aside(relative_name(folder, root), len(members), quarantine)
             continue
         for image, split in members:
             name = f"{beside}{image.stem}"
@@ -231,17 +237,6 @@ def _prefix(image: str, split: str) -> str:
     folder = f"{before}/{after}" if found else f"{before}{after}"
     folder = folder.strip("/").replace("//", "/")
     return {"": split, "valid": "val"}.get(folder) or clean_id(folder)
-
-
-def _set_folder_aside(folder: Path, count: int, root: Path, quarantine: Quarantine) -> None:
-    where = relative_name(folder, root)
-    quarantine.add(
-        where,
-        None,
-        "folder without labels",
-        f"{where}: none of its {count} images has labels, got no .txt file in labels/ or beside "
-        "them; labels are needed, an empty file for an image without objects; put them there",
-    )
 
 
 def _report_labels_alone(

@@ -199,16 +199,128 @@ def yolo(root: Path) -> None:
     write_text(root / "labels/val/b.txt", "")
 
 
+def visdrone(root: Path) -> None:
+    for split, name, lines in (("train", "a", "4,4,10,6,1,4,0,1\n"), ("val", "b", "")):
+        folder = root / f"VisDrone2019-DET-{split}"
+        write_image(folder / f"images/{name}.jpg")
+        write_text(folder / f"annotations/{name}.txt", lines)
+
+
+def soda_a_value(*annotations: object) -> dict[str, object]:
+    return {
+        "images": {"file_name": "a.jpg", "width": WIDTH, "height": HEIGHT, "id": 1},
+        "annotations": list(annotations),
+        "categories": [{"id": 0, "name": "airplane"}, {"id": 9, "name": "ignore"}],
+    }
+
+
+def soda_a(root: Path) -> None:
+    plane = {"poly": [4, 4, 14, 4, 14, 10, 4, 10], "area": 60, "category_id": 0, "image_id": 1}
+    for split, name, found in (("train", "a", [plane]), ("val", "b", [])):
+        write_image(root / f"Images/{name}.jpg")
+        text = json.dumps(soda_a_value(*found))
+        write_text(root / f"Annotations/{split}/{name}.json", text)
+
+
+def xview_feature(image: str, bounds: object = "4,4,14,10", type_id: object = 18) -> object:
+    ring = [[-90.1, 14.1], [-90.0, 14.1], [-90.0, 14.0], [-90.1, 14.0], [-90.1, 14.1]]
+    return {
+        "type": "Feature",
+        "properties": {"bounds_imcoords": bounds, "type_id": type_id, "image_id": image},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
+
+
+def xview(root: Path, *more: object) -> None:
+    """Each image has a box: without one nobody says that it is without objects."""
+    write_image(root / "train_images/a.tif")
+    write_image(root / "train_images/b.tif", image(1))
+    features = [xview_feature("a.tif"), xview_feature("b.tif", type_id=73), *more]
+    text = json.dumps({"type": "FeatureCollection", "features": features})
+    write_text(root / "xView_train.geojson", text)
+
+
+def labelme_value(name: str, *shapes: object) -> dict[str, object]:
+    return {
+        "version": "5.5.0", "flags": {}, "shapes": list(shapes), "imagePath": name,
+        "imageData": None, "imageHeight": HEIGHT, "imageWidth": WIDTH,
+    }  # fmt: skip
+
+
+def labelme_shape(kind: str, *points: tuple[float, float], **more: object) -> dict[str, object]:
+    shape = {"label": "ship", "points": [list(p) for p in points], "group_id": None}
+    return {**shape, "shape_type": kind, "flags": {}, **more}
+
+
+def labelme(root: Path) -> None:
+    ship = labelme_shape("rectangle", (14, 10), (4, 4))
+    for name, shapes in (("a", [ship]), ("b", [])):
+        write_image(root / f"{name}.jpg")
+        write_text(root / f"{name}.json", json.dumps(labelme_value(f"{name}.jpg", *shapes)))
+
+
+def cvat_image(name: str, shapes: str = "", more: str = "") -> str:
+    return f'<image id="0" name="{name}" width="{WIDTH}" height="{HEIGHT}" {more}>{shapes}</image>'
+
+
+def cvat(root: Path, *images: str) -> None:
+    write_image(root / "images/a.jpg")
+    write_image(root / "images/b.jpg", image(1))
+    ship = '<box label="ship" xtl="4" ytl="4" xbr="14" ybr="10" occluded="0"/>'
+    listed = images or (cvat_image("a.jpg", ship), cvat_image("b.jpg"))
+    text = f"<annotations><version>1.1</version>{''.join(listed)}</annotations>"
+    write_text(root / "annotations.xml", text)
+
+
+MAP = Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)
+"""Where the images of ``geojson`` lie in EPSG:32650."""
+
+
+def write_map(path: Path, crs: str | None = "EPSG:32650", to_map: Affine = MAP) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with rasterio.open(
+        path, "w", driver="GTiff", width=WIDTH, height=HEIGHT, count=3, dtype="uint8",
+        crs=crs, transform=to_map,
+    ) as file:  # fmt: skip
+        file.write(np.moveaxis(image(), 2, 0))
+
+
+def geojson_feature(
+    *px: tuple[float, float], to_map: Affine = MAP, **properties: object
+) -> dict[str, object]:
+    ring = [list(to_map @ point) for point in (*px, px[0])]
+    geometry = {"type": "Polygon", "coordinates": [ring]}
+    return {"type": "Feature", "properties": properties, "geometry": geometry}
+
+
+def geojson_value(*features: object, crs: str | None = "EPSG:32650") -> dict[str, object]:
+    told = {} if crs is None else {"crs": {"type": "name", "properties": {"name": crs}}}
+    return {"type": "FeatureCollection", **told, "features": list(features)}
+
+
+def geojson(root: Path) -> None:
+    ship = geojson_feature((4, 4), (14, 4), (14, 10), (4, 10), **{"class": "ship"})
+    for name, features in (("a", [ship]), ("b", [])):
+        write_map(root / f"images/{name}.tif")
+        write_text(root / f"images/{name}.geojson", json.dumps(geojson_value(*features)))
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
     "coco": coco,
+    "cvat": cvat,
     "dior": dior,
     "dota": dota,
     "fair1m": fair1m,
+    "geojson": geojson,
     "hrsc2016": hrsc2016,
     "isaid": isaid,
+    "labelme": labelme,
     "potsdam": potsdam,
+    "soda_a": soda_a,
+    "visdrone": visdrone,
     "voc": voc,
     "voc_zero_based": voc_zero_based,
+    "xview": xview,
     "yolo": yolo,
 }
 """Writer of each dataset; each writes two scenes, whose first box is (4, 4, 14, 10) or so."""

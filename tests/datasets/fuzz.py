@@ -47,7 +47,7 @@ SECONDS = 10.0
 """A case that takes longer hangs."""
 
 MOST_BYTES = 200_000
-SUFFIXES = (".txt", ".xml", ".json", ".yaml")
+SUFFIXES = (".txt", ".xml", ".json", ".geojson", ".yaml")
 WORDS = [
     *(b"nan", b"inf", b"-1", b"0", b"1e999", b"1e-320", b"-0", b"0x1F", b"1_0", b"9" * 400),
     *(b"9" * 5000, b"\xd9\xa3", b"1,5", b"", b" ", b"\n", b"\r", b"\t", b"\0", b"\xff", b"\x0b"),
@@ -58,6 +58,7 @@ WORDS = [
     *(b"<!DOCTYPE a>", b"<!DOCTYPE", b"<!ENTITY b 'c'>", b"\xff\xfe", b"<?xml version='1.0'?>"),
     *(b"<?xml version='1.0' encoding='utf-7'?>", b"<?xml version='1.0' encoding='latin1'?>"),
     *(b"gsd:", b"imagesource:", b":", b"*a", b"&a ", b"&a [*a]", b"!!python/name:os.system", b"? "),
+    *(b"polygon", b"mask", b"rotation", b"9,9,9", b"EPSG:4326", b"Polygon", b"1e300", b"100000"),
     *(b"2024-99-99", b"0o9", b"- ", b"<<: ", b"names:", b"|", b"%", b"id", b"size", b"counts"),
 ]
 

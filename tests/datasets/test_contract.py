@@ -68,14 +68,20 @@ def test_class_lists_have_the_sizes_samrs_publishes() -> None:
     sizes = {n: len(axis.load("samrs.datasets", n, "read").CATEGORIES) for n in NAMES}
     assert sizes == {
         "coco": 0,
+        "cvat": 0,
         "dior": 20,
         "dota": 18,
         "fair1m": 37,
+        "geojson": 0,
         "hrsc2016": 1,
         "isaid": 16,
+        "labelme": 0,
         "potsdam": 5,
+        "soda_a": 0,
+        "visdrone": 11,
         "voc": 0,
         "voc_zero_based": 0,
+        "xview": 60,
         "yolo": 0,
     }
 
@@ -84,7 +90,11 @@ BROKEN = {
     "dior": ("Annotations/Horizontal Bounding Boxes/00001.xml", "00001"),
     "dota": ("train/labelTxt/P0001.txt", "P0001"),
     "fair1m": ("train/part1/labelXml/0.xml", "train_part1_0"),
+    "geojson": ("images/a.geojson", "a"),
     "hrsc2016": ("Test/Annotations/2.xml", "2"),
+    "labelme": ("a.json", "a"),
+    "soda_a": ("Annotations/train/a.json", "a"),
+    "visdrone": ("VisDrone2019-DET-train/annotations/a.txt", "VisDrone2019-DET-train_a"),
     "voc": ("Annotations/a.xml", "a"),
     "voc_zero_based": ("Annotations/a.xml", "a"),
     "yolo": ("labels/train/a.txt", "train_a"),
@@ -109,6 +119,8 @@ NESTED = {
     "dior": ("JPEGImages-trainval", "Annotations/Horizontal Bounding Boxes"),
     "fair1m": ("train/part1/images", "train/part1/labelXml"),
     "hrsc2016": ("Train/AllImages", "Train/Annotations"),
+    "soda_a": ("Images", "Annotations/train"),
+    "visdrone": ("VisDrone2019-DET-train/images", "VisDrone2019-DET-train/annotations"),
     "voc": ("JPEGImages", "Annotations"),
 }
 

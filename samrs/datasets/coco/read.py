@@ -24,15 +24,13 @@ file, per image.
 
 from __future__ import annotations
 
-import json
 import logging
 import reprlib
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,13 +43,14 @@ from samrs.reading.annotations import (
     missing_dataset,
     number,
     read_items,
-    read_text,
     relative_name,
     says_yes,
 )
 from samrs.reading.files import files_below
+from samrs.reading.image_names import Images
+from samrs.reading.json_file import declared_size, read_json
 from samrs.reading.scene_image import size_of
-from samrs.reading.segmentation import LARGEST_SIDE, read_segmentation
+from samrs.reading.segmentation import true_mask
 from samrs.reading.splits import split_of, split_of_folders
 
 log = logging.getLogger("samrs")
@@ -134,7 +133,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         items = grouped[scene.file.name].get(_id(scene.entry, "id"), [])
         parse = partial(_parse, scene, quarantine)
         annotations = tuple(read_items(items, parse, scene.file.name, quarantine))
-        declared = _size(scene.entry)
+        declared = declared_size(scene.entry)
         yield SceneRecord(
             scene_id=scene.scene_id,
             split=scene.split,
@@ -148,7 +147,7 @@ def _find_images(
     files: Sequence[_File], paths: Sequence[Path], root: Path, quarantine: Quarantine
 ) -> list[_Scene]:
     """The entries whose image is there; the others are quarantined."""
-    images = _Images(paths, root)
+    images = Images(paths, root)
     found: list[tuple[_File, int, dict[str, Any], str, Path]] = []
     split_by_path: dict[Path, _File] = {}
     for file in files:
@@ -165,7 +164,7 @@ def _find_images(
                 got = reprlib.repr(entry)
                 _add(quarantine, file, position, "annotation without image", f"no file_name: {got}")
                 continue
-            fitting = images.named(name, file)
+            fitting = images.named(name, file.name, file.split)
             if len(fitting) != 1:
                 told = f"{len(fitting) or 'no'} files {name!r}"
                 _add(quarantine, file, position, "annotation without image", told)
@@ -192,71 +191,6 @@ def _find_images(
             )
         )
     return scenes
-
-
-class _Images:
-    """Finds an image by the name that a COCO file has for it.
-
-    Args:
-        paths: of all images.
-        root: the dataset's folder.
-    """
-
-    def __init__(self, paths: Sequence[Path], root: Path) -> None:
-        self._root = root
-        self._by_name = {self._below(path): path for path in paths}
-        self._by_last: dict[str, list[Path]] = defaultdict(list)
-        for path in paths:
-            self._by_last[_composed(path.name)].append(path)
-
-    def named(self, name: str, file: _File) -> list[Path]:
-        """The images that a name may mean: one where all is well.
-
-        By its path below the dataset's folder, ``images/`` or the COCO file's own folder; else by
-        the longest end of its path that some image has; of several those in a folder of the file's
-        split.
-        """
-        parts = PurePosixPath(_tidy(name)).parts
-        tidy = "/".join(parts)
-        own = relative_name(file.path.parent, self._root) if file.path.parent != self._root else ""
-        for folder in dict.fromkeys((f"{own}/", f"{own}/images/", "", "images/")):
-            if (exact := self._by_name.get(f"{folder.lstrip('/')}{tidy}")) is not None:
-                return [exact]
-        found = self._by_last.get(parts[-1], []) if parts else []
-        for count in range(len(parts), 0, -1):
-            end = "/" + "/".join(parts[-count:])
-            if fitting := [p for p in found if f"/{self._below(p)}".endswith(end)]:
-                found = fitting
-                break
-        in_split = [p for p in found if split_of_folders(self._below(p)) == file.split]
-        return in_split if len(found) > 1 and file.split is not None else list(found)
-
-    def stem(self, name: str, path: Path) -> str:
-        """The scene's id: the name without suffix; that of the file found where it is absolute."""
-        tidy = _tidy(name)
-        if _is_absolute(name):
-            tidy = self._below(path).removeprefix("images/")
-        return clean_id(tidy.rsplit(".", 1)[0])
-
-    def _below(self, path: Path) -> str:
-        return _composed(relative_name(path, self._root))
-
-
-def _is_absolute(name: str) -> bool:
-    return PurePosixPath(name).is_absolute() or bool(PureWindowsPath(name).drive)
-
-
-def _tidy(name: str) -> str:
-    """A file_name with forward slashes, without drive, root and ``./``; composed."""
-    name = name.replace("\\", "/")
-    if len(name) > 1 and name[1] == ":":
-        name = name[2:]
-    return "/".join(part for part in _composed(name).split("/") if part not in ("", "."))
-
-
-def _composed(name: str) -> str:
-    """A name in Unicode's composed form: some systems write é as one letter, some as two."""
-    return unicodedata.normalize("NFC", name)
 
 
 def _places(root: Path) -> list[Path]:
@@ -287,14 +221,7 @@ def _read_files(root: Path) -> list[_File]:
 
 def _read_file(path: Path, root: Path) -> _File:
     where = relative_name(path, root)
-    try:
-        data = json.loads(read_text(path, where))
-    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits
-        line = getattr(error, "lineno", 1)
-        raise AnnotationError(
-            f"{where}:{line}: not JSON, got {getattr(error, 'msg', error)}; a COCO file is "
-            "allowed; correct the file"
-        ) from error
+    data = read_json(path, where, "a COCO file")
     if not isinstance(data, Mapping) or any(not isinstance(data.get(k), list) for k in _KEYS):
         got = sorted(data) if isinstance(data, Mapping) else type(data).__name__
         raise AnnotationError(
@@ -365,13 +292,6 @@ def _id(entry: Any, key: str) -> int | str | None:
     return value if isinstance(value, int | str) and not isinstance(value, bool) else None
 
 
-def _size(entry: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Width and height that an entry says of its image; None where it says none."""
-    sides = [_id(entry, key) for key in ("width", "height")]
-    width, height = (s if isinstance(s, int) and 0 < s <= LARGEST_SIDE else None for s in sides)
-    return None if width is None or height is None else (width, height)
-
-
 def _add(quarantine: Quarantine, file: _File, position: int, reason: str, got: str) -> None:
     quarantine.add(
         file.name,
@@ -403,16 +323,8 @@ def _parse(
     x, y, w, h = (number(str(v), where) for v in box)
     hbb = np.array([x, y, x + w, y + h])
     segmentation = entry.get("segmentation")
-    size_wh = (_size(scene.entry) or size_of(scene.path)) if segmentation else None
-    truth, wrong = read_segmentation(segmentation, size_wh)
-    if wrong is not None:
-        quarantine.add(
-            file.name,
-            position,
-            "true mask does not parse",
-            f"{where}: segmentation does not parse, got {wrong}; polygons [x1, y1, ...] or run "
-            "lengths are allowed; the box stays, correct the entry",
-        )
+    size_wh = (declared_size(scene.entry) or size_of(scene.path)) if segmentation else None
+    truth = true_mask(segmentation, size_wh, (file.name, position, where), quarantine)
     difficult = says_yes(entry.get("iscrowd")) or says_yes(entry.get("difficult"))
     return Annotation(
         category=category,
