@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import rasterio
 from rasterio.crs import CRS
-from rasterio.errors import CRSError, RasterioError
-from rasterio.warp import transform
+from rasterio.errors import CRSError
 
 from samrs.core.errors import AnnotationError
 from samrs.core.geometry import Array
 from samrs.core.records import Quarantine
 from samrs.reading.annotations import number, read_items, says_yes
+from samrs.reading.ground import move_points
 from samrs.reading.json_file import read_json
 
 WGS84 = "EPSG:4326"
@@ -86,11 +86,15 @@ class FeatureFile:
                     at += len(ring)
 
     def points_in(self, crs: str) -> Array:
-        """All points (N, 2) xy of all features in another system; inf where they have no place."""
+        """All points (N, 2) xy of all features in another system; inf where they have no place.
+
+        Args:
+            crs: the other system, as rasterio takes it.
+        """
         if crs not in self._points:
             told = [ring for f in self.features for part in f.parts for ring in part]
             points = np.concatenate(told) if told else np.zeros((0, 2))
-            self._points[crs] = points if crs == self.crs else _moved(points, self.crs, crs)
+            self._points[crs] = points if crs == self.crs else move_points(points, self.crs, crs)
         return self._points[crs]
 
 
@@ -218,15 +222,3 @@ def _part(told: Any, where: str, crs: str) -> list[Array]:
             "crs"
         )
     return part
-
-
-def _moved(points: Array, source: str, target: str) -> Array:
-    """Points (N, 2) xy of one coordinate system in another; inf where they have no place."""
-    if not len(points):
-        return points
-    try:
-        with rasterio.Env():
-            xs, ys = transform(source, target, points[:, 0], points[:, 1])
-    except (RasterioError, CRSError):
-        return np.full_like(points, np.inf)
-    return np.stack([np.asarray(xs, np.float64), np.asarray(ys, np.float64)], axis=1)

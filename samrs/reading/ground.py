@@ -6,6 +6,8 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+import rasterio
+from rasterio._err import CPLE_BaseError  # what transform raises, though no RasterioError
 from rasterio.errors import RasterioError
 from rasterio.warp import transform
 
@@ -14,6 +16,8 @@ from samrs.core.geometry import Array
 WGS84_AXIS, WGS84_ECCENTRICITY_SQUARED = 6_378_137.0, 0.00669437999014
 SPAN = 8.0
 """Px on either side of the image's centre between which ground is measured."""
+FARTHEST = 1e9
+"""Largest coordinate that is moved to another system: beyond all planets of maps."""
 DIGITS = 6
 """Significant digits kept: far beyond what a pixel size is known to, and the same on every CPU."""
 
@@ -55,16 +59,43 @@ def ground_sample_distance(dataset: Any) -> float | None:
         return None
     column, row = dataset.width / 2, dataset.height / 2
     steps = ((-SPAN, 0), (SPAN, 0), (0, -SPAN), (0, SPAN))
-    places = [dataset.transform @ (column + x, row + y) for x, y in steps]
-    if not np.isfinite(places).all():
-        return None
-    try:
-        lons, lats = transform(dataset.crs, "EPSG:4326", *zip(*places, strict=True))
-    except RasterioError:
+    places = np.array([dataset.transform @ (column + x, row + y) for x, y in steps])
+    lons, lats = move_points(places, dataset.crs, "EPSG:4326").T
+    if not np.isfinite([lons, lats]).all():
         return None
     left, right, above, below = _on_ellipsoid(np.radians(lons), np.radians(lats))
     metres = math.sqrt(math.dist(left, right) * math.dist(above, below)) / (2 * SPAN)
     return float(f"{metres:.{DIGITS}g}") if math.isfinite(metres) and metres > 0 else None
+
+
+def move_points(points: Array, source: Any, target: Any) -> Array:
+    """Points (N, 2) xy of one coordinate system in another, x before y in both.
+
+    PROJ fails for all points where one has no place in the other system: then each half is tried.
+
+    Args:
+        source: system of the points, as rasterio takes it.
+        target: the other one.
+
+    Returns:
+        (N, 2); inf where a point has no place there, or lies farther than ``FARTHEST``.
+    """
+    near = (np.abs(points) <= FARTHEST).all(axis=1)  # False for NaN, too
+    if not near.all():
+        moved = np.full(points.shape, np.inf)
+        moved[near] = move_points(points[near], source, target)
+        return moved
+    if not len(points):
+        return points.copy()
+    try:
+        with rasterio.Env():  # what PROJ says is logged, not printed
+            xs, ys = transform(source, target, points[:, 0], points[:, 1])
+    except (RasterioError, CPLE_BaseError):
+        if len(points) == 1:
+            return np.full(points.shape, np.inf)
+        halves = np.array_split(points, 2)
+        return np.concatenate([move_points(half, source, target) for half in halves])
+    return np.stack([np.asarray(xs, np.float64), np.asarray(ys, np.float64)], axis=1)
 
 
 def _on_ellipsoid(lons: Array, lats: Array) -> Array:

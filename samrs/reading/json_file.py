@@ -39,7 +39,11 @@ def read_json(
 
 
 def whole_number(entry: Any, key: str) -> int | None:
-    """A whole number that an object holds, also written as 1.0; None where it holds none."""
+    """A whole number that an object holds, also written as 1.0; None where it holds none.
+
+    Args:
+        entry: the object, or whatever stands in its place.
+    """
     value = entry.get(key) if isinstance(entry, dict) else None
     if isinstance(value, float) and value.is_integer():
         return int(value)
@@ -52,6 +56,7 @@ def declared_size(
     """Width and height in px that an object says of its image; None where it says none.
 
     Args:
+        entry: the object, or whatever stands in its place.
         width: the key of the width.
         height: that of the height.
     """

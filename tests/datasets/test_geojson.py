@@ -294,13 +294,16 @@ def test_a_picture_is_no_geotiff(tmp_path: Path) -> None:
     assert quarantine.counts() == {"image without coordinate system": 1}
 
 
-def test_a_place_that_the_images_system_has_not_is_told(tmp_path: Path) -> None:
-    write_map(tmp_path / "a.tif", crs="EPSG:3857", to_map=Affine(1, 0, 0, 0, -1, 0))
-    pole = [[[0, 90], [90, 90], [180, 90], [0, 90]]]
-    write(tmp_path / "a.geojson", geometry("Polygon", pole), crs=None)
+def test_a_place_that_the_images_system_has_not_costs_no_other(tmp_path: Path) -> None:
+    """PROJ refuses all points of a call where one has no place."""
+    far = [[[27, 0], [28, 0], [28, 1], [27, 1], [27, 0]]]  # a quarter of the earth away
+    features = (lon_lat(*SQUARE), {**geometry("Polygon", far), "properties": {}})
+    one(tmp_path, *features, crs=None)
     scenes, quarantine = read("geojson", tmp_path)
-    assert scenes[0].annotations == ()
-    assert "a corner without a place in the image's coordinate system" in details(quarantine)
+    assert np.allclose(only(scenes).hbb, [4, 4, 14, 10], atol=0.05)
+    (row,) = quarantine.rows
+    assert row["source_line"] == 2
+    assert "a corner without a place in the image's coordinate system" in str(row["detail"])
 
 
 def test_plain_json_is_read_where_there_is_no_geojson(tmp_path: Path) -> None:

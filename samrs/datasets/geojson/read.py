@@ -29,7 +29,6 @@ splits.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -53,7 +52,7 @@ from samrs.reading.annotations import (
 )
 from samrs.reading.geojson import FeatureFile, read_features
 from samrs.reading.rings import rings_to_rle
-from samrs.reading.scene_image import Georeference, open_scene
+from samrs.reading.scene_image import open_scene
 from samrs.reading.segmentation import tell_bad_mask
 from samrs.reading.splits import split_of, split_of_folders
 
@@ -148,8 +147,7 @@ def _scene(
     except ImageError as error:
         quarantine.add(where, None, error.reason, str(error))
         return None
-    to_map = _to_map(georeference)
-    if georeference is None or to_map is None:
+    if georeference is None:
         quarantine.add(
             where,
             None,
@@ -161,7 +159,7 @@ def _scene(
     annotations: list[Annotation] = []
     first = 0
     for file in [own] if own is not None else over_all:
-        px = _applied(~to_map, file.points_in(georeference.crs))
+        px = _applied(~Affine(*georeference.transform), file.points_in(georeference.crs))
         inside = range(len(file.features)) if own is not None else _meeting(file, px, size_wh)
         file.met.update(inside)
         annotations += _annotations(file, px, inside, size_wh, boxes, first, quarantine)
@@ -177,14 +175,6 @@ def _scene(
         return None
     found = split_of_folders(where) or split_of(image.stem) or "all"
     return SceneRecord(scene_id="", split=found, image=image, annotations=tuple(annotations))
-
-
-def _to_map(georeference: Georeference | None) -> Affine | None:
-    """From px to the map; None where that is not told, or leads nowhere."""
-    if georeference is None:
-        return None
-    found = Affine(*georeference.transform)
-    return found if math.isfinite(found.determinant) and not found.is_degenerate else None
 
 
 def _meeting(file: FeatureFile, px: Array, size_wh: tuple[int, int]) -> list[int]:
