@@ -16,7 +16,7 @@ FLOORS = (
     "datasets download finetune label look normalize pretrain prompts release sam stats",
     "ablation add card comparison nano segmenters verify",
     "check data export fit_quality report",
-    "audit formats label_dataset publish",
+    "audit formats label_dataset preview publish",
     "commands stages",
     "__main__ tools",
 )

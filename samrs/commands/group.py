@@ -21,6 +21,7 @@ VERBS = {
     "check": "Check params.yaml of this checkout before anything runs.",
     "prune": "Remove what datasets and subsets left that params.yaml no longer names.",
     "verify": "Check products: files, tables, ids, masks, label maps, counts.",
+    "preview": "Write a page to look at a release: numbers, and its instances, the worst first.",
     "card": "Print the data card of a release.",
     "export": "Write a release in the format of another tool.",
     "audit": "Measure masks against true ones, on a dataset of your own too.",

@@ -130,8 +130,12 @@ def draw_crop(crop: Crop, side: int, *, box: bool, predicted: bool, fill: float 
     return draw(crop.image, layers, (max(1, round(width * scale)), max(1, round(height * scale))))
 
 
-def _square(image: NDArray[T], left: int, top: int, span: int) -> NDArray[T]:
-    """The square of an image at (left, top); black where it leaves the image."""
+def square(image: NDArray[T], left: int, top: int, span: int) -> NDArray[T]:
+    """The square of an image at (left, top); black where it leaves the image.
+
+    Args:
+        span: its side, px.
+    """
     height, width = image.shape[:2]
     part = np.zeros((span, span, *image.shape[2:]), dtype=image.dtype)
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + span, width), min(top + span, height)
@@ -148,7 +152,7 @@ def instance_crop(tile: Tile, row: Row, side: int) -> Image:
     x0, y0, x1, y1 = row["hbb"]
     span = max(round(2 * max(x1 - x0, y1 - y0)), SMALLEST)
     left, top = round((x0 + x1 - span) / 2), round((y0 + y1 - span) / 2)
-    mask = _square(rle_to_mask(row["rle"]), left, top, span)
+    mask = square(rle_to_mask(row["rle"]), left, top, span)
     box = Box(np.subtract(row["hbb"], [left, top, left, top]), WHITE)
-    image = _square(tile.image, left, top, span)
+    image = square(tile.image, left, top, span)
     return draw(image, [of_label(mask, row["category_id"]), box], (side, side))

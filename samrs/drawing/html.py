@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from samrs.core.images import encode_rgb
@@ -22,6 +24,20 @@ def render(template: str, **values: Any) -> bytes:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
     return environment.get_template(template).render(**values).encode("utf-8")
+
+
+def page_script(name: str) -> tuple[Markup, str]:
+    """A script of ``templates/`` to stand in a page, and the source that allows it alone.
+
+    Args:
+        name: its file; nothing of a dataset gets into it.
+
+    Returns:
+        The text between the script's tags, and what the page's policy has as ``script-src``.
+    """
+    text = (TEMPLATES / name).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return Markup(text), f"'sha256-{digest}'"  # noqa: S704
 
 
 def jpeg_uri(image: NDArray[np.uint8], quality: int) -> str:
