@@ -7,7 +7,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test test-slow lint env clean-work release reference docs site
+.PHONY: repro test test-slow lint env clean-work release reference docs site hashes
 
 repro: .venv/ready
 	dvc repro
@@ -30,7 +30,7 @@ site: .venv-docs/ready
 
 .venv-docs/ready: requirements-docs.lock
 	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
-	.venv-docs/bin/python -m pip install --quiet -r requirements-docs.lock
+	.venv-docs/bin/python -m pip install --quiet --require-hashes -r requirements-docs.lock
 	touch $@
 
 lint: .venv/ready
@@ -40,18 +40,29 @@ lint: .venv/ready
 
 env: .venv/ready
 
-# uv, because pip may mix a CPU torch with a CUDA torchvision, which then does not import; compat, or
-# a folder named samrs beside a user's script, such as a clone, hides the package.
-.venv/ready: requirements.lock pyproject.toml Makefile
+# uv, because pip may mix a CPU torch with a CUDA torchvision, which then does not import, and does
+# not take hashes of what packages are built with; compat, or a folder named samrs beside a user's
+# script, such as a clone, hides the package.
+.venv/ready: requirements.lock requirements-uv.lock pyproject.toml Makefile
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11+ is needed: make PYTHON=...")'
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet uv
-	.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python -r requirements.lock
+	.venv/bin/python -m pip install --quiet --require-hashes -r requirements-uv.lock
+	.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes \
+		--build-constraints requirements.lock -r requirements.lock
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation \
 		--config-settings editable_mode=compat --editable .
 	.venv/bin/python -c 'import vl_convert; print("(() => {", vl_convert.javascript_bundle(), "})()")' \
 		> .venv/vega.js # so that the page of `dvc plots show` works offline
 	touch $@
+
+# After a version in a lock was changed: the hashes of all its files, so for any platform. It takes
+# the environment as it is: before that, the new lock cannot be installed.
+hashes:
+	@set -e; for lock in requirements.lock requirements-docs.lock requirements-uv.lock; do \
+		grep -oE '^[A-Za-z0-9_.-]+==[^ ;]+' $$lock > $$lock.pins; \
+		.venv/bin/uv pip compile --quiet --generate-hashes --no-deps --no-header --no-annotate \
+			--no-emit-index-url --no-emit-find-links $$lock.pins -o $$lock; \
+		rm $$lock.pins; done
 
 clean-work:
 	rm -rf .work

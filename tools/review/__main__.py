@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -55,9 +56,13 @@ def comment() -> int:
     return 0
 
 
-def notes(tag: str) -> int:
+def notes(tag: str, as_output: str | None = None) -> int:
     """print a version's changelog entry"""
-    print(released((HERE / "CHANGELOG.md").read_text(encoding="utf-8"), tag))
+    text = released((HERE / "CHANGELOG.md").read_text(encoding="utf-8"), tag)
+    if as_output:  # lines end where a word stands that nobody could have written
+        end = secrets.token_hex(16)
+        text = f"{as_output}<<{end}\n{text}\n{end}"
+    print(text)
     return 0
 
 
@@ -74,6 +79,7 @@ def main() -> int:
             command.add_argument("--repository", help="owner/name, for the plots' addresses")
         if function is notes:
             command.add_argument("tag")
+            command.add_argument("--as-output", metavar="NAME", help="as an output of a step")
     options = vars(parser.parse_args())
     try:
         return int(options.pop("function")(**options))

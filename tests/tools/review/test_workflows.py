@@ -16,6 +16,7 @@ from tests.pipeline.closure import ROOT
 
 FOLDER = ROOT / ".github" / "workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
+LOCKS = sorted(ROOT.glob("requirements*.lock"))
 READABLE = {"contents": "read"}
 WRITERS = {
     "docs.yml": {"publish": {"pages": "write", "id-token": "write"}},
@@ -143,18 +144,38 @@ def test_every_script_is_this_repositorys(file: Path) -> None:
         elif "tools.review" in words:
             assert words[words.index("tools.review") + 1] in told
         else:
-            alone = words[0] in ("gh", "echo")
+            alone = words[0] in ("gh", "echo") or words[:3] == ["uv", "pip", "install"]
             assert words[:4] == ["python", "-m", "pip", "install"] or alone, words
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.name)
-def test_what_is_installed_alone_is_pinned_and_enough(file: Path) -> None:
+def test_what_is_installed_alone_is_pinned_by_hash_and_enough(file: Path) -> None:
     pins = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.M))
     for step in steps(load(file)):
         words = step.get("run", "").split()
-        if "pip" in words:
+        if "uv" in words:  # which holds what it installs against the hashes of its constraints
             assert words[words.index("--constraint") + 1] == "requirements.lock"
             assert set(words[words.index("requirements.lock") + 1 :]) <= pins
+        elif "pip" in words:
+            assert words[-3:] == ["--require-hashes", "-r", "requirements-uv.lock"]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda f: f.name)
+def test_every_pin_has_hashes_and_no_address(lock: Path) -> None:
+    text = lock.read_text(encoding="utf-8")
+    entry = r"[A-Za-z0-9_.-]+==[^ ;\n]+( \\\n    --hash=sha256:[0-9a-f]{64})+\n"
+    assert re.fullmatch(f"({entry})+", text)
+    names = re.findall(r"^[A-Za-z0-9_.-]+(?===)", text, re.M)
+    assert names == sorted(set(names))
+
+
+def test_what_may_write_a_release_runs_nothing_of_the_repository() -> None:
+    jobs = load(FOLDER / "release.yml")["jobs"]
+    (step,) = jobs["release"]["steps"]
+    assert step["run"].split()[0] == "gh"
+    assert "uses" not in step
+    assert "${{" not in step["run"]
+    assert "permissions" not in jobs["notes"]
 
 
 @pytest.mark.parametrize(
@@ -177,13 +198,14 @@ def test_a_release_pushed_with_all_its_tags_starts_its_workflow() -> None:
     assert 1 + len(artifacts) > 3
     push = events(load(FOLDER / "release.yml"))["push"]
     assert (push["branches"], push["paths"]) == (["main"], ["CHANGELOG.md"])
+    jobs = load(FOLDER / "release.yml")["jobs"]
     made, *later = [
-        s
-        for s in steps(load(FOLDER / "release.yml"))
-        if re.search(r"tools\.review|\bgh\b|git tag", str(s.get("run")))
+        s for s in jobs["notes"]["steps"] if re.search(r"tools\.review|git tag", str(s.get("run")))
     ]
     assert "git tag" in made["run"]
-    assert [s["if"] for s in later] == [f"steps.{made['id']}.outputs.tag"] * 3
+    assert [s["if"] for s in later] == [f"steps.{made['id']}.outputs.tag"] * 2
+    assert jobs["notes"]["outputs"]["tag"] == "${{ steps.release.outputs.tag }}"
+    assert jobs["release"]["if"] == "needs.notes.outputs.tag"
 
 
 def test_the_tag_of_a_release_is_that_of_the_commit(tmp_path: Path) -> None:
@@ -210,3 +232,21 @@ def test_the_tag_of_a_release_is_that_of_the_commit(tmp_path: Path) -> None:
     assert found() == "tag=v1.10.0\n"
     git("commit", "--allow-empty", "-m", "two")
     assert found() == "tag=\n"
+
+
+def test_notes_are_an_output_of_a_step_whatever_they_hold(tmp_path: Path) -> None:
+    (tmp_path / "CHANGELOG.md").write_text("# C\n\n## v1.0.0\n\n- one\nEOF\nname=evil\n")
+    words = ["-m", "tools.review", "notes", "v1.0.0", "--as-output", "notes"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    runs = [
+        subprocess.run([sys.executable, *words], cwd=tmp_path, env=env, capture_output=True,
+                       text=True, check=True).stdout
+        for _ in range(2)
+    ]  # fmt: skip
+    ends = []
+    for text in runs:
+        first, *body, last = text.splitlines()
+        assert body == ["- one", "EOF", "name=evil"]
+        assert first == f"notes<<{last}"
+        ends.append(last)
+    assert ends[0] != ends[1]
