@@ -43,7 +43,9 @@ def check_masks(where: str, runs: Runs, tiles: Ints, sizes_hw: Ints) -> None:
 
     Args:
         where: what to name in the error.
-        runs, tiles, sizes_hw: as of ``paint``.
+        runs: as of ``paint``.
+        tiles: as of ``paint``.
+        sizes_hw: as of ``paint``.
 
     Raises:
         ProductError: a mask is no encoding, or not of its tile's size.
@@ -92,7 +94,11 @@ def batches(
     """The px of all masks in the order of painting, a part at a time.
 
     Args:
-        runs, tiles, sizes_hw, values, order: as of ``paint``.
+        runs: as of ``paint``.
+        tiles: as of ``paint``.
+        sizes_hw: as of ``paint``.
+        values: as of ``paint``.
+        order: as of ``paint``.
 
     Yields:
         (K,) index of each px in what ``paint`` returns, and (K,) its mask's value.
