@@ -24,11 +24,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from samrs.ablation.ablation import ablate
-from samrs.audit.audit import NORMALIZE, keep_scenes, match_truth
+from samrs.audit.audit import keep_scenes, match_truth
 from samrs.drawing.style import styled
 from samrs.fit_quality.figures import figures, reliability
 from samrs.fit_quality.fit_quality import columns_of
 from samrs.fit_quality.scenes import write_scenes
+from samrs.look.look import CUT
 from samrs.normalize.normalize import normalize
 from samrs.release.quality import Quality, read_quality
 from samrs.weights.weights import find_checkpoint
@@ -50,13 +51,13 @@ def products(wanted: argparse.Namespace, work: Path) -> Iterator[tuple[str, Path
     for product in wanted.truth:
         yield product.name, product
     if wanted.nwpu:
-        normalize("coco", wanted.nwpu, work / "nwpu", **WHOLE, **NORMALIZE)
+        normalize("coco", wanted.nwpu, work / "nwpu", **CUT, **WHOLE)
         if wanted.limit:
             keep_scenes(work / "nwpu", work / "nwpu-some", wanted.limit)
         yield "nwpu_vhr10", work / ("nwpu-some" if wanted.limit else "nwpu")
     if wanted.isaid:
         for dataset in ("dota", "isaid"):
-            normalize(dataset, wanted.isaid, work / dataset, **DOTA_TILE, **NORMALIZE)
+            normalize(dataset, wanted.isaid, work / dataset, **CUT, **DOTA_TILE)
         match_truth(work / "dota", work / "isaid")
         yield "dota_isaid", work / "dota"
 

@@ -25,6 +25,7 @@ from samrs.core.names import plain_text
 from samrs.core.parameters import yaml_text
 from samrs.core.records import SCORES
 from samrs.core.shards import read_manifest, read_table, sha256, shard_paths
+from samrs.drawing import markdown
 from samrs.drawing.html import TEMPLATES, model_note
 from samrs.drawing.tables import NONE, number
 
@@ -130,9 +131,8 @@ def _entity(match: re.Match[str]) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> _Ready:
-    lines = [head, ["---"] * len(head), *rows]
-    cells = ([c if c == "---" else markdown_text(number(c)) for c in line] for line in lines)
-    return _Ready("\n".join(f"| {' | '.join(line)} |" for line in cells))
+    names, *cells = ([markdown_text(number(c)) for c in row] for row in (head, *rows))
+    return _Ready(markdown.table(names, cells))
 
 
 def _header(name: str, num_tiles: int, manifest: Mapping[str, Any], more: Mapping[str, Any]) -> str:

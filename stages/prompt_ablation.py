@@ -11,7 +11,7 @@ from stages.stage import arguments, declared, running, runtime, section
 
 def main() -> None:
     normalized, weights, out = arguments("normalized", "weights", "out")
-    given = "checkpoint runtime"
+    given = "checkpoint runtime timed"
     values = section(ablate, declared(), "prompt_ablation", "precision", given=given)
     checkpoint = read_checkpoint(Path(weights))
     frame = ablate(Path(normalized), checkpoint=checkpoint, runtime=runtime(), **values)

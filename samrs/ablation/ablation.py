@@ -49,6 +49,7 @@ def ablate(
     checkpoint: Checkpoint,
     precision: str,
     runtime: Mapping[str, Any],
+    timed: bool = False,
 ) -> pd.DataFrame:
     """Ask every recipe for every instance that has a true mask. Same input, same frame.
 
@@ -59,6 +60,9 @@ def ablate(
         checkpoint: as in ``samrs.label.label``.
         precision: as in ``samrs.label.label``.
         runtime: as in ``samrs.label.label``.
+        timed: adds ``encode_seconds``, the instance's share of encoding its tile once for all
+            recipes, and ``seconds``, its share of all else the recipe did: the thread's processor
+            seconds on a CPU, wall-clock seconds on another device.
 
     Returns:
         One row per instance and recipe (floors by their segmenter's name): ``scene_id, tile_id,
@@ -73,38 +77,6 @@ def ablate(
         MissingInputError: there is no truth table.
         ProductError: no instance has a true mask.
         UnknownNameError, ParameterError: a recipe does not exist or is named twice.
-    """
-    frame = ablate_timed(
-        normalized,
-        recipes=recipes,
-        floors=floors,
-        checkpoint=checkpoint,
-        precision=precision,
-        runtime=runtime,
-    )
-    return frame.drop(columns=list(SECONDS))
-
-
-def ablate_timed(
-    normalized: Path,
-    *,
-    recipes: Sequence[str],
-    floors: Sequence[str],
-    checkpoint: Checkpoint,
-    precision: str,
-    runtime: Mapping[str, Any],
-) -> pd.DataFrame:
-    """As ``ablate``, with what the instance took.
-
-    Args:
-        normalized: as in ``ablate``, as are all others.
-        recipes: asked of the model.
-        floors: files of ``samrs/segmenters`` that need no weights.
-
-    Returns:
-        The frame with ``encode_seconds``, its share of encoding the tile once for all recipes, and
-        ``seconds``, its share of all else the recipe did: the thread's processor seconds on a CPU,
-        wall-clock seconds on another device.
     """
     device = axis.load(SEGMENTERS, checkpoint.segmenter).device(runtime)
     asker = partial(
@@ -126,7 +98,8 @@ def ablate_timed(
             f"{normalized}: nothing to measure, got no instance with a true mask; at least one is "
             "needed; use a dataset with masks"
         )
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    return frame if timed else frame.drop(columns=list(SECONDS))
 
 
 def _jobs(
@@ -158,15 +131,15 @@ class _Asker:
         self.clock = time.thread_time if device == "cpu" else time.perf_counter
 
     def __call__(
-        self, tile: Row, instances: list[Row], true: list[Rle], place: str
+        self, tile: Row, instances: list[Row], true: list[Rle], where: str
     ) -> list[dict[str, Any]]:
         """A row for every instance and recipe or floor."""
         boxes = instance_boxes(instances, (tile["height"], tile["width"]))
-        image = decode_rgb(tile["image"]["bytes"], place)
+        image = decode_rgb(tile["image"]["bytes"], where)
         view, began = View(self.engine, image), self.clock()
         view.decode(self.floor_recipe.build(boxes.take(slice(0))))
-        place_of = {"scene_id": tile["scene_id"], "tile_id": tile["tile_id"]}
-        place_of["encode_seconds"] = (self.clock() - began) / len(boxes)
+        of_tile = {"scene_id": tile["scene_id"], "tile_id": tile["tile_id"]}
+        of_tile["encode_seconds"] = (self.clock() - began) / len(boxes)
         rows: list[Row] = []
         for recipe in self.recipes:
             about: dict[str, Any] = {"kind": "recipe", "recipe": recipe.name}
@@ -175,16 +148,14 @@ class _Asker:
             about["seconds"] = (self.clock() - began) / len(boxes)
             about |= {name: count / len(boxes) for name, count in asdict(own.spent).items()}
             fallback = recipe.fallback(boxes)
-            rows += _compared({**place_of, **about}, instances, boxes, true, fallback, answer)
+            rows += _compared({**of_tile, **about}, instances, boxes, true, fallback, answer)
         prompt = self.floor_recipe.build(boxes)
         for name, floor in self.floors.items():
             about = {"kind": "floor", "recipe": name, **asdict(Spent())}
             began = self.clock()
             answer = floor.decode(floor.encode(image), prompt)
             about["seconds"] = (self.clock() - began) / len(boxes)
-            rows += _compared(
-                {**place_of, **about}, instances, boxes, true, prompt.fallback, answer
-            )
+            rows += _compared({**of_tile, **about}, instances, boxes, true, prompt.fallback, answer)
         return rows
 
 

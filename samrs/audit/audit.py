@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from samrs.ablation.ablation import ablate_timed
+from samrs.ablation.ablation import ablate
 from samrs.audit.contact_sheet import class_lines, sheet_lines, write_sheet
 from samrs.audit.tables import audit_markdown, class_table
 from samrs.audit.truth_matching import match_truth as match_truth
@@ -51,21 +51,13 @@ from samrs.core.shards import (
 from samrs.drawing.html import file_uri, render
 from samrs.label.auto import AUTO
 from samrs.label.label import SEGMENTERS
+from samrs.look.look import CUT
 from samrs.normalize.normalize import normalize
 from samrs.prompting.recipes import parse_recipes
 from samrs.weights.weights import find_checkpoint
 
 SEGMENTER = "sam"
 FLOORS = ("box", "obb", "grabcut")
-NORMALIZE: dict[str, Any] = {
-    "min_visible": 0.7,
-    "clip": True,
-    "pad": False,
-    "keep_difficult": True,
-    "stretch": 2.0,
-    "max_quarantined": 0.01,
-}
-"""How images are cut, but for what the caller says."""
 
 
 def audit(
@@ -118,13 +110,14 @@ def audit(
             "another that has the same images"
         )
     clock.lap("normalize")
-    frame = ablate_timed(
+    frame = ablate(
         product,
         recipes=recipes,
         floors=FLOORS,
         checkpoint=checkpoint,
         precision=precision,
         runtime=runtime,
+        timed=True,
     )
     clock.lap("ask")
     about = {
@@ -196,7 +189,7 @@ def _write_pictures(
 def _normalized(
     dataset: str, folder: Path, out: Path, cut: Mapping[str, Any], limit: int | None
 ) -> Path:
-    normalize(dataset, folder, out, **cut, **NORMALIZE)
+    normalize(dataset, folder, out, **{**CUT, **cut})
     if limit is None:
         return out
     return keep_scenes(out, out.with_name(f"{out.name}-{limit}"), limit)

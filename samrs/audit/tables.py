@@ -11,6 +11,7 @@ import pandas as pd
 
 from samrs.comparison.section import choice_sentence, drawn_sentence, measures_table
 from samrs.core.errors import MissingInputError
+from samrs.drawing import markdown
 from samrs.drawing.markdown import code, printable
 from samrs.drawing.style import shorten
 from samrs.drawing.tables import NONE, Table, aligned, number
@@ -157,10 +158,9 @@ def _points(value: float | None) -> str:
 
 
 def _markdown(table: Table) -> str:
-    rule = f"|{'|'.join(['---', *['--:'] * (len(table.head) - 1)])}|"
     head, *rows = (
         # "<16²" would begin a tag; in the code span of a class it must stand as it is
-        f"| {' | '.join(c if c.startswith('`') else c.replace('<', '&lt;') for c in cells)} |"
+        [c if c.startswith("`") else c.replace("<", "&lt;") for c in cells]
         for cells in (table.head, *table.rows)
     )
-    return "\n".join([head, rule, *rows])
+    return markdown.table(head, rows, numbers=len(head) - 1)

@@ -71,7 +71,7 @@ SECTIONS = (
         module="samrs.ablation.ablation",
         function="ablate",
         top=("precision",),
-        given=("checkpoint", "runtime"),
+        given=("checkpoint", "runtime", "timed"),
     ),
     Section(
         stage="sam_label",

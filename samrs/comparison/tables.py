@@ -124,8 +124,8 @@ def _compared(lead: NDArray[np.float64], ends: NDArray[np.float64]) -> Row:
     }
 
 
-def to_rows(frame: pd.DataFrame) -> list[Row]:
-    """Each recipe and floor over all and per size bin, for a CSV.
+def to_rows(measured: Measured) -> list[Row]:
+    """What was measured of each recipe and floor, over all and per size bin, for a CSV.
 
     Returns:
         ``recipe, kind, bin, count, clusters`` (scenes or tiles these are from), ``miou_i, miou_p,
@@ -134,19 +134,13 @@ def to_rows(frame: pd.DataFrame) -> list[Row]:
         ``lead_low, lead_high`` (its paired interval), ``better`` and ``worse`` (shares of
         instances). None where there is too little to tell.
     """
-    return _bin_rows(Measured(frame))
-
-
-def _bin_rows(measured: Measured) -> list[Row]:
     return _rows(measured, (({"bin": name}, among) for name, among in _bins(measured)))
 
 
-def class_rows(frame: pd.DataFrame) -> list[Row]:
-    """As ``to_rows``, with ``category`` before ``bin``: over all classes and for each of them."""
-    return _class_rows(Measured(frame))
-
-
-def _class_rows(measured: Measured) -> list[Row]:
+def class_rows(measured: Measured) -> list[Row]:
+    """As ``to_rows``, with ``category`` before ``bin``: what was measured over all classes, and for
+    each of them.
+    """
     category = measured.instances["category"].replace(ALL, f"{ALL} (class)").to_numpy()
     groups = (
         ({"category": name, "bin": size}, among & ((category == name) | (name == ALL)))
@@ -166,20 +160,18 @@ SUMMARISED = ("count", "miou_i", "miou_p", *MEANS)
 COMPARED = ("lead", "lead_low", "lead_high", "better", "worse")
 
 
-def summarise(frame: pd.DataFrame) -> dict[str, Any]:
-    """Nested scores for JSON: ``recipes`` and ``floors``, each recipe -> bin -> scores.
+def summarise(measured: Measured, rows: list[Row]) -> dict[str, Any]:
+    """What was measured as nested scores for JSON.
 
-    Also ``instances`` measured; ``best``: the recipe of the highest mIOU_I; ``auto``: the recipe to
-    take by the rule of ``comparison/choice.py`` (``tied``: names, by commas), and the same among
-    those without rotated box;
-    ``lead``: each recipe against ``hbox`` over all; ``cost`` of each recipe, None where unknown;
-    ``bootstrap``: how the intervals were drawn.
+    ``recipes`` and ``floors``, each recipe -> bin -> scores; ``instances`` measured; ``best``: the
+    recipe of the highest mIOU_I; ``auto``: the recipe to take by the rule of
+    ``comparison/choice.py`` (``tied``: names, by commas), and the same among those without rotated
+    box; ``lead``: each recipe against ``hbox`` over all; ``cost`` of each recipe, None where
+    unknown; ``bootstrap``: how the intervals were drawn.
+
+    Args:
+        rows: what ``to_rows`` gave.
     """
-    measured = Measured(frame)
-    return _summary(measured, _bin_rows(measured))
-
-
-def _summary(measured: Measured, rows: list[Row]) -> dict[str, Any]:
     summary: dict[str, Any] = {"recipes": {}, "floors": {}, "lead": {}}
     for row in rows:
         scores = {key: row[key] for key in SUMMARISED if key in row}
@@ -240,10 +232,10 @@ def write_tables(
         The summary, and the rows of ``table.csv``.
     """
     measured = Measured(frame)
-    rows = _bin_rows(measured)
+    rows = to_rows(measured)
     folder.mkdir(parents=True, exist_ok=True)
-    for some, name in ((rows, "table"), (_class_rows(measured), "by_class")):
+    for some, name in ((rows, "table"), (class_rows(measured), "by_class")):
         pd.DataFrame(some).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
-    summary = {**(about or {}), **_summary(measured, rows)}
+    summary = {**(about or {}), **summarise(measured, rows)}
     write_json(folder / "summary.json", summary)
     return summary, rows

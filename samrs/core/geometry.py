@@ -93,12 +93,6 @@ def clip_polygon(polygon: ArrayLike, hbb: ArrayLike) -> Array:
     return points
 
 
-def visible_share(polygon: ArrayLike, hbb: ArrayLike) -> float:
-    """Share [0, 1] of a convex polygon's area that lies inside a box (4,) xyxy."""
-    whole = polygon_area(polygon)
-    return polygon_area(clip_polygon(polygon, hbb)) / whole if whole > 0 else 0.0
-
-
 def hbb_iou(a: ArrayLike, b: ArrayLike) -> Array:
     """IoU (N, M) of boxes (N, 4) with boxes (M, 4), xyxy.
 

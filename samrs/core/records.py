@@ -193,6 +193,10 @@ class SceneRecord:
 
 SCORES = ("predicted_iou", "stability_score", "quality", "box_iou", "obb_iou", "outside")
 """Scores of an instance that leave a release with it, where it has them."""
+LABEL_SCORES = tuple(name for name in SCORES if name != "quality")
+"""Those that labelling gives; the quality is estimated of them."""
+SHOWN_SCORES = ("predicted_iou", "stability_score", "box_iou")
+"""Those that are low for a bad mask and that every segmenter's masks may have."""
 
 
 @dataclass

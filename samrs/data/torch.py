@@ -25,7 +25,7 @@ from torchvision import tv_tensors
 
 from samrs.core.errors import ParameterError, ProductError
 from samrs.core.images import decode_labels, decode_rgb
-from samrs.core.records import IGNORE
+from samrs.core.records import IGNORE, SCORES
 from samrs.data.reader import Folder, ReleaseReader, TileRecord
 from samrs.verify.refusal import refuse
 
@@ -35,10 +35,7 @@ Transforms = Callable[[Item], Item]
 MASKS = ("rle", "dense", "none")
 """How masks are given: as COCO's run-length encodings, as (N, H, W) uint8, or not at all."""
 
-SCORES = (
-    "predicted_iou", "stability_score", "box_iou", "obb_iou", "outside", "visible", "quality",
-    "disagreement",
-)  # fmt: skip
+GIVEN_SCORES = (*SCORES, "visible", "disagreement")
 """Columns of the instances given as ``scores``, those that the release has; NaN where null."""
 
 
@@ -73,7 +70,7 @@ def tile_item(record: TileRecord, where: str, masks: str) -> Item:
             name: torch.from_numpy(
                 pc.fill_null(rows[name], float("nan")).to_numpy().astype(np.float32)
             )
-            for name in SCORES
+            for name in GIVEN_SCORES
             if name in rows.column_names
         },
         "instance_ids": rows["instance_id"].to_pylist(),

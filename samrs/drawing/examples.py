@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from samrs.core.records import SHOWN_SCORES
 from samrs.core.shards import read_table
-
-SCORES = ("predicted_iou", "stability_score", "box_iou")
 
 
 def example_tiles(release: Path, at_most: int) -> list[str]:
@@ -47,12 +46,12 @@ def worst_instances(release: Path, at_most: int) -> pd.DataFrame:
         at_most: number of instances.
 
     Returns:
-        ``instance_id, tile_id``, the SCORES, ``score`` (the lowest of those an instance has) and
-        ``lowest`` (its name). An instance seen in several tiles is listed once; instances without
-        any score are not.
+        ``instance_id, tile_id``, the SHOWN_SCORES, ``score`` (the lowest of those an instance has)
+        and ``lowest`` (its name). An instance seen in several tiles is listed once; instances
+        without any score are not.
     """
-    rows = read_table(release, "instances", ["instance_id", "tile_id", *SCORES]).to_pandas()
-    scores = rows[list(SCORES)].astype(float)
+    rows = read_table(release, "instances", ["instance_id", "tile_id", *SHOWN_SCORES]).to_pandas()
+    scores = rows[list(SHOWN_SCORES)].astype(float)
     rows["score"] = scores.min(axis=1)
     rows = rows[rows["score"].notna()]
     rows["lowest"] = scores.loc[rows.index].idxmin(axis=1)

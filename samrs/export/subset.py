@@ -38,7 +38,7 @@ _KEYS = ("instance_id", "tile_id", "category_id", "category", "rle")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tile:
+class ExportedTile:
     """One tile to export.
 
     Args:
@@ -153,7 +153,7 @@ class Subset:
                 )
         return words
 
-    def tiles(self, columns: Sequence[str], *, semantic: bool = False) -> Iterator[Tile]:
+    def tiles(self, columns: Sequence[str], *, semantic: bool = False) -> Iterator[ExportedTile]:
         """The exported tiles in stored order, those without instances included.
 
         Args:
@@ -179,7 +179,7 @@ class Subset:
             if row["split"] not in self.splits:
                 continue
             image = row.pop("image")
-            tile = Tile(
+            tile = ExportedTile(
                 name=self._unique(row["tile_id"], seen),
                 split=safe_name(row["split"]),
                 suffix=self._suffix(row["tile_id"], image["path"]),
@@ -234,12 +234,14 @@ class Subset:
         data: bytes = row["label_map"]["bytes"]
         return data
 
-    def _painted(self, tile: Tile) -> Tile:
+    def _painted(self, tile: ExportedTile) -> ExportedTile:
         labels = [row["label"] for row in tile.rows]
         painted = self.paint(tile, labels, background=IGNORE).astype(np.uint8)
         return replace(tile, label_map=encode_labels(painted))
 
-    def paint(self, tile: Tile, values: Sequence[int], *, background: int) -> NDArray[np.int32]:
+    def paint(
+        self, tile: ExportedTile, values: Sequence[int], *, background: int
+    ) -> NDArray[np.int32]:
         """A (H, W) map with a value for each instance, overlaps decided as in the release.
 
         Args:

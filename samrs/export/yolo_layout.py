@@ -15,7 +15,7 @@ from typing import Any
 from samrs.core.names import safe_name
 from samrs.core.parameters import yaml_text
 from samrs.export.files import write_file
-from samrs.export.subset import Subset, Tile
+from samrs.export.subset import ExportedTile, Subset
 from samrs.reading.splits import SPLITS, use_of
 
 log = logging.getLogger("samrs")
@@ -26,7 +26,7 @@ DECIMALS = 6
 """Of a share of the image's side: 0.01 px on the largest scene of DOTA (20,000 px)."""
 
 
-def write_tile(tile: Tile, lines: Sequence[str], out: Path) -> None:
+def write_tile(tile: ExportedTile, lines: Sequence[str], out: Path) -> None:
     """Write a tile's image and its labels; a tile without instances has an empty file.
 
     Args:

@@ -40,7 +40,7 @@ PATIENCE = 30.0
 """Seconds to wait for another process to finish its tile."""
 
 
-class _Place(NamedTuple):
+class _Sealed(NamedTuple):
     """Where a sealed tile stands."""
 
     path: Path
@@ -66,7 +66,7 @@ class Journal:
         self._pending: list[bytes] = []
         self._rows, self._since = 0, time.monotonic()
         self._used: set[Path] = set()
-        self._where: dict[str, _Place] = {}
+        self._sealed: dict[str, _Sealed] = {}
         self.job.mkdir(parents=True, exist_ok=True)
         self._lock = (folder / "lock").open("w")
         self._take_lock()
@@ -102,7 +102,7 @@ class Journal:
         begin = 0
         for sealed, content in good:
             end = begin + len(sealed)
-            self._where[_parted(content)[0]] = _Place(path, begin, end)
+            self._sealed[_parted(content)[0]] = _Sealed(path, begin, end)
             begin = end
 
     def get(self, key: str) -> list[Row] | None:
@@ -111,19 +111,19 @@ class Journal:
         Args:
             key: see ``tile_key``.
         """
-        place = self._where.get(key)
-        if place is None:
+        sealed = self._sealed.get(key)
+        if sealed is None:
             return None
-        with place.path.open("rb") as file:
-            file.seek(place.begin)
-            sealed = file.read(place.end - place.begin)
-        content = next((content for _, _, content in unseal(sealed)), None)
+        with sealed.path.open("rb") as file:
+            file.seek(sealed.begin)
+            data = file.read(sealed.end - sealed.begin)
+        content = next((content for _, _, content in unseal(data)), None)
         found, rows = ("", b"") if content is None else _parted(content)
         if found != key:
-            log.warning("%s: a tile is damaged; it is labelled again", place.path)
+            log.warning("%s: a tile is damaged; it is labelled again", sealed.path)
             self.damaged += 1
             return None
-        self._used.add(place.path)
+        self._used.add(sealed.path)
         self.found += 1
         return list(json.loads(zlib.decompress(rows)))
 

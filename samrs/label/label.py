@@ -130,9 +130,9 @@ class Labeller:
         module = axis.load(SEGMENTERS, checkpoint.segmenter)
         self.engine = module.load(checkpoint=checkpoint, precision=precision, device=device)
 
-    def __call__(self, tile: Row, instances: list[Row], place: str) -> list[Row]:
-        """The rows of the table masks of one tile, which ``place`` names in errors."""
-        return list(_labelled(self.engine, self.recipe, tile, instances, place))
+    def __call__(self, tile: Row, instances: list[Row], where: str) -> list[Row]:
+        """The rows of the table masks of one tile, which ``where`` names in errors."""
+        return list(_labelled(self.engine, self.recipe, tile, instances, where))
 
 
 def executor_of(make: Callable[[], Any], runtime: Mapping[str, Any]) -> Executor:
@@ -142,12 +142,12 @@ def executor_of(make: Callable[[], Any], runtime: Mapping[str, Any]) -> Executor
 
 
 def _labelled(
-    engine: Any, recipe: Recipe, tile: Row, instances: list[Row], place: str
+    engine: Any, recipe: Recipe, tile: Row, instances: list[Row], where: str
 ) -> Iterator[Row]:
     """The rows of the table masks of one tile."""
     boxes = instance_boxes(instances, (tile["height"], tile["width"]))
     fallback = recipe.fallback(boxes)
-    answer = recipe.ask(View(engine, decode_rgb(tile["image"]["bytes"], place)), boxes)
+    answer = recipe.ask(View(engine, decode_rgb(tile["image"]["bytes"], where)), boxes)
     apart = answer.disagreement
     for i, instance in enumerate(instances):
         obb = boxes.obb[i] if boxes.has_obb[i] else None

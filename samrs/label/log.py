@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from samrs.core.records import LABEL_SCORES
 from samrs.core.shards import json_text
 
 log = logging.getLogger("samrs")
-MEANS = ("predicted_iou", "stability_score", "box_iou", "obb_iou", "outside")
 
 Row = dict[str, Any]
 
@@ -35,8 +35,8 @@ class LabelLog:
         self.desc = desc
         self.tiles = self.without = self.kept_tiles = self.failures = self.damaged = 0
         self.instances = self.new = self.empty = self.fallbacks = self.multiple = 0
-        self._sums = dict.fromkeys(MEANS, 0.0)
-        self._counts = dict.fromkeys(MEANS, 0)
+        self._sums = dict.fromkeys(LABEL_SCORES, 0.0)
+        self._counts = dict.fromkeys(LABEL_SCORES, 0)
         self._begin = time.monotonic()
         self._file = path.open("w", encoding="utf-8", buffering=1)
         self._say(event="begin", **about)
@@ -59,7 +59,7 @@ class LabelLog:
             self.empty += row["area"] == 0
             self.fallbacks += row["fallback"]
             self.multiple += row["components"] > 1
-            for name in MEANS:
+            for name in LABEL_SCORES:
                 if row[name] is not None:
                     self._sums[name] += row[name]
                     self._counts[name] += 1

@@ -30,8 +30,7 @@ from samrs.core.records import (
 from samrs.core.rle import Rle, crop_rle, crop_to_rle, rle_to_mask
 from samrs.core.tiling import Window, listed_boxes, windows
 from samrs.normalize.spool import Spool
-from samrs.reading.annotations import place as place_of
-from samrs.reading.annotations import relative_name, set_scene_aside, sound_annotations
+from samrs.reading.annotations import relative_name, set_scene_aside, sound_annotations, where_of
 from samrs.reading.scene_image import SceneImage, open_scene
 
 SCHEMAS = {
@@ -175,7 +174,7 @@ def _with_fitting_truth(
                 annotation.source_file,
                 annotation.source_line,
                 "true mask of another size",
-                f"{place_of(annotation)}: true mask does not fit its image, got {width} x {height} "
+                f"{where_of(annotation)}: true mask does not fit its image, got {width} x {height} "
                 f"px for an image of {size_wh[0]} x {size_wh[1]} px; equal sizes are allowed; the "
                 "box stays, correct the mask or the size",
             )

@@ -64,12 +64,27 @@ def upright(obb: Floats, scale: float, side: int) -> Matrix:
 
 def ask_in_pieces(
     inner: Asking, view: View, boxes: Boxes, pieces: Sequence[Piece]
-) -> Iterator[tuple[int, Answer]]:
-    """Ask about pieces instead of the image: (position of the box, its answer in image px).
+) -> Iterator[Answer]:
+    """Ask about the boxes of pieces there, and about the others in the image.
 
     Args:
-        inner: how each piece is asked about.
+        inner: how a piece, or the image, is asked about.
+        pieces: a box is in one of them at most.
     """
+    apart = np.zeros(len(boxes), dtype=bool)
+    for piece in pieces:
+        apart[piece.which] = True
+    rest = boxes.take(~apart)
+    in_image = inner.answers(view, rest) if len(rest) else iter(())
+    in_pieces = dict(_ask(inner, view, boxes, pieces))
+    for i, is_apart in enumerate(apart):
+        yield in_pieces.pop(i) if is_apart else next(in_image)
+
+
+def _ask(
+    inner: Asking, view: View, boxes: Boxes, pieces: Sequence[Piece]
+) -> Iterator[tuple[int, Answer]]:
+    """Ask about pieces: (position of the box, its answer in image px)."""
     for picture in _pictures(pieces):
         shown = np.full((SIDE, SIDE, 3), EMPTY, np.uint8)
         for piece, x, y in picture:

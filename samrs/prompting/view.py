@@ -115,8 +115,9 @@ class View:
     def _soft(self, name: str) -> Any:
         method = getattr(self.segmenter, name, None)
         if method is None:
+            named = getattr(self.segmenter, "name", type(self.segmenter).__name__)
             raise ParameterError(
-                f"prompt: the recipe needs soft masks, got {type(self.segmenter).__name__}; "
+                f"prompt: the recipe needs soft masks, got {named}; "
                 "the segmenter sam gives them; use segmenter: sam or a recipe that asks once, "
                 "such as hbox"
             )

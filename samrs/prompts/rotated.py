@@ -33,13 +33,8 @@ def answers(inner: Asking, view: View, boxes: Boxes) -> Iterator[Answer]:
     Args:
         inner: how a crop, or the tile, is asked about.
     """
-    has_obb = boxes.has_obb
-    pieces = [_piece(boxes, int(i)) for i in np.flatnonzero(has_obb)]
-    rest = boxes.take(~has_obb)
-    in_tile = inner.answers(view, rest) if len(rest) else iter(())
-    in_pieces = dict(ask_in_pieces(inner, view, boxes, pieces))
-    for i, turned in enumerate(has_obb):
-        yield in_pieces.pop(i) if turned else next(in_tile)
+    pieces = [_piece(boxes, int(i)) for i in np.flatnonzero(boxes.has_obb)]
+    return ask_in_pieces(inner, view, boxes, pieces)
 
 
 def _piece(boxes: Boxes, i: int) -> Piece:

@@ -42,15 +42,7 @@ def answers(inner: Asking, view: View, boxes: Boxes) -> Iterator[Answer]:
     Args:
         inner: how a crop, or the tile, is asked about.
     """
-    pieces = plan(boxes)
-    small = np.zeros(len(boxes), dtype=bool)
-    for piece in pieces:
-        small[piece.which] = True
-    large = boxes.take(~small)
-    in_tile = inner.answers(view, large) if len(large) else iter(())
-    in_pieces = dict(ask_in_pieces(inner, view, boxes, pieces))
-    for i, is_small in enumerate(small):
-        yield in_pieces.pop(i) if is_small else next(in_tile)
+    return ask_in_pieces(inner, view, boxes, plan(boxes))
 
 
 def plan(boxes: Boxes) -> list[Piece]:

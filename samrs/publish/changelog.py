@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from samrs.drawing.markdown import table
 from samrs.publish.repository import PublishError
 
 if TYPE_CHECKING:  # it imports pyarrow, which the workflow of a release does without
     from samrs.publish.artifacts import Artifact, Figures
 
 UNRELEASED = "Unreleased"
-PUBLISHED = "| artifact | path | files | bytes | sha256 |"
+PUBLISHED = ("artifact", "path", "files", "bytes", "sha256")
 HOW_TO_CHECK = (
     "`samrs verify FOLDER --against SHA256` holds what was fetched against this table "
     "(a folder's sha256 is that of its manifest)."
@@ -77,11 +78,11 @@ def with_release(text: str, version: str, date: str, published: Mapping[Artifact
     """
     notes = unreleased(text, version)
     rows = [
-        f"| {a.name} | `{a.path}` | {f.files} | {f.size} | `{f.sha256}` |"
+        (a.name, f"`{a.path}`", str(f.files), str(f.size), f"`{f.sha256}`")
         for a, f in published.items()
     ]
-    table = "\n".join([PUBLISHED, "|---|---|---|---|---|", *rows])
-    entry = f"## {UNRELEASED}\n\n## {version} ({date})\n\n{notes}\n\n{table}\n\n{HOW_TO_CHECK}\n"
+    listed = table(PUBLISHED, rows)
+    entry = f"## {UNRELEASED}\n\n## {version} ({date})\n\n{notes}\n\n{listed}\n\n{HOW_TO_CHECK}\n"
     before, after = re.split(rf"(?m)^## +{UNRELEASED}.*\n", text, maxsplit=1)
     rest = re.split(r"(?m)^(?=## )", after, maxsplit=1)
     return before + entry + ("\n" + rest[1] if len(rest) > 1 else "")

@@ -317,13 +317,13 @@ def sound_annotations(
             annotation.source_file,
             annotation.source_line,
             reason,
-            f"{place(annotation)}: {reason}, got {annotation.category} at {box.tolist()}; "
+            f"{where_of(annotation)}: {reason}, got {annotation.category} at {box.tolist()}; "
             f"{allowed} are allowed; correct the annotation",
         )
     return sound
 
 
-def place(annotation: Annotation) -> str:
+def where_of(annotation: Annotation) -> str:
     """Where an annotation stands: its file, and line where that is known."""
     if annotation.source_line is None:
         return annotation.source_file
@@ -344,6 +344,6 @@ def set_scene_aside(
             annotation.source_file,
             annotation.source_line,
             "annotation of a bad image",
-            f"{place(annotation)}: set aside with its image {where}, got {reason} there; a good "
+            f"{where_of(annotation)}: set aside with its image {where}, got {reason} there; a good "
             "image is needed; correct it",
         )

@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 
 from samrs.core.geometry import hbb_iou
 from samrs.core.records import Annotation, Quarantine
-from samrs.reading.annotations import LARGEST, place
+from samrs.reading.annotations import LARGEST, where_of
 
 MIN_PAIR_IOU = 0.1
 """Below this overlap two boxes are not the same object: of DIOR's 192,518 objects all but 141 pair
@@ -54,7 +54,7 @@ def pair_annotations(
             box.source_file,
             box.source_line,
             "box without its pair",
-            f"{place(box)}: no box of the other file means this object, "
+            f"{where_of(box)}: no box of the other file means this object, "
             f"got {box.category} at {box.hbb.tolist()}; the horizontal and the rotated file list "
             "the same objects; correct either file",
         )
@@ -100,8 +100,8 @@ def _pair_contradicting(
                 pair.source_file,
                 pair.source_line,
                 "boxes contradict each other",
-                f"{place(pair)}: another place or category than in the other file, got "
+                f"{where_of(pair)}: another place or category than in the other file, got "
                 f"{pair.category} at {pair.hbb.tolist()} against {kept[i].category} at "
-                f"{kept[i].hbb.tolist()} of {place(kept[i])}; one object has one of each; both "
+                f"{kept[i].hbb.tolist()} of {where_of(kept[i])}; one object has one of each; both "
                 "boxes stay, correct either file",
             )

@@ -14,9 +14,10 @@ import pandas as pd
 
 from samrs.comparison.section import prompts_section
 from samrs.core.progress import progress
+from samrs.core.records import SHOWN_SCORES
 from samrs.core.shards import fresh_product, read_manifest
 from samrs.drawing.crops import instance_crop
-from samrs.drawing.examples import SCORES, example_tiles, worst_instances
+from samrs.drawing.examples import example_tiles, worst_instances
 from samrs.drawing.html import file_uri, jpeg_uri, model_note, render
 from samrs.drawing.overlay import Tile, fit, load_tiles, with_boxes, with_masks
 from samrs.drawing.palette import colour, to_hex
@@ -71,7 +72,7 @@ def _worst(release: Path) -> list[dict[str, Any]]:
             "instance_id": row["instance_id"],
             "scores": [
                 {"name": WORDS[k], "value": number(row[k], 2), "lowest": k == entry["lowest"]}
-                for k in SCORES
+                for k in SHOWN_SCORES
                 if row[k] is not None
             ],
         }

@@ -1,7 +1,6 @@
 """Builds SAM from a checkpoint file, which is read as tensors only and refused when it is not one.
 
 sam = build_sam("vit_b", Path("sam_vit_b_01ec64.pth"), device="cuda")
-sam = random_sam("vit_h", device="cuda")  # for benchmarks
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from torch import Tensor
 from samrs.core.errors import SamrsError
 from samrs.sam.nano import build_nano
 
-RANDOM_SEED = 0
 BUILDERS: dict[str, Callable[[], Sam]] = {
     "nano": build_nano,
     "vit_b": sam_model_registry["vit_b"],
@@ -51,18 +49,6 @@ def build_sam(model: str, checkpoint: Path, *, device: torch.device | str) -> Sa
     _check_fit(checkpoint, model, expected=sam.state_dict(), found=tensors)
     sam.load_state_dict(tensors, strict=False, assign=True)
     return sam.float().to(device).eval().requires_grad_(True)
-
-
-def random_sam(model: str, *, device: torch.device | str) -> Sam:
-    """SAM in evaluation mode with seeded random weights, for benchmarks; a key of `BUILDERS`.
-
-    Raises:
-        CheckpointError: unknown model.
-    """
-    builder = _builder(model)
-    with torch.random.fork_rng():
-        torch.manual_seed(RANDOM_SEED)
-        return builder().eval().to(device)
 
 
 def _builder(model: str) -> Callable[[], Sam]:

@@ -5,16 +5,13 @@ Rother et al., GrabCut (SIGGRAPH 2004), as in OpenCV, on a crop around the box.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samrs.core.errors import ParameterError
 from samrs.core.rle import Rle, crop_to_rle
-from samrs.prompting.types import Floats, Prediction, Prompt
+from samrs.prompting.floor import Floor, on_cpu
+from samrs.prompting.types import Floats
 from samrs.weights.checkpoint import Checkpoint
 
 MARGIN = 0.2
@@ -28,32 +25,8 @@ ITERATIONS = 5
 SEED = 0
 
 
-class GrabcutSegmenter:
-    """Answers every box with GrabCut's foreground inside it, which may be empty."""
-
-    def encode(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The tile itself."""
-        return image
-
-    def decode(self, state: NDArray[np.uint8], prompt: Prompt) -> Prediction:
-        """One mask per box, without scores.
-
-        Args:
-            state: what ``encode`` gave for the image.
-
-        Raises:
-            ParameterError: the prompt holds no boxes.
-        """
-        if prompt.boxes_xyxy is None:
-            raise ParameterError(
-                "segmenter grabcut: no box in the prompt, got points or masks only; a recipe with "
-                "a box is needed; use hbox or rhbox"
-            )
-        nan = np.full(len(prompt), np.nan)
-        return Prediction([_grabcut(state, box) for box in prompt.boxes_xyxy], nan, nan)
-
-
 def _grabcut(image: NDArray[np.uint8], box: Floats) -> Rle:
+    """The foreground inside a box, which may be empty."""
     height, width = image.shape[:2]
     margin = max(MARGIN * max(box[2] - box[0], box[3] - box[1]), MIN_MARGIN)
     x0, y0 = (int(max(v - margin, 0)) for v in box[:2])
@@ -76,11 +49,9 @@ def _grabcut(image: NDArray[np.uint8], box: Floats) -> Rle:
     return crop_to_rle(whole, x0, y0, (height, width))
 
 
-def device(runtime: Mapping[str, Any]) -> str:
-    """``cpu``, whatever is asked for."""
-    return "cpu"
+device = on_cpu
 
 
-def load(*, checkpoint: Checkpoint, precision: str, device: str) -> GrabcutSegmenter:
+def load(*, checkpoint: Checkpoint, precision: str, device: str) -> Floor:
     """The segmenter; the arguments are those of every segmenter and change nothing here."""
-    return GrabcutSegmenter()
+    return Floor("grabcut", "boxes_xyxy", _grabcut)

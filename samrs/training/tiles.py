@@ -56,7 +56,7 @@ COLOUR = 0.25
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Stored:
     """Where a tile's encoded image and label map lie in the mapped file: (offset, bytes)."""
 
     tile_id: str
@@ -82,18 +82,18 @@ class SemanticTiles:
         self.categories: tuple[str, ...] = tuple(read_manifest(product)["categories"])
         self._file = cache / "tiles.bin"
         rows = _index(cache) or _unpack(product, cache)
-        self._places = [_Place(r[0], r[1], (r[2], r[3]), (r[4], r[5])) for r in rows]
+        self._stored = [_Stored(r[0], r[1], (r[2], r[3]), (r[4], r[5])) for r in rows]
         self._bytes: NDArray[np.uint8] | None = None
         self._decoded: OrderedDict[int, tuple[Image, Image]] = OrderedDict()
         self._held = 0
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._stored)
 
     @property
     def splits(self) -> list[str]:
         """The split of each tile."""
-        return [place.split for place in self._places]
+        return [tile.split for tile in self._stored]
 
     def read(self, index: int) -> tuple[Image, Image]:
         """Image (H, W, 3) RGB and label map (H, W) of a tile.
@@ -105,11 +105,11 @@ class SemanticTiles:
         if index in self._decoded:
             self._decoded.move_to_end(index)
             return self._decoded[index]
-        place = self._places[index]
-        where = f"{self.product}: {place.tile_id}"
+        tile = self._stored[index]
+        where = f"{self.product}: {tile.tile_id}"
         pair = (
-            decode_rgb(self._read(place.image), where),
-            decode_labels(self._read(place.labels), where),
+            decode_rgb(self._read(tile.image), where),
+            decode_labels(self._read(tile.labels), where),
         )
         self._check(*pair, where)
         self._decoded[index] = pair

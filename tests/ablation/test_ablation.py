@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from samrs.ablation.ablation import SECONDS, ablate, ablate_timed
-from samrs.comparison.tables import summarise
+from samrs.ablation.ablation import SECONDS, ablate
+from samrs.comparison.tables import Measured, summarise, to_rows
 from samrs.core.errors import MissingInputError, ProductError
 from samrs.core.records import TRUTH
 from samrs.core.rle import empty_rle
@@ -19,6 +20,11 @@ from samrs.weights.weights import find_checkpoint
 from tests.label.hand_made import SIZE_HW, write_product
 
 RUNTIME = {"executor": "local", "device": "cpu", "threads": 1}
+
+
+def summary_of(frame: pd.DataFrame) -> dict[str, Any]:
+    measured = Measured(frame)
+    return summarise(measured, to_rows(measured))
 
 
 def run(product: Path, recipes: list[str], segmenter: str = "obb") -> pd.DataFrame:
@@ -34,7 +40,7 @@ def run(product: Path, recipes: list[str], segmenter: str = "obb") -> pd.DataFra
 
 def test_the_floors_of_turned_boxes_have_known_scores(tmp_path: Path) -> None:
     frame = run(write_product(tmp_path / "hand"), ["rbox", "hbox_mask"])
-    summary = summarise(frame)
+    summary = summary_of(frame)
     assert summary["instances"] == 5
     assert summary["floors"]["obb"]["all"]["miou_i"] > 0.99
     assert summary["floors"]["box"]["all"]["miou_i"] < 0.8
@@ -60,7 +66,7 @@ def test_every_score_of_a_mask_stands_beside_its_iou(tmp_path: Path) -> None:
 def test_seconds_are_told_only_where_they_are_asked_for(tmp_path: Path) -> None:
     product = write_product(tmp_path / "hand")
     given = {"recipes": ["rbox"], "floors": ["box"], "checkpoint": Checkpoint("obb", "nano")}
-    timed = ablate_timed(product, **given, precision="float32", runtime=RUNTIME)
+    timed = ablate(product, **given, precision="float32", runtime=RUNTIME, timed=True)
     assert (timed[list(SECONDS)] >= 0).all(axis=None)
     plain = ablate(product, **given, precision="float32", runtime=RUNTIME)
     pd.testing.assert_frame_equal(plain, timed.drop(columns=list(SECONDS)))

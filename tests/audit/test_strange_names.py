@@ -9,7 +9,7 @@ import pandas as pd
 
 from samrs.audit.contact_sheet import MOST_CLASSES, most_frequent
 from samrs.audit.tables import audit_markdown, audit_text, class_table, fill_block
-from samrs.comparison.tables import class_rows, write_tables
+from samrs.comparison.tables import Measured, class_rows, write_tables
 from tests.ablation.frames import paired
 
 SCENES = [f"s{i}" for i in range(8)]
@@ -48,7 +48,7 @@ def test_names_cannot_steer_a_terminal_or_break_its_lines(tmp_path: Path) -> Non
 
 
 def test_a_class_named_all_is_not_taken_for_all_classes(tmp_path: Path) -> None:
-    rows = [r for r in class_rows(frame("all", "ship")) if r["bin"] == "all"]
+    rows = [r for r in class_rows(Measured(frame("all", "ship"))) if r["bin"] == "all"]
     counts = {r["category"]: r["count"] for r in rows if r["recipe"] == "hbox"}
     assert counts == {"all": 8, "all (class)": 4, "ship": 4}
     assert [row[0] for row in class_table(written(tmp_path, "all", "ship")).rows] == [

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from samrs.comparison.tables import class_rows, summarise, to_rows, write_tables
+from samrs.comparison.tables import Measured, class_rows, summarise, to_rows, write_tables
 from samrs.measures.groups import ALL, BINS, in_bin
 from tests.ablation.frames import paired, scores
 
 SCENES = [f"s{i:02d}" for i in range(10) for _ in range(3)]
 
 
+def summary_of(frame: pd.DataFrame) -> dict[str, Any]:
+    measured = Measured(frame)
+    return summarise(measured, to_rows(measured))
+
+
 def test_miou_i_averages_instances_and_miou_p_pools_pixels() -> None:
     frame = scores(("hbox", "recipe", 100, 200), ("hbox", "recipe", 10_000, 10_000))
-    found = summarise(frame)["recipes"]["hbox"]["all"]
+    found = summary_of(frame)["recipes"]["hbox"]["all"]
     pooled = round(10_100 / 10_200, 4)
     assert found == {"count": 2, "miou_i": 0.75, "miou_p": pooled, "interval": None}
 
@@ -41,7 +47,8 @@ def test_size_bins_are_squares_of_16_32_and_96(area: int, names: list[str]) -> N
 
 def test_rows_cover_all_and_each_bin_that_has_instances() -> None:
     frame = scores(("hbox", "recipe", 100, 200), ("box", "floor", 100, 400))
-    found = [(r["recipe"], r["kind"], r["bin"], r["miou_i"], r["miou_p"]) for r in to_rows(frame)]
+    rows = to_rows(Measured(frame))
+    found = [(r["recipe"], r["kind"], r["bin"], r["miou_i"], r["miou_p"]) for r in rows]
     assert found == [
         (name, kind, size, iou, iou)
         for name, kind, iou in (("hbox", "recipe", 0.5), ("box", "floor", 0.25))
@@ -51,7 +58,7 @@ def test_rows_cover_all_and_each_bin_that_has_instances() -> None:
 
 def test_class_rows_split_by_class_and_size() -> None:
     frame = scores(("hbox", "recipe", 1, 2), ("hbox", "recipe", 1, 4), ("hbox", "recipe", 900, 900))
-    rows = class_rows(frame)
+    rows = class_rows(Measured(frame))
     found = {(row["category"], row["bin"]): row["miou_i"] for row in rows}
     assert found[ALL, ALL] == round(1.75 / 3, 4)
     assert found["plane", ALL] == found["plane", "<32²"] == 0.75
@@ -62,7 +69,7 @@ def test_class_rows_split_by_class_and_size() -> None:
 
 
 def test_means_stand_beside_the_iou() -> None:
-    row = to_rows(paired({"hbox": [0.4, 0.8]}, ["a", "b"]))[0]
+    row = to_rows(Measured(paired({"hbox": [0.4, 0.8]}, ["a", "b"])))[0]
     assert (row["precision"], row["recall"], row["boundary_f"]) == (1.0, 0.6, 0.3)
 
 
@@ -70,7 +77,7 @@ def test_a_recipe_is_compared_with_hbox_on_the_same_instances() -> None:
     hbox = np.linspace(0.2, 0.8, len(SCENES))
     shifted = hbox + 0.1
     shifted[0] -= 0.2
-    rows = to_rows(paired({"hbox": list(hbox), "rbox": list(shifted)}, SCENES))
+    rows = to_rows(Measured(paired({"hbox": list(hbox), "rbox": list(shifted)}, SCENES)))
     found = {row["recipe"]: row for row in rows if row["bin"] == ALL}
     rbox = found["rbox"]
     assert rbox["lead"] == round(0.1 - 0.2 / 30, 4)
@@ -82,26 +89,26 @@ def test_a_recipe_is_compared_with_hbox_on_the_same_instances() -> None:
 
 
 def test_without_hbox_nothing_is_compared() -> None:
-    assert "lead" not in to_rows(paired({"rbox": [0.5, 0.6]}, ["a", "b"]))[0]
+    assert "lead" not in to_rows(Measured(paired({"rbox": [0.5, 0.6]}, ["a", "b"])))[0]
 
 
 def test_instances_hbox_was_not_asked_for_are_not_compared() -> None:
     frame = scores(("hbox", "recipe", 1, 2), ("rbox", "recipe", 1, 1))
-    rbox = next(row for row in to_rows(frame) if row["recipe"] == "rbox")
+    rbox = next(row for row in to_rows(Measured(frame)) if row["recipe"] == "rbox")
     assert rbox["lead"] is rbox["lead_low"] is rbox["better"] is None
 
 
 def test_the_summary_says_how_intervals_were_drawn() -> None:
-    many = summarise(paired({"hbox": [0.5] * 30}, SCENES))["bootstrap"]
+    many = summary_of(paired({"hbox": [0.5] * 30}, SCENES))["bootstrap"]
     assert (many["unit"], many["units"]) == ("scenes", 10)
-    few = summarise(paired({"hbox": [0.5] * 9}, ["a"] * 9))["bootstrap"]
+    few = summary_of(paired({"hbox": [0.5] * 9}, ["a"] * 9))["bootstrap"]
     assert (few["unit"], few["units"]) == ("instances", 9)
 
 
 def test_an_interval_has_a_low_and_a_high_end_and_no_score_is_a_list() -> None:
     """``dvc metrics show`` and ``diff`` leave lists out without a word."""
     rng = np.random.default_rng(0)
-    summary = summarise(paired({"hbox": list(rng.uniform(0.5, 0.9, len(SCENES)))}, SCENES))
+    summary = summary_of(paired({"hbox": list(rng.uniform(0.5, 0.9, len(SCENES)))}, SCENES))
     found = summary["recipes"]["hbox"][ALL]
     assert 0.5 < found["interval"]["low"] < found["miou_i"] < found["interval"]["high"] < 0.9
     assert "[" not in json.dumps(summary)
@@ -115,7 +122,7 @@ def test_auto_takes_the_cheaper_of_recipes_that_cannot_be_told_apart() -> None:
     frame = paired({"hbox": list(hbox), "rbox": list(other), "point": list(hbox - 0.3)}, SCENES)
     frame["encoder_passes"] = frame["recipe"].map({"hbox": 0.1, "rbox": 1.0, "point": 0.1})
     frame["decoder_prompts"] = 1.0
-    summary = summarise(frame)
+    summary = summary_of(frame)
     assert summary["best"] == "rbox"
     assert summary["auto"]["recipe"] == "hbox"
     assert summary["auto"]["tied"] == "hbox"
@@ -124,11 +131,11 @@ def test_auto_takes_the_cheaper_of_recipes_that_cannot_be_told_apart() -> None:
 
 
 def test_costs_that_the_frame_does_not_tell_are_unknown() -> None:
-    assert summarise(paired({"hbox": [0.5, 0.6]}, ["a", "b"]))["cost"] == {"hbox": None}
+    assert summary_of(paired({"hbox": [0.5, 0.6]}, ["a", "b"]))["cost"] == {"hbox": None}
 
 
 def test_floors_alone_have_no_best_and_no_choice() -> None:
-    summary = summarise(scores(("box", "floor", 1, 2)))
+    summary = summary_of(scores(("box", "floor", 1, 2)))
     assert summary["best"] is summary["auto"] is summary["auto_without_obb"] is None
     assert summary["floors"]["box"][ALL]["miou_i"] == 0.5
 

@@ -15,7 +15,8 @@ from samrs.prompting.recipes import AXIS, parse_recipe
 from samrs.prompting.types import Boxes
 from samrs.prompting.view import View
 from samrs.prompts import zoom
-from samrs.segmenters.box import BoxSegmenter
+from samrs.segmenters import box
+from samrs.weights.checkpoint import Checkpoint
 from tests.prompts.bright import BrightSegmenter
 
 WAYS = [name for name in axis.names(AXIS) if not hasattr(axis.load(AXIS, name), "build")]
@@ -94,8 +95,9 @@ def test_masks_do_not_depend_on_the_order_of_the_boxes(name: str) -> None:
 @pytest.mark.parametrize("name", WAYS)
 def test_a_segmenter_without_soft_masks_is_named(name: str) -> None:
     image, boxes, _ = scene(2)
-    with pytest.raises(ParameterError, match="needs soft masks, got BoxSegmenter"):
-        parse_recipe(name).ask(View(BoxSegmenter(), image), boxes)
+    floor = box.load(checkpoint=Checkpoint("box", "nano"), precision="float32", device="cpu")
+    with pytest.raises(ParameterError, match="needs soft masks, got box;"):
+        parse_recipe(name).ask(View(floor, image), boxes)
 
 
 @pytest.mark.parametrize("name", WAYS)

@@ -36,7 +36,7 @@ Versions are those of the data.
   Harbors are not.
 
 | artifact | path | files | bytes | sha256 |
-|---|---|---|---|---|
+| --- | --- | --- | --- | --- |
 | sota | `data/release/sota` | 4 | 4096 | `ab` |
 | nano | `samrs/models/nano.safetensors` | 1 | 7 | `cd` |
 

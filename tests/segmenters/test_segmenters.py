@@ -67,15 +67,15 @@ def test_floors_have_no_weights_and_no_scores(name: str) -> None:
 
 
 def test_box_fills_the_box() -> None:
-    _, boxes = scene()
-    rle = loaded("box").decode((90, 140), parse_recipe("hbox").build(boxes)).rles[0]
+    image, boxes = scene()
+    rle = loaded("box").decode(image, parse_recipe("hbox").build(boxes)).rles[0]
     assert rle_area(rle) == 60 * 30
     assert rle_to_hbb(rle).tolist() == BOX.tolist()
 
 
 def test_obb_fills_the_rotated_box() -> None:
-    _, boxes = scene()
-    rles = loaded("obb").decode((90, 140), parse_recipe("rbox").build(boxes)).rles
+    image, boxes = scene()
+    rles = loaded("obb").decode(image, parse_recipe("rbox").build(boxes)).rles
     assert rles[1] == polygons_to_rle([boxes.obb[1]], (90, 140))
     assert rle_area(rles[1]) == pytest.approx(30 * 12, rel=0.05)
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from textwrap import dedent
 
+from samrs.drawing import markdown
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -50,8 +52,5 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         header: the names of its columns.
         rows: cells, in which ``|`` is escaped.
     """
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(str(c).replace("|", "\\|").replace("\n", " ") for c in line) + " |"
-        for line in lines
-    )
+    cells = ([str(c).replace("|", "\\|").replace("\n", " ") for c in row] for row in rows)
+    return markdown.table(header, cells)

@@ -39,7 +39,7 @@ from samrs.core.rle import Rle
 from samrs.core.shards import json_text
 from samrs.export.files import open_text
 from samrs.export.outlines import simple_rings
-from samrs.export.subset import Row, Subset, Tile
+from samrs.export.subset import ExportedTile, Row, Subset
 
 MASKS = ("rle", "polygon")
 """How masks are written."""
@@ -121,7 +121,7 @@ def _head(subset: Subset) -> dict[str, Any]:
     }
 
 
-def _image(tile: Tile, image_id: int) -> Row:
+def _image(tile: ExportedTile, image_id: int) -> Row:
     about = tile.about
     return {
         "id": image_id,

@@ -28,7 +28,7 @@ import pyarrow as pa
 
 from samrs.core.records import IMAGE
 from samrs.core.shards import ShardWriter, json_text, sha256
-from samrs.export.subset import Row, Subset, Tile
+from samrs.export.subset import ExportedTile, Row, Subset
 
 _COLUMNS = ("instance_id", "area", "mask_hbb", "difficult")
 _TYPES = {
@@ -131,7 +131,7 @@ def _arrow(feature: Any) -> pa.DataType:
     return pa.struct([(name, _arrow(inner)) for name, inner in feature.items()])
 
 
-def _row(tile: Tile, subset: Subset) -> Row:
+def _row(tile: ExportedTile, subset: Subset) -> Row:
     about = tile.about
     image = {"image": {"bytes": tile.image, "path": tile.file}} if subset.images else {}
     return {

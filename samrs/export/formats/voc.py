@@ -25,7 +25,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from samrs.export.files import open_text, write_file
-from samrs.export.subset import Row, Subset, Tile
+from samrs.export.subset import ExportedTile, Row, Subset
 
 
 def write(subset: Subset, out: Path) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _write_labelmap(subset: Subset, out: Path) -> bool:
     return True
 
 
-def _file(tile: Tile, database: str, objects: str) -> str:
+def _file(tile: ExportedTile, database: str, objects: str) -> str:
     width, height = tile.size_wh
     return (
         "<annotation>\n"

@@ -27,7 +27,7 @@ from typing import Any
 from samrs.core.errors import ProductError
 from samrs.core.shards import json_text
 from samrs.export.files import open_bytes
-from samrs.export.subset import Row, Subset, Tile, without_nulls
+from samrs.export.subset import ExportedTile, Row, Subset, without_nulls
 
 TAR_BYTES = 256 * 2**20
 _COLUMNS = ("instance_id", "area", "mask_hbb", "obb", "difficult", "visible")
@@ -88,7 +88,7 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
     return {"images": images, "instances": instances, "samples": samples}
 
 
-def _members(key: str, tile: Tile, subset: Subset) -> dict[str, bytes]:
+def _members(key: str, tile: ExportedTile, subset: Subset) -> dict[str, bytes]:
     about = {
         **tile.about,
         "categories": subset.categories,
