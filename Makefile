@@ -68,7 +68,9 @@ clean-work:
 	rm -rf .work
 
 # make release VERSION=1.0.0   publish what is committed: docs/releasing.md
-#   DRY=1 prints the plan; FROM=URL pulls from there; TERMS=read: all images' terms allow it
+#   DRY=1 prints the plan; FROM=URL pulls from there; TERMS=read: all images' terms allow it;
+#   ADDRESS=URL: where a git host that is not known serves the files of the branch dvc
 release: .venv/ready
 	samrs publish '$(VERSION)' $(if $(DRY),--dry-run) $(if $(FROM),--pull-from '$(FROM)') \
+		$(if $(ADDRESS),--address '$(ADDRESS)') \
 		$(if $(filter read,$(TERMS)),--terms-allow)

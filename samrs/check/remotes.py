@@ -1,4 +1,4 @@
-"""Whether the DVC remotes of a checkout have an address, read from their files without dvc."""
+"""Whether the default DVC remote of a checkout has an address, read from its files without dvc."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ FILES = (".dvc/config", ".dvc/config.local")
 """The later one overrides the former."""
 
 
-def placeholders(root: Path) -> list[str]:
-    """Names of the remotes whose address is still the committed placeholder, sorted.
+def placeholder(root: Path) -> str | None:
+    """Name of the default remote where its address is still the placeholder; else None.
 
     Raises:
         ParameterError: a file cannot be read.
@@ -28,9 +28,6 @@ def placeholders(root: Path) -> list[str]:
             f".dvc/config: unreadable, got {' '.join(str(error).split())}; DVC's settings are "
             "needed; mend it, or check it out again"
         ) from error
-    addresses = {name: config[name].get("url", "") for name in config.sections()}
-    return sorted(
-        name.split('"')[1]
-        for name, url in addresses.items()
-        if name.replace("'", "").startswith('remote "') and PLACEHOLDER in url
-    )
+    default = config.get("core", "remote", fallback="")
+    url = config.get(f"'remote \"{default}\"'", "url", fallback="")
+    return default if PLACEHOLDER in url else None

@@ -15,18 +15,18 @@ def command(ctx: click.Context) -> None:
     Every section is checked against the stage that reads it, every name against what there is. The
     exit status is 1 where something is wrong.
     """
-    from samrs.check.remotes import placeholders
+    from samrs.check.remotes import placeholder
     from samrs.check.schema import faults
 
     here = Path()
     wrong = faults(here)
     for sentence in wrong:
         click.echo(f"error: {sentence}", err=True)
-    if names := placeholders(here):
+    if name := placeholder(here):
         click.echo(
-            f"note: no server has the data yet, got a placeholder as address of the DVC remotes "
-            f"{', '.join(names)}; `dvc pull` and `dvc push` need an address of yours; run "
-            f"dvc remote modify --local {names[0]} url ADDRESS"
+            f"note: no server has the data yet, got a placeholder as address of the DVC remote "
+            f"{name}; `dvc pull` needs an address; make release writes one, or run "
+            f"dvc remote modify --local {name} url ADDRESS"
         )
     if wrong:
         ctx.exit(1)

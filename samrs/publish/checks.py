@@ -43,6 +43,22 @@ def check_pipeline(repository: Repository) -> None:
         )
 
 
+def _settings(repository: Repository) -> dict[str, str]:
+    """DVC's settings; not `dvc remote list`, which breaks long addresses over lines."""
+    lines = [line.partition("=") for line in repository.dvc("config", "--list").splitlines()]
+    return {name: value for name, _, value in lines}
+
+
+def has_storage(repository: Repository, storage: str) -> bool:
+    """Whether the remote that is pushed to has an address of its own.
+
+    Args:
+        storage: its name.
+    """
+    url = _settings(repository).get(f"remote.{storage}.url")
+    return url is not None and PLACEHOLDER not in url
+
+
 def check_remotes(repository: Repository, storage: str, pull_from: str | None) -> None:
     """See that both remotes have an address of their own.
 
@@ -53,9 +69,7 @@ def check_remotes(repository: Repository, storage: str, pull_from: str | None) -
     Raises:
         PublishError: a remote is missing or still the placeholder.
     """
-    # not `dvc remote list`, which breaks long addresses over lines
-    lines = [line.partition("=") for line in repository.dvc("config", "--list").splitlines()]
-    settings = {name: value for name, _, value in lines}
+    settings = _settings(repository)
     default = settings.get("core.remote")
     needed = {storage: settings.get(f"remote.{storage}.url")}
     needed[default or "default remote"] = pull_from or settings.get(f"remote.{default}.url")
@@ -63,7 +77,8 @@ def check_remotes(repository: Repository, storage: str, pull_from: str | None) -
         if url is None or PLACEHOLDER in url:
             raise PublishError(
                 f"{repository.root}: remote {name} has no address, got {url}; an address of yours "
-                f"is needed; run dvc remote modify {name} url ADDRESS (--local keeps it out of git)"
+                "is needed, or an origin on GitHub, GitLab or Codeberg, which serve a branch; run "
+                f"dvc remote modify {name} url ADDRESS (--local keeps it out of git)"
             )
 
 

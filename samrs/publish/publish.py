@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from samrs.card import card
-from samrs.publish import changelog, checks, stranger, tags
+from samrs.publish import branch, changelog, checks, stranger, tags
 from samrs.publish.artifacts import Artifact, figures, read_artifacts
 from samrs.publish.repository import PublishError, Repository
 from samrs.publish.storage import push_every_object
@@ -34,12 +34,14 @@ class Options:
         storage: the dvc remote that is pushed to.
         git_remote: the git remote that gets commit and tags, where it exists.
         pull_from: address to pull from instead of the default remote's; None: the default's.
+        address: where the git host serves the branch of objects; None: made of the git remote's.
         terms_allow: somebody has read the terms of all images, and they allow it.
     """
 
     storage: str = "storage"
     git_remote: str = "origin"
     pull_from: str | None = None
+    address: str | None = None
     terms_allow: bool = False
 
 
@@ -55,7 +57,19 @@ class Release:
     @cached_property
     def clone(self) -> Repository:
         """What a stranger has; made on first use."""
-        return stranger.clone(self.repository.root, self.folder, self.options.pull_from)
+        made = stranger.clone(self.repository.root, self.folder, self.options.pull_from)
+        if self.branch_address is not None:
+            remote = made.dvc("config", "core.remote")
+            made.dvc("remote", "modify", remote, "url", self.branch_address)
+        return made
+
+    @cached_property
+    def branch_address(self) -> str | None:
+        """Where the git host will serve the objects; None where the storage has an address."""
+        if checks.has_storage(self.repository, self.options.storage) or self.publish_to is None:
+            return None
+        fetched = self.repository.git("config", "--get", f"remote.{self.options.git_remote}.url")
+        return self.options.address or branch.address(fetched)
 
     @cached_property
     def publish_to(self) -> str | None:
@@ -69,7 +83,8 @@ class Release:
         self.branch = checks.check_tree(self.repository)
         self.commit = self.repository.git("rev-parse", "HEAD")
         tags.check_absent(self.repository, self.tags, self.publish_to)
-        checks.check_remotes(self.repository, self.options.storage, self.options.pull_from)
+        if self.branch_address is None:
+            checks.check_remotes(self.repository, self.options.storage, self.options.pull_from)
         checks.check_terms(self.repository, self.options.terms_allow)
         log = (self.repository.root / CHANGELOG).read_text(encoding="utf-8")
         changelog.unreleased(log, self.version)
@@ -79,6 +94,14 @@ class Release:
     def push(self) -> str:
         """dvc push to the storage"""
         return self.repository.dvc("push", "--remote", self.options.storage)
+
+    def push_branch(self) -> str:
+        """every object to the branch dvc of the git remote, which serves as public remote"""
+        objects = self.folder / "objects"
+        wanted, _ = push_every_object(self.repository.root, branch.BRANCH, str(objects))
+        message = f"Objects of release {self.version}"
+        branch.push_objects(self.repository, objects, str(self.publish_to), message)
+        return f"{wanted} objects, read from {self.branch_address}"
 
     def push_again(self) -> str:
         """every object compared with the storage, no index believed; what it lacks is pushed"""
@@ -106,7 +129,7 @@ class Release:
         for key in ("user.name", "user.email"):
             if (value := self.repository.config(key)) is not None:
                 self.clone.git("config", key, value)
-        self.clone.git("add", CHANGELOG, *written)
+        self.clone.git("add", CHANGELOG, ".dvc/config", *written)
         self.clone.git("commit", "--quiet", "--message", f"Release {self.version}")
         return ", ".join([CHANGELOG, *written])
 
@@ -156,10 +179,10 @@ class Release:
     @property
     def steps(self) -> list[Callable[[], str]]:
         """What is done, in order; each step says what it is in its docstring."""
+        pushed = [self.push, self.push_again]
         return [
             self.check,
-            self.push,
-            self.push_again,
+            *(pushed if self.branch_address is None else [self.push_branch]),
             self.pull,
             self.verify,
             self.write,
@@ -173,7 +196,7 @@ class Release:
         lines += [f"{n}. {_name(s)}: {s.__doc__}" for n, s in enumerate(self.steps, 1)]
         lines += [f"artifact {a.name}: {a.path} ({a.type})" for a in self.artifacts]
         lines += [f"tags: {' '.join(self.tags)}"]
-        lines += [f"push to: {self.options.storage}"]
+        lines += [f"push to: {self.branch_address or self.options.storage}"]
         lines += [f"pull from: {self.options.pull_from or 'the default remote'}"]
         lines += [f"git remote: {self.publish_to or 'none, tags stay here'}"]
         return "\n".join(lines)

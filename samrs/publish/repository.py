@@ -23,13 +23,16 @@ class Repository:
     root: Path
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
-    def git(self, *arguments: str) -> str:
+    def git(self, *arguments: str, given: str = "") -> str:
         """What git prints, without the last newline.
+
+        Args:
+            given: what it reads on stdin.
 
         Raises:
             PublishError: git failed; the message ends with what it said.
         """
-        return self._run("git", *arguments)
+        return self._run("git", *arguments, given=given)
 
     def dvc(self, *arguments: str) -> str:
         """What this environment's dvc prints, as ``git`` does; progress goes to the terminal.
@@ -46,12 +49,12 @@ class Repository:
         except PublishError:
             return None
 
-    def _run(self, program: str, *arguments: str) -> str:
+    def _run(self, program: str, *arguments: str, given: str = "") -> str:
         done = subprocess.run(  # noqa: S603 - a list, never a shell
             [program, *arguments],
             cwd=self.root,
             env={**self.env, "DVC_NO_ANALYTICS": "1"},
-            stdin=subprocess.DEVNULL,
+            input=given,
             stdout=subprocess.PIPE,
             stderr=None if sys.stderr.isatty() else subprocess.PIPE,  # None: a person sees it
             text=True,

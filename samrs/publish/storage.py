@@ -16,8 +16,13 @@ from dvc_data.hashfile.transfer import transfer
 from samrs.publish.repository import PublishError
 
 
-def push_every_object(root: Path, remote: str) -> tuple[int, int]:
+def push_every_object(root: Path, remote: str, url: str | None = None) -> tuple[int, int]:
     """Push what the remote lacks of the outputs of the commit in the workspace, no index used.
+
+    Args:
+        root: the repository.
+        remote: the remote's name.
+        url: its address where it has none in dvc's configuration.
 
     Returns:
         Number of objects (files and lists of folders), and of those that were pushed.
@@ -26,7 +31,8 @@ def push_every_object(root: Path, remote: str) -> tuple[int, int]:
         PublishError: an object could not be pushed, or is in neither cache nor remote.
     """
     try:
-        with Repo(str(root)) as repo:
+        config = None if url is None else {"remote": {remote: {"url": url}}}
+        with Repo(str(root), config=config) as repo:
             wanted = set().union(*repo.used_objs(push=True).values())
             store = repo.cloud.get_remote_odb(remote, "push")
             done = transfer(

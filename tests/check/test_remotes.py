@@ -1,4 +1,4 @@
-"""A remote without an address of its own is named."""
+"""A default remote without an address of its own is named."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from samrs.check.remotes import PLACEHOLDER, placeholders
+from samrs.check.remotes import PLACEHOLDER, placeholder
 from samrs.core.errors import ParameterError
 
 CONFIG = f"""[core]
@@ -23,19 +23,19 @@ def write(root: Path, file: str, text: str) -> None:
     (root / ".dvc" / file).write_text(text, encoding="utf-8")
 
 
-def test_remotes_with_the_placeholder_are_named(tmp_path: Path) -> None:
-    assert placeholders(tmp_path) == []
+def test_a_default_remote_with_the_placeholder_is_named(tmp_path: Path) -> None:
+    assert placeholder(tmp_path) is None
     write(tmp_path, "config", CONFIG)
-    assert placeholders(tmp_path) == ["public"]
+    assert placeholder(tmp_path) == "public"
 
 
 def test_an_own_address_is_one(tmp_path: Path) -> None:
     write(tmp_path, "config", CONFIG)
     write(tmp_path, "config.local", "['remote \"public\"']\n    url = https://mirror.test/dvc\n")
-    assert placeholders(tmp_path) == []
+    assert placeholder(tmp_path) is None
 
 
 def test_broken_settings_are_one_sentence(tmp_path: Path) -> None:
     write(tmp_path, "config", "[core\nx")
     with pytest.raises(ParameterError, match=r"^\.dvc/config: unreadable, got [^\n]*; mend it"):
-        placeholders(tmp_path)
+        placeholder(tmp_path)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from samrs.core.shards import sha256, write_manifest
@@ -170,6 +170,41 @@ def served(folder: Path) -> Iterator[Server]:
         thread.start()
         try:
             yield Server(f"http://127.0.0.1:{server.server_address[1]}", asked)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def raw_host(repositories: Mapping[str, Path]) -> Iterator[str]:
+    """Files of a branch over HTTP, ``<name>/<branch>/<path>``, as git hosts serve them.
+
+    Args:
+        repositories: bare ones, by name; read at each request.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            owner, name, branch, path = self.path.lstrip("/").split("/", 3)
+            where = ["git", "--git-dir", str(repositories[f"{owner}/{name}"])]
+            command = [*where, "cat-file", "blob", f"refs/heads/{branch}:{path}"]
+            done = subprocess.run(command, capture_output=True, check=False)
+            self.send_response(404 if done.returncode else 200)
+            self.send_header("Content-Length", str(len(done.stdout)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(done.stdout)
+
+        do_GET = do_HEAD = _serve
+
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
         finally:
             server.shutdown()
             thread.join()

@@ -85,9 +85,10 @@ def test_a_release_is_pushed_proven_tagged_and_said(project: Project) -> None:
     cards = {p.name for p in (project.root / "docs" / "cards").iterdir()}
     assert cards == {"sota.md", "sior.md"}
     assert "SOTA" in (project.root / "docs" / "cards" / "sota.md").read_text()
-    assert (
-        len(tiny.files(project.storage)) == 11
-    )  # 10 files, two of them equal and so one, and three folders' lists
+    data = tiny.files(project.root / "data")
+    contents = {text for path, text in data.items() if not path.endswith(".gitignore")}
+    folders = 3  # whose lists are objects, too
+    assert len(tiny.files(project.storage)) == len(contents) + folders
 
 
 def test_a_dry_run_prints_the_plan_and_does_nothing(project: Project) -> None:
@@ -185,7 +186,7 @@ def test_a_release_that_fails_on_the_way_leaves_nothing_and_can_be_repeated(
     hook.chmod(0o755)
     done = project.release("1.0.0")
     assert done.returncode == 1
-    assert "11 objects, 1 of them pushed now" in done.stdout, done.stdout
+    assert "objects, 1 of them pushed now" in done.stdout, done.stdout
     assert "`git push" in done.stderr, done.stderr
     assert project.state() == before
 
