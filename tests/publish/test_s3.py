@@ -128,10 +128,11 @@ def test_what_the_storage_lost_is_pushed_again_and_wrong_bytes_stop_a_pull(
     root, env = maintainer(original, tmp_path, store)
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    assert push_every_object(root, "storage") == (11, 11)
+    count = len(cached(root))
+    assert push_every_object(root, "storage") == (count, count)
     shard = next(k for k, v in cached(root).items() if v[:4] == b"PAR1")
     store.client.delete_object(Bucket=BUCKET, Key=f"dvc/files/md5/{shard}")
-    assert push_every_object(root, "storage") == (11, 1)
+    assert push_every_object(root, "storage") == (count, 1)
     assert store.objects() == cached(root)
 
     wrong = cached(root)[shard][:-1] + b"?"
