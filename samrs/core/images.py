@@ -50,7 +50,10 @@ def encode_rgb(image: NDArray[np.uint8], suffix: str = ".png", quality: int = 95
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix == ".jpg" else []
     done, data = cv2.imencode(suffix, np.ascontiguousarray(image[:, :, ::-1]), options)
     if not done:
-        raise ImageError(f"image: cannot encode, got shape {image.shape}; (H, W, 3) is allowed")
+        raise ImageError(
+            f"image: cannot encode, got shape {image.shape}; (H, W, 3) with at least one px is "
+            "allowed; make such an array of it"
+        )
     return data.tobytes()
 
 

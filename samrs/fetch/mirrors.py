@@ -79,8 +79,8 @@ def fetch_all(sources: Sequence[Source], folder: Path, *, terms: str, parallel: 
     failed = [found for future in futures if (found := future.exception()) is not None]
     if len(failed) > 1 and all(isinstance(found, SourceError) for found in failed):
         raise SourceError(
-            f"{folder}: {len(failed)} of {len(sources)} files cannot be had, got "
-            + "; and ".join(map(str, failed))
+            f"{folder}: files cannot be had, got {len(failed)} of {len(sources)} lacking; all "
+            f"are needed; {'; and '.join(map(str, failed))}"
         )
     for found in failed:
         raise found

@@ -83,8 +83,8 @@ class Journal:
                 time.sleep(0.1)
         self._lock.close()
         raise ProductError(
-            f"{self.folder}: in use, another process labels this dataset now; one at a time is "
-            "allowed; wait for it or stop it"
+            f"{self.folder}: in use, got another process that labels this dataset now; one at a "
+            "time is allowed; wait for it or stop it"
         )
 
     def _index(self, path: Path) -> None:

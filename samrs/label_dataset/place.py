@@ -63,8 +63,8 @@ def alone(out: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise ProductError(
-            f"{out}: in use, another run works there now; one at a time is allowed; wait for it, "
-            "stop it or name another folder"
+            f"{out}: in use, got another run that works there now; one at a time is allowed; wait "
+            "for it, stop it or name another folder"
         ) from None
 
 

@@ -54,7 +54,7 @@ def build_sam(model: str, checkpoint: Path, *, device: torch.device | str) -> Sa
 def _builder(model: str) -> Callable[[], Sam]:
     if model not in BUILDERS:
         raise CheckpointError(
-            f"build_sam: there is no such model, got {model!r}; allowed are {', '.join(BUILDERS)};"
+            f"model: there is no such model, got {model!r}; allowed are {', '.join(BUILDERS)};"
             " correct the name"
         )
     return BUILDERS[model]

@@ -544,7 +544,7 @@ def test_what_can_be_had_is_fetched_and_one_error_names_what_cannot(
 ) -> None:
     server.files["good"] = BODY
     wanted = [source(server.url(name), file=name) for name in ("gone", "good", "lost")]
-    with pytest.raises(SourceError, match=r"2 of 3 files cannot be had, got .*gone.*; and .*lost"):
+    with pytest.raises(SourceError, match=r"files cannot be had, got 2 of 3 .*gone.*; and .*lost"):
         fetch_all(wanted, tmp_path, terms="free", parallel=2)
     assert left_over(tmp_path) == ["good"]
     assert not (tmp_path / FOLDER).exists()

@@ -92,7 +92,10 @@ def number_png(numbers: NDArray[np.int32], *, wide: bool) -> bytes:
         return encode_rgb(np.stack([part & 255 for part in parts], axis=-1).astype(np.uint8))
     done, data = cv2.imencode(".png", numbers.astype(np.uint16))
     if not done:
-        raise ImageError(f"map: cannot encode, got shape {numbers.shape}; (H, W) is allowed")
+        raise ImageError(
+            f"map: cannot encode, got shape {numbers.shape}; (H, W) with at least one px is "
+            "allowed; make the release again"
+        )
     return data.tobytes()
 
 
