@@ -46,7 +46,7 @@ from samrs.core.shards import write_table
 from samrs.core.tiling import Window, windows
 from samrs.datasets.dior import read as dior
 from samrs.normalize.normalize import normalize
-from samrs.normalize.scene_rows import TILES_AHEAD, Cut, instance_rows
+from samrs.normalize.scene_rows import TILES_AHEAD, Cut, InstanceRows
 from samrs.reading.annotations import sound_annotations
 from samrs.reading.scene_image import open_scene
 from samrs.scenes.render import render_scene
@@ -81,7 +81,7 @@ def dior_table(root: Path, out: Path) -> dict[str, Any]:
             count["hbb"] += len(scene.annotations)
             count["obb"] += sum(a.obb is not None for a in scene.annotations)
             places = [Window(0, 0, *IMAGE_WH)]
-            yield from instance_rows(scene.scene_id, sound, places, cut)[0]
+            yield from InstanceRows(scene.scene_id, sound, places, cut)
 
     num_rows = write_table(out, "instances", INSTANCES, rows())
     return {

@@ -21,7 +21,7 @@ from samrs.core.records import Quarantine
 from samrs.core.tiling import Window
 from samrs.datasets.dior import read as dior
 from samrs.datasets.dota import read as dota
-from samrs.normalize.scene_rows import Cut, instance_rows
+from samrs.normalize.scene_rows import Cut, InstanceRows
 
 WIDE = Window(-2000, -2000, 40_000, 40_000)
 CUT = Cut(
@@ -79,7 +79,7 @@ def _scenes(module: ModuleType, root: Path) -> Iterator[tuple[str, list[Box], Qu
     quarantine = Quarantine()
     cut = replace(CUT, categories=module.CATEGORIES)
     for scene in module.read_scenes(root, quarantine):
-        rows, _ = instance_rows(scene.scene_id, scene.annotations, [WIDE], cut)
+        rows = InstanceRows(scene.scene_id, scene.annotations, [WIDE], cut)
         tile = {"tile_id": f"{scene.scene_id}__-2000_-2000", "scene_id": scene.scene_id}
         tile |= {"x0": WIDE.x0, "y0": WIDE.y0}
         yield scene.scene_id, scene_boxes([tile], rows).get(scene.scene_id, []), quarantine

@@ -113,7 +113,9 @@ def hbb_iou(a: ArrayLike, b: ArrayLike) -> Array:
 
 def clockwise(polygon: ArrayLike) -> Array:
     """The corners (K, 2) xy in clockwise order on screen, beginning with the same one."""
-    points = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)
+    points = np.asarray(polygon, dtype=np.float64)
+    if points.ndim != 2:  # no view of an array that is as large again
+        points = points.reshape(-1, 2)
     (x0, y0), *others = points.tolist()
     twice_area = x = y = 0.0
     for right, down in others:  # few corners: plain numbers

@@ -146,7 +146,7 @@ RELEASED = pa.schema(
 """A released instance: its annotation and its mask with every score."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Annotation:
     """One annotated object of a scene, in scene px.
 

@@ -20,6 +20,14 @@ MOST_SHARES = 2**20
 """Shares held at once: 8 MiB."""
 
 
+class Listed(NamedTuple):
+    """Which boxes which windows list: (K,) numbers of windows and boxes, and the visible shares."""
+
+    windows: NDArray[np.int64]
+    boxes: NDArray[np.int64]
+    shares: NDArray[np.float64]
+
+
 class Window(NamedTuple):
     """A tile's place in its scene: left and top in scene px, width and height in px."""
 
@@ -112,10 +120,8 @@ def memberships(shares: NDArray[np.float64], min_visible: float) -> NDArray[np.b
     return np.asarray(((shares >= min_visible) | most) & (shares > 0))
 
 
-def listed_boxes(
-    hbbs: Sequence[ArrayLike], places: Sequence[Window], min_visible: float
-) -> list[tuple[int, int, float]]:
-    """(window, box, visible share) for every box that a tile lists, by window, then by box.
+def listed_boxes(hbbs: Sequence[ArrayLike], places: Sequence[Window], min_visible: float) -> Listed:
+    """Window, box and visible share for every box that a tile lists, by window, then by box.
 
     Boxes are compared with the windows some at a time: a scene may have thousands of either.
 
@@ -123,11 +129,16 @@ def listed_boxes(
         places: windows in scene px.
         min_visible: share [0, 1] of a box that a tile must see to list it.
     """
-    found: list[tuple[int, int, float]] = []
+    found: list[Listed] = []
     step = max(1, MOST_SHARES // max(1, len(places)))
     for begin in range(0, len(hbbs), step):
         shares = visible_shares(hbbs[begin : begin + step], places)
         rows, columns = np.nonzero(memberships(shares, min_visible))
-        kept = shares[rows, columns].tolist()
-        found += zip(rows.tolist(), (columns + begin).tolist(), kept, strict=True)
-    return sorted(found)
+        found.append(Listed(rows, columns + begin, shares[rows, columns]))
+    if not found:
+        return Listed(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    numbers = np.concatenate([part.windows for part in found])
+    boxes = np.concatenate([part.boxes for part in found])
+    shares = np.concatenate([part.shares for part in found])
+    order = np.lexsort((boxes, numbers))
+    return Listed(numbers[order], boxes[order], shares[order])

@@ -327,7 +327,7 @@ class _Tables:
         """Add a scene; where a shard ends after it, that of every table does."""
         for row, data in zip(scene.rows["tiles"], scene.tiles.take(), strict=True):
             self._writer("tiles").write({**row, "image": {**row["image"], "bytes": data}})
-        for table, scene_rows in scene.rows.items():
+        for table, scene_rows in (*scene.rows.items(), ("instances", scene.instances or ())):
             if table != "tiles":
                 for row in scene_rows:
                     self._writer(table).write(row)
@@ -345,18 +345,18 @@ class _Totals:
     splits: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, scene: Scene) -> None:
-        split, rows = scene.record.split, scene.rows
-        instances, tiles = rows["instances"], rows["tiles"]
-        unique = {row["instance_id"]: row for row in instances}
-        self.sides += [max(tile["width"], tile["height"]) for tile in tiles]
+        assert scene.instances is not None
+        split, tiles = scene.record.split, len(scene.rows["tiles"])
+        counts = scene.instances.counts()
+        self.sides += [max(tile["width"], tile["height"]) for tile in scene.rows["tiles"]]
         here = {
             "scenes": 1,
-            "tiles": len(tiles),
-            "tiles_empty": len(tiles) - len({row["tile_id"] for row in instances}),
-            "instances": len(unique),
-            "instance_rows": len(instances),
-            "with_obb": sum(row["obb"] is not None for row in unique.values()),
-            "with_truth": len({row["instance_id"] for row in rows["truth"]}),
+            "tiles": tiles,
+            "tiles_empty": tiles - counts["tiles"],
+            "instances": counts["instances"],
+            "instance_rows": len(scene.instances),
+            "with_obb": counts["with_obb"],
+            "with_truth": counts["with_truth"],
             "difficult_left_out": scene.left_out,
         }
         self.counts.update(here)

@@ -68,7 +68,9 @@ class Scene:
     """All rows of one scene, made on a thread: none when its image or label map is bad.
 
     Args:
+        rows: of each table but instances.
         tiles: the encoded tiles, in the order of the rows of that table.
+        instances: the rows of that table.
         left_out: difficult annotations that the parameters leave out.
     """
 
@@ -76,6 +78,7 @@ class Scene:
     rows: Rows
     tiles: Spool
     quarantine: Quarantine
+    instances: InstanceRows | None = None
     left_out: int = 0
 
 
@@ -90,7 +93,8 @@ def make_scene(
         pool: threads that encode tiles while the next is read.
     """
     where = relative_name(record.image, source)
-    scene = Scene(record, {table: [] for table in SCHEMAS}, Spool(folder), Quarantine())
+    tables = [table for table in SCHEMAS if table != "instances"]
+    scene = Scene(record, {table: [] for table in tables}, Spool(folder), Quarantine())
     rows = scene.rows
     try:
         with open_scene(record.image, where, cut.stretch) as image:
@@ -116,7 +120,8 @@ def make_scene(
     if not cut.keep_difficult:
         scene.left_out = sum(a.difficult for a in annotations)
         annotations = [a for a in annotations if not a.difficult]
-    rows["instances"], rows["truth"] = instance_rows(record.scene_id, annotations, places, cut)
+    scene.instances = InstanceRows(record.scene_id, annotations, places, cut)
+    rows["truth"] = scene.instances.truth()
     return scene
 
 
@@ -138,28 +143,60 @@ def _turn_as_declared(record: SceneRecord, image: SceneImage, where: str) -> Non
     image.as_stored()
 
 
-def instance_rows(
-    scene_id: str, annotations: Sequence[Annotation], places: Sequence[Window], cut: Cut
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+class InstanceRows:
     """Rows of the tables instances and truth: each annotation in the tiles that list it.
+
+    A row is made when it is asked for: a scene may have a million of them.
 
     Args:
         annotations: of the scene.
         places: its windows, in the order of its tiles.
         cut: how boxes are clipped and listed.
     """
-    listed = listed_boxes([a.hbb for a in annotations], places, cut.min_visible)
-    numbers = {category: number for number, category in enumerate(cut.categories)}
-    instances, truth = [], []
-    for t, i, share in listed:
-        annotation, place = annotations[i], places[t]
-        number = numbers[annotation.category]
-        row = _instance_row(scene_id, annotation, number, place, share, cut)
-        instances.append(row)
-        if annotation.truth is not None:
-            mask = {**row, "rle": _crop_truth(annotation.truth, place, cut)}
-            truth.append({name: mask[name] for name in TRUTH.names})
-    return instances, truth
+
+    def __init__(
+        self,
+        scene_id: str,
+        annotations: Sequence[Annotation],
+        places: Sequence[Window],
+        cut: Cut,
+    ) -> None:
+        self._scene_id, self._annotations = scene_id, annotations
+        self._places, self._cut = places, cut
+        self._listed = listed_boxes([a.hbb for a in annotations], places, cut.min_visible)
+        self._numbers = {category: number for number, category in enumerate(cut.categories)}
+
+    def __len__(self) -> int:
+        return len(self._listed.boxes)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (self._row(k) for k in range(len(self)))
+
+    def truth(self) -> list[dict[str, Any]]:
+        """Rows of the table truth: of annotations with a true mask."""
+        rows = []
+        for k, (t, i) in enumerate(zip(self._listed.windows, self._listed.boxes, strict=True)):
+            mask = self._annotations[i].truth
+            if mask is not None:
+                row = {**self._row(k), "rle": _crop_truth(mask, self._places[t], self._cut)}
+                rows.append({name: row[name] for name in TRUTH.names})
+        return rows
+
+    def counts(self) -> dict[str, int]:
+        """Tiles that list something, and instances, which are counted once in however many."""
+        unique = [self._annotations[i] for i in np.unique(self._listed.boxes)]
+        return {
+            "tiles": len(np.unique(self._listed.windows)),
+            "instances": len(unique),
+            "with_obb": sum(a.obb is not None for a in unique),
+            "with_truth": sum(a.truth is not None for a in unique),
+        }
+
+    def _row(self, k: int) -> dict[str, Any]:
+        annotation = self._annotations[self._listed.boxes[k]]
+        place, share = self._places[self._listed.windows[k]], float(self._listed.shares[k])
+        number = self._numbers[annotation.category]
+        return _instance_row(self._scene_id, annotation, number, place, share, self._cut)
 
 
 def _with_fitting_truth(

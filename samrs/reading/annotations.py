@@ -28,6 +28,9 @@ IMAGE_SUFFIXES = (
 LARGEST = 1e9
 """Largest number an annotation may hold: far beyond any image, far below where areas overflow."""
 
+_AT_ONCE = 2**16
+"""Rotated boxes whose areas are computed at once."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -300,9 +303,10 @@ def sound_annotations(
     inside = np.minimum(np.maximum(hbbs, 0), [*size_wh, *size_wh])
     empty = np.asarray(((hbbs[:, 2:] - hbbs[:, :2]) <= 0).any(axis=1))
     outside = np.asarray(((inside[:, 2:] - inside[:, :2]) <= 0).any(axis=1))
-    rotated = {i: a.obb for i, a in enumerate(given) if a.obb is not None}
-    if rotated:
-        empty[list(rotated)] |= polygon_areas(np.stack(list(rotated.values()))) <= 0
+    rotated = np.flatnonzero([a.obb is not None for a in given])
+    for begin in range(0, len(rotated), _AT_ONCE):
+        some = rotated[begin : begin + _AT_ONCE]
+        empty[some] |= polygon_areas(np.array([given[i].obb for i in some])) <= 0
     sound = []
     for annotation, is_empty, is_outside in zip(given, empty, outside, strict=True):
         if is_empty:

@@ -33,7 +33,7 @@ from samrs.core import axis
 from samrs.core.errors import AnnotationError, ImageError, MissingInputError
 from samrs.core.records import Quarantine
 from samrs.core.tiling import Window
-from samrs.normalize.scene_rows import Cut, instance_rows
+from samrs.normalize.scene_rows import Cut, InstanceRows
 from samrs.reading.annotations import sound_annotations
 from samrs.reading.xml import parse_xml
 from tests.datasets.by_hand import HEIGHT, WIDTH, WRITERS
@@ -142,7 +142,8 @@ def check(dataset: str, root: Path) -> None:
                     assert np.isfinite(annotation.obb).all()
             sound = sound_annotations(scene.annotations, (WIDTH, HEIGHT), quarantine)
             fitting = [a for a in sound if a.truth is None or a.truth["size"] == [HEIGHT, WIDTH]]
-            instance_rows(scene.scene_id, fitting, places, cut)
+            rows = InstanceRows(scene.scene_id, fitting, places, cut)
+            assert len(list(rows)) == len(rows) >= len(rows.truth())
             if scene.semantic is not None:
                 with suppress(ImageError):
                     assert scene.semantic().dtype == np.uint8

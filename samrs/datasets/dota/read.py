@@ -130,16 +130,19 @@ def _read_labels(
     path: Path, root: Path, quarantine: Quarantine
 ) -> tuple[list[Annotation], float | None]:
     where = relative_name(path, root)
-    lines = list(enumerate(read_text(path, where).splitlines(), start=1))
-    gsd = None
-    boxes: list[tuple[int, str]] = []
-    for line, text in lines:
-        key, colon, value = text.partition(":")
-        if colon and key.strip().lower() == "gsd":
-            gsd = _gsd(value, where, line, quarantine)
-        elif text.strip() and not (colon and key.strip().lower() == "imagesource"):
-            boxes.append((line, text))
-    return read_items(boxes, partial(_parse_line, where), where, quarantine), gsd
+    lines = read_text(path, where).splitlines()
+    gsds: list[float | None] = []
+
+    def boxes() -> Iterator[tuple[int, str]]:
+        for line, text in enumerate(lines, start=1):
+            key, colon, value = text.partition(":")
+            if colon and key.strip().lower() == "gsd":
+                gsds.append(_gsd(value, where, line, quarantine))
+            elif text.strip() and not (colon and key.strip().lower() == "imagesource"):
+                yield line, text
+
+    parsed = read_items(boxes(), partial(_parse_line, where), where, quarantine)
+    return parsed, gsds[-1] if gsds else None
 
 
 def _read_horizontal(path: Path, root: Path, quarantine: Quarantine) -> list[Annotation]:
@@ -170,7 +173,8 @@ def _parse_line(source_file: str, ordinal: int, line: int, text: str) -> Annotat
             f"{where}: line does not parse, got {len(tokens)} fields in {text.strip()!r}; "
             "x1 y1 x2 y2 x3 y3 x4 y4 class [difficult] is allowed; correct the line"
         )
-    corners = clockwise(np.reshape([number(t, where) for t in tokens[:8]], (4, 2)))
+    places = [number(token, where) for token in tokens[:8]]
+    corners = clockwise(np.array([places[0:2], places[2:4], places[4:6], places[6:8]]))
     return Annotation(
         category=category_of(tokens[8], CATEGORIES, where),
         hbb=polygon_to_hbb(corners),

@@ -123,11 +123,12 @@ def _read_labels(
     assert picture.label is not None
     where = relative_name(picture.label, root)
     text = read_text(picture.label, where)
-    lines = [(i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    size_wh = size_of(picture.image) if lines else None
-    if lines and size_wh is None:
+    lines = text.split("\n")
+    numbered = ((i, line) for i, line in enumerate(lines, start=1) if line.strip())
+    size_wh = size_of(picture.image) if text.strip() else None
+    if text.strip() and size_wh is None:
         name = relative_name(picture.image, root)
-        for line, _ in lines:
+        for line, _ in numbered:
             quarantine.add(
                 where,
                 line,
@@ -138,7 +139,7 @@ def _read_labels(
     if size_wh is None:
         return []
     parse = partial(_parse, _Labels(where, size_wh, said, polygons))
-    return read_items(lines, parse, where, quarantine)
+    return read_items(numbered, parse, where, quarantine)
 
 
 def _parse(labels: _Labels, ordinal: int, line: int, text: str) -> Annotation:
