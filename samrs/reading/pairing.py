@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from samrs.core.geometry import hbb_iou
 from samrs.core.records import Annotation, Quarantine
 from samrs.reading.annotations import LARGEST, where_of
+from samrs.reading.assignment import MOST, best_pairs
 
 MIN_PAIR_IOU = 0.1
 """Below this overlap two boxes are not the same object: of DIOR's 192,518 objects all but 141 pair
@@ -65,16 +66,9 @@ def _assigned(
     kept: Sequence[Annotation], mine: Sequence[int], theirs: Sequence[Annotation]
 ) -> Iterator[tuple[int, Annotation]]:
     """Pairs (index in kept, other) of the largest sum of IoUs, each at least MIN_PAIR_IOU."""
-    if not mine or not theirs:
-        return
-    iou = hbb_iou([kept[i].hbb for i in mine], [a.hbb for a in theirs])
-    if len(mine) == len(theirs) == 1:
-        rows, columns = [0], [0]
-    else:
-        rows, columns = linear_sum_assignment(-iou)
-    for row, column in zip(rows, columns, strict=True):
-        if iou[row, column] >= MIN_PAIR_IOU:
-            yield mine[row], theirs[column]
+    boxes, others = [kept[i].hbb for i in mine], [a.hbb for a in theirs]
+    for row, column in zip(*best_pairs(boxes, others, MIN_PAIR_IOU), strict=True):
+        yield mine[row], theirs[column]
 
 
 def _pair_contradicting(
@@ -83,9 +77,14 @@ def _pair_contradicting(
     left: dict[int, Annotation],
     quarantine: Quarantine,
 ) -> None:
-    """Pair all that is left over of two files that list the same objects; see pair_annotations."""
+    """Pair all that is left over of two files that list the same objects; see pair_annotations.
+
+    Where that is too much to compare, nothing is paired and all of it is listed.
+    """
     alone = [i for i, pair in enumerate(pairs) if pair is None]
     others = list(left.values())
+    if len(alone) * len(others) > MOST:
+        return
     mine, theirs = np.array([kept[i].hbb for i in alone]), np.array([a.hbb for a in others])
     iou = hbb_iou(mine, theirs)
     other_name = [[kept[i].category != a.category for a in others] for i in alone]

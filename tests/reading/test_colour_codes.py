@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from samrs.reading.colour_codes import code_masks, colour_codes
+from samrs.core.errors import ImageError
+from samrs.reading.colour_codes import MOST_CODES, code_masks, colour_codes
 from tests.datasets.by_hand import painted
 
 
@@ -26,3 +28,10 @@ def test_masks_come_by_code_with_their_tight_places() -> None:
 
 def test_black_image_has_no_masks() -> None:
     assert list(code_masks(np.zeros((3, 4), np.int32))) == []
+
+
+def test_noise_is_no_image_of_codes() -> None:
+    codes = np.arange(MOST_CODES + 2, dtype=np.int32).reshape(2, -1)
+    with pytest.raises(ImageError, match=r"^a: colours are no codes of objects, got 50001 of them"):
+        next(code_masks(codes, "a"))
+    assert sum(1 for _ in code_masks(np.minimum(codes, MOST_CODES))) == MOST_CODES

@@ -34,11 +34,11 @@ from typing import Any
 
 import numpy as np
 
-from samrs.core.errors import AnnotationError, ImageError
+from samrs.core.errors import AnnotationError, ImageError, ImageSizeError
 from samrs.core.geometry import rotated_box_to_polygon
 from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
-from samrs.core.rle import crop_to_rle
+from samrs.core.rle import Rle, crop_to_rle
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     files_by_stem,
@@ -61,6 +61,9 @@ _LAYOUT = "Train|Test/AllImages/*.bmp with Train|Test/Annotations/*.xml"
 _BOX = ("box_xmin", "box_ymin", "box_xmax", "box_ymax")
 _ROTATED = ("mbox_cx", "mbox_cy", "mbox_w", "mbox_h", "mbox_ang")
 Colour = tuple[int, int, int]
+
+MOST_PX = 2**24
+"""Of a segmentation, which is read as a whole; the largest image has 1.4 million px."""
 
 
 def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
@@ -155,15 +158,10 @@ def _with_truth(
         return tuple(annotation for annotation, _ in parsed)
     where = relative_name(path, root)
     try:
-        with open_scene(path, where) as scene:
-            codes = colour_codes(scene.read())
+        masks = _masks(path, where)
     except ImageError as error:
-        quarantine.add(where, None, "image does not decode", str(error))
+        quarantine.add(where, None, error.reason, str(error))
         return tuple(annotation for annotation, _ in parsed)
-    masks = {
-        code: crop_to_rle(mask, columns.start, rows.start, codes.shape)
-        for code, (rows, columns), mask in code_masks(codes)
-    }
     for annotation, colour in parsed:
         if colour is not None and int(colour_codes(colour)) not in masks:
             quarantine.add(
@@ -179,3 +177,22 @@ def _with_truth(
         else replace(annotation, truth=masks.get(int(colour_codes(colour))))
         for annotation, colour in parsed
     )
+
+
+def _masks(path: Path, where: str) -> dict[int, Rle]:
+    """The masks of a segmentation by the codes of their colours.
+
+    Raises:
+        ImageError: it does not decode, or is no segmentation of an HRSC2016 image.
+    """
+    with open_scene(path, where) as scene:
+        if scene.size_wh[0] * scene.size_wh[1] > MOST_PX:
+            raise ImageSizeError(
+                f"{where}: segmentation is too large, got {scene.size_wh[0]} x {scene.size_wh[1]} "
+                f"px; {MOST_PX} px are allowed; replace the file"
+            )
+        codes = colour_codes(scene.read())
+    return {
+        code: crop_to_rle(mask, columns.start, rows.start, codes.shape)
+        for code, (rows, columns), mask in code_masks(codes, where)
+    }

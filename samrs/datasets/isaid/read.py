@@ -48,7 +48,7 @@ from samrs.reading.annotations import (
     pair_files,
     relative_name,
 )
-from samrs.reading.colour_codes import code_masks, colour_codes
+from samrs.reading.colour_codes import check_codes, code_masks, colour_codes
 from samrs.reading.scene_image import open_scene
 
 CATEGORIES: tuple[str, ...] = (
@@ -170,7 +170,8 @@ def _read_masks(
         for strip in strips(*ids.size_wh, STRIP_PX):
             part = labels[strip.y0 : strip.y0 + strip.height]
             part[:] = _label_ids(colour_codes(classes.read(strip)))
-            _add(instances, colour_codes(ids.read(strip)), part, strip.y0, size_hw)
+            _add(instances, colour_codes(ids.read(strip)), part, strip.y0, size_hw, where)
+            check_codes(len(instances), where)
     _report_unknown(labels, relative_name(classes_path, root), quarantine)
     return _annotations(instances, where, quarantine), encode_labels(labels)
 
@@ -189,9 +190,10 @@ def _add(
     labels: NDArray[np.uint8],
     y0: int,
     size_hw: tuple[int, int],
+    where: str,
 ) -> None:
     """Add what a strip that begins in row ``y0`` shows of each instance."""
-    for code, (rows, columns), mask in code_masks(codes):
+    for code, (rows, columns), mask in code_masks(codes, where):
         votes = np.bincount(labels[rows, columns][mask], minlength=IGNORE + 1)
         hull = (columns.start, y0 + rows.start, columns.stop, y0 + rows.stop)
         rle = crop_to_rle(mask, hull[0], hull[1], size_hw)
