@@ -3,7 +3,8 @@
 Tiles, sizes and classes of the three subsets are the paper's, instances per subset read off its
 bars and scaled to its total; mask sizes are log-normal with the modes of its figure 4
 (arXiv 2305.02034). A mask is an ellipse; its text is put together from one of a few hundred shapes
-and its place, which is as good as encoding it and takes microseconds.
+and its place, which is as good as encoding it and takes microseconds. Every fifth has a stray part
+outside its box and every seventh a hole: a third needs cleaning, as nano's masks of NWPU do.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from samrs.core.shards import ShardWriter, fresh_product, write_manifest
 
 SEED = 2023
 SHAPES = 400
+STRAY, HOLE = 5, 7
+"""Every so-many-th shape has a stray part, or a hole."""
 PIECE = 16_384
 """Rows made at once."""
 
@@ -56,11 +59,21 @@ SUBSETS = {
 
 @dataclass(frozen=True)
 class _Shape:
-    """An ellipse in a tile: its box, its area, and its encoding but for the place."""
+    """An ellipse in a tile, with its scores and its encoding but for the place.
+
+    Args:
+        width: px of the mask's box, a stray part included, and
+        height: so too.
+        box_wh: px of the ellipse's box, which begins where the mask's does.
+        outside: share of the px outside that.
+    """
 
     width: int
     height: int
+    box_wh: tuple[int, int]
     area: int
+    parts: int
+    outside: float
     lead: int
     middle: str
     covered: int
@@ -156,7 +169,8 @@ def _columns(
 ) -> dict[str, pa.Array]:
     count = len(tiles)
     ends = places + np.array([[s.width, s.height] for s in shapes])
-    boxes = np.concatenate([places, ends], axis=1).astype(np.float64)
+    own = places + np.array([s.box_wh for s in shapes])
+    boxes, around = (np.concatenate([places, v], axis=1).astype(np.float64) for v in (own, ends))
     corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]]
     categories = np.minimum(rng.geometric(0.25, count) - 1, subset.classes - 1).astype(np.int32)
     texts = [_text(s, subset.side, x, y) for s, (x, y) in zip(shapes, places.tolist(), strict=True)]
@@ -165,10 +179,12 @@ def _columns(
         for name in ("predicted_iou", "stability_score", "obb_iou")
     }
     sizes = pa.array(np.full(2 * count, subset.side, dtype=np.int32))
-    hbb, obb, sizes = (
+    hbb, mask_hbb, obb, sizes = (
         pa.FixedSizeListArray.from_arrays(values, width)
-        for values, width in ((boxes.ravel(), 4), (corners.ravel(), 8), (sizes, 2))
-    )
+        for values, width in (
+            (boxes.ravel(), 4), (around.ravel(), 4), (corners.ravel(), 8), (sizes, 2)
+        )
+    )  # fmt: skip
     return {
         "instance_id": pa.array(
             [f"{_scene(t)}#{o}" for t, o in zip(tiles.tolist(), ordinals.tolist(), strict=True)]
@@ -185,14 +201,19 @@ def _columns(
         "source_line": pa.array((ordinals + 1).astype(np.int32)),
         "rle": pa.StructArray.from_arrays([sizes, pa.array(texts)], ["size", "counts"]),
         "area": pa.array(np.array([s.area for s in shapes])),
-        "mask_hbb": hbb,
+        "mask_hbb": mask_hbb,
         **scores,
-        "box_iou": pa.array(np.ones(count)),
-        "outside": pa.array(np.zeros(count)),
-        "components": pa.array(np.ones(count, dtype=np.int32)),
+        "box_iou": pa.array([_share(s) for s in shapes]),
+        "outside": pa.array([s.outside for s in shapes]),
+        "components": pa.array(np.array([s.parts for s in shapes], dtype=np.int32)),
         "recipe": pa.array(["hbox"] * count),
         "fallback": pa.array(np.zeros(count, dtype=bool)),
     }
+
+
+def _share(shape: _Shape) -> float:
+    """IoU of the ellipse's box with the mask's, in which it lies."""
+    return round(shape.box_wh[0] * shape.box_wh[1] / (shape.width * shape.height), 6)
 
 
 def _shapes(subset: Subset, rng: np.random.Generator) -> list[_Shape]:
@@ -200,11 +221,12 @@ def _shapes(subset: Subset, rng: np.random.Generator) -> list[_Shape]:
     areas = np.exp(rng.normal(mean, subset.sigma, SHAPES))
     stretch = np.exp(rng.uniform(-0.6, 0.6, SHAPES))
     return [
-        _shape(subset.side, a, s) for a, s in zip(areas.tolist(), stretch.tolist(), strict=True)
+        _shape(subset.side, a, s, stray=i % STRAY == 0, hole=i % HOLE == 1)
+        for i, (a, s) in enumerate(zip(areas.tolist(), stretch.tolist(), strict=True))
     ]
 
 
-def _shape(side: int, area: float, stretch: float) -> _Shape:
+def _shape(side: int, area: float, stretch: float, *, stray: bool, hole: bool) -> _Shape:
     radius = np.sqrt(area / np.pi)
     half = np.clip([radius * stretch, radius / stretch], 1.0, side / 3)
     width, height = (int(v) for v in np.ceil(2 * half))
@@ -212,6 +234,15 @@ def _shape(side: int, area: float, stretch: float) -> _Shape:
     mask = ((x - width / 2) / half[0]) ** 2 + ((y - height / 2) / half[1]) ** 2 <= 1
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     mask = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    height, width = mask.shape
+    inside = int(mask.sum())
+    if hole and min(mask.shape) > 4:
+        mask[height // 2, width // 2] = False
+        inside -= 1
+    beside = min(width // 2 + 2, side - width) if stray else 0
+    if beside > 1:
+        mask = np.pad(mask, ((0, 0), (0, beside)))
+        mask[-1, -1] = True
     rle = crop_to_rle(mask, 0, 0, (side, side))
     runs = rle_runs([rle]).lengths.tolist()
     inner = runs[1:-1]
@@ -220,7 +251,10 @@ def _shape(side: int, area: float, stretch: float) -> _Shape:
     return _Shape(
         width=mask.shape[1],
         height=mask.shape[0],
+        box_wh=(width, height),
         area=int(mask.sum()),
+        parts=1 + (beside > 1),
+        outside=round(1 - inside / int(mask.sum()), 6),
         lead=runs[0],
         middle="".join(map(_count, written)),
         covered=sum(inner),

@@ -8,6 +8,7 @@ tiles of SAMRS's sizes, 1,668,241 instances; ``benchmarks/samrs_sized.py``) as t
 repository. Then times, each in processes of its own:
 
 - ``refilter``: all three subsets released again with other thresholds, label maps included;
+- ``refilter_as_stored``: the same without cleaning any mask;
 - ``stats``: ``samrs.stats``;
 - ``verify``: ``samrs verify`` of the three releases;
 - ``coco``: their export to COCO JSON, without images;
@@ -33,6 +34,7 @@ from typing import Any
 import yaml
 
 from benchmarks.samrs_sized import SUBSETS, write_trio
+from samrs.core.parameters import grouped
 from samrs.release.release import release
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,6 +42,8 @@ KIB = 1024
 LOOK_SECONDS = 0.1
 OTHER = {"min_area": 30, "min_predicted_iou": 0.8, "min_stability": 0.8}
 """Thresholds of the second release."""
+AS_STORED = {"margin": None, "max_hole": 0.0, "min_part": 0.0}
+"""Masks are not cleaned."""
 
 STATS = """
 import json, sys
@@ -64,8 +68,8 @@ def released(folder: Path, out: Path, **changes: Any) -> int:
     kept = 0
     for name, subset in SUBSETS.items():
         normalized, labelled = (folder / p / subset.dataset for p in ("normalize", "sam_label"))
-        given = {**params, **changes}
-        kept += int(release(normalized, labelled, out / name, quality, **given)["kept"])
+        values = grouped(release, {**params, **changes})
+        kept += int(release(normalized, labelled, out / name, quality, **values)["kept"])
     return kept
 
 
@@ -166,16 +170,19 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0, help="of SAMRS's tiles and instances")
     parser.add_argument("--only", nargs="+", help="steps; all without it")
     parser.add_argument("--refilter", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--as-stored", action="store_true", help=argparse.SUPPRESS)
     wanted = parser.parse_args()
     folder = wanted.folder.resolve()
     if wanted.refilter:
-        released(folder, wanted.refilter, **OTHER)
+        released(folder, wanted.refilter, **OTHER, **(AS_STORED if wanted.as_stored else {}))
         return
     counts = prepare(folder, wanted.share)
     python, subsets = sys.executable, [f"release/{name}" for name in SUBSETS]
     again, coco = folder / "again", folder / "coco"
+    refilter = [python, "-m", "benchmarks.scale", str(folder), "--refilter", str(again)]
     steps = {
-        "refilter": [python, "-m", "benchmarks.scale", str(folder), "--refilter", str(again)],
+        "refilter_as_stored": [*refilter, "--as-stored"],
+        "refilter": refilter,
         "stats": [python, "-c", STATS, *subsets],
         "verify": [python, "-m", "samrs", "verify", *subsets],
         "coco": [python, "-c", COCO, *subsets],

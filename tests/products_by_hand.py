@@ -10,12 +10,38 @@ import numpy as np
 
 from samrs.core.geometry import hbb_area, hbb_to_polygon
 from samrs.core.images import encode_rgb
+from samrs.core.parameters import grouped
 from samrs.core.records import INSTANCES, MASKS, TILES
 from samrs.core.rle import hbb_to_rle, rle_area, rle_to_hbb
 from samrs.core.shards import write_manifest, write_table
+from samrs.release import release as of_product
 
 QUALITY = Path(__file__).parents[1] / "samrs" / "models" / "quality.json"
 CATEGORIES = ["plane", "ship", "harbor"]
+OPEN: dict[str, Any] = {
+    "margin": None,
+    "max_hole": 0.0,
+    "min_part": 0.0,
+    "core": 0.0,
+    "min_area": 0,
+    "min_predicted_iou": 0.0,
+    "min_stability": 0.0,
+    "max_outside": 1.0,
+    "min_box_iou": 0.0,
+    "min_obb_iou": 0.0,
+    "max_parts": None,
+    "min_quality": 0.0,
+    "keep_difficult": True,
+    "overrides": {},
+    "overlap": "smaller_on_top",
+}
+"""Parameters of a release that changes no mask and keeps all."""
+
+
+def release(normalized: Path, labelled: Path, out: Path, quality: Path, **values: Any) -> Any:
+    """Release with the values of params.yaml's section, as the stage does; returns its metrics."""
+    return of_product.release(normalized, labelled, out, quality,
+                              **grouped(of_product.release, values))  # fmt: skip
 
 
 @dataclass

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from samrs.release.release import release
 from tests.pipeline.closure import ROOT
+from tests.products_by_hand import release
 
 
 def write_release(normalized: Path, labelled: Path, out: Path, **changes: Any) -> Path:

@@ -116,7 +116,7 @@ def value_faults(params: Mapping[str, Any]) -> list[str]:
     Args:
         params: params.yaml as nested values.
     """
-    checks = (_top_level, _unknown_names, _recipes, _datasets, _sections, _runtime)
+    checks = (_top_level, _unknown_names, _recipes, _datasets, _sections, _overrides, _runtime)
     told = [fault for check in checks for fault in check(params)]
     if not told:  # else a range would be compared with a text
         told = [*_ranges(params), *_auto(params)]
@@ -229,6 +229,28 @@ def _sections(params: Mapping[str, Any]) -> Iterator[str]:
             continue
         for name in _names(params, section.each):
             yield from _section_faults(function, own.get(name), f"{section.stage}.{name}", given)
+
+
+def _overrides(params: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with values of release that a dataset or a class has for itself."""
+    from samrs.release.thresholds import check_values
+
+    release = params.get("release")
+    overrides = release.get("overrides") if isinstance(release, Mapping) else None
+    datasets = _names(params, "datasets")
+    for key, values in overrides.items() if isinstance(overrides, Mapping) else ():
+        name = str(key).partition("/")[0]
+        if name not in datasets:
+            yield (
+                f"params.yaml: unknown name, got release.overrides: {key!r}; "
+                f"{', '.join(datasets)} are allowed, alone or with /CLASS behind; "
+                + advice(name, datasets, "correct it")
+            )
+        if isinstance(values, Mapping):  # else the schema tells it
+            try:
+                check_values(f"release.overrides.{key}", values)
+            except ParameterError as error:
+                yield f"params.yaml: {error}"
 
 
 def _runtime(params: Mapping[str, Any]) -> Iterator[str]:

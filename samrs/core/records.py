@@ -141,6 +141,7 @@ RELEASED = pa.schema(
         *INSTANCES,
         *[f for f in MASKS if f.name not in INSTANCES.names],
         ("quality", pa.float64()),  # estimated IoU with the true mask (quality.py), 0-1
+        ("changed_px", pa.int64()),  # px that release took from the stored mask or added to it
     ]
 )
 """A released instance: its annotation and its mask with every score."""

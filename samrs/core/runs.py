@@ -56,6 +56,113 @@ class Runs:
         return np.asarray(_places(self.splits) % 2 == 1)
 
 
+def within_columns(
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    masks: NDArray[np.int64],
+    heights: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Runs cut where a column ends; the first three are as ``Runs.foreground`` gives them.
+
+    Args:
+        starts: (R,) px from the mask's own corner, column by column.
+        lengths: (R,) px, 1 or more.
+        masks: (R,) the mask of each.
+        heights: (R,) px of each run's mask.
+    """
+    columns = (starts + lengths - 1) // heights - starts // heights + 1
+    if (columns == 1).all():
+        return starts, lengths, masks
+    nth = np.arange(columns.sum()) - np.repeat(np.cumsum(columns) - columns, columns)
+    whole, heights = np.repeat(starts, columns), np.repeat(heights, columns)
+    ends = np.minimum(np.repeat(starts + lengths, columns), (whole // heights + nth + 1) * heights)
+    begins = np.where(nth == 0, whole, (whole // heights + nth) * heights)
+    return begins, ends - begins, np.repeat(masks, columns)
+
+
+def overlaps(a: Runs, b: Runs) -> NDArray[np.int64]:
+    """(N,) px in both masks of each pair.
+
+    Args:
+        a: N masks.
+        b: N masks of the same sizes.
+    """
+    firsts = np.cumsum(a.totals()) - a.totals()
+    starts, lengths, masks = b.foreground()
+    starts = starts + firsts[masks]
+    covered = np.concatenate([[0], np.cumsum(lengths)])
+
+    def before(places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Px of ``b`` that lie before each place."""
+        nth = np.searchsorted(starts, places, side="right")
+        last = np.maximum(nth - 1, 0)
+        within = np.minimum(places - starts[last], lengths[last]) if len(starts) else places
+        return np.where(nth > 0, covered[last] + within, 0)
+
+    starts_a, lengths_a, masks_a = a.foreground()
+    starts_a = starts_a + firsts[masks_a]
+    shared = before(starts_a + lengths_a) - before(starts_a)
+    return np.bincount(masks_a, shared, len(a.bad)).astype(np.int64)
+
+
+def encode_runs(
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    masks: NDArray[np.int64],
+    totals: NDArray[np.int64],
+) -> pa.StringArray:
+    """N masks as COCO's compressed text: pycocotools' own characters (maskApi.c, rleToString).
+
+    Args:
+        starts: (R,) px from the mask's own corner, column by column, ascending in a mask.
+        lengths: (R,) px, 1 or more; a run may begin where the one before it ends.
+        masks: (R,) the mask of each run, ascending.
+        totals: (N,) px of each mask, background and foreground, 1 or more.
+    """
+    ends = starts + lengths
+    joined = np.zeros(len(starts), dtype=bool)
+    joined[1:] = (starts[1:] == ends[:-1]) & (masks[1:] == masks[:-1])
+    starts, masks = starts[~joined], masks[~joined]
+    ends = ends[np.append(~joined[1:], True)] if len(ends) else ends
+    number = np.bincount(masks, minlength=len(totals))
+    # bounds of each mask: 0, then start and end of each run, then its px in all
+    splits = np.concatenate([[0], np.cumsum(2 * number + 2)])
+    bounds = np.zeros(splits[-1], dtype=np.int64)
+    within = np.arange(len(starts)) - np.repeat(np.cumsum(number) - number, number)
+    places = splits[masks] + 1 + 2 * within
+    bounds[places], bounds[places + 1] = starts, ends
+    bounds[splits[1:] - 1] = totals
+    counts = np.diff(bounds)
+    nth = (np.arange(len(bounds)) - np.repeat(splits[:-1], np.diff(splits)))[:-1]
+    last = np.zeros(len(counts), dtype=bool)
+    last[splits[1:-1] - 1] = True  # from one mask's px to the next mask's 0
+    ended = np.zeros(len(counts), dtype=bool)
+    ended[splits[1:] - 2] = True
+    written = ~last & ~(ended & (counts == 0) & (nth > 0))
+    values = np.where(nth > 2, counts - np.concatenate([[0, 0], counts])[: len(counts)], counts)[
+        written
+    ]
+    return _texts(values, np.repeat(np.arange(len(totals)), np.diff(splits))[:-1][written], totals)
+
+
+def _texts(
+    values: NDArray[np.int64], masks: NDArray[np.int64], totals: NDArray[np.int64]
+) -> pa.StringArray:
+    """Numbers as COCO's characters: 5 bits each, low ones first, 32 added where more follow."""
+    widths = np.ones(len(values), dtype=np.int64)
+    for digits in range(1, MOST_CHARACTERS):
+        half = 1 << (5 * digits - 1)
+        widths += (values < -half) | (values >= half)
+    ends = np.cumsum(widths)
+    nth = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - widths, widths)
+    digits = (np.repeat(values, widths) >> (5 * nth)) & 31
+    digits += np.where(nth < np.repeat(widths, widths) - 1, 32, 0) + FIRST_CODE
+    sizes = np.bincount(masks, widths, len(totals)).astype(np.int64)
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(digits.astype(np.uint8))]
+    return pa.StringArray.from_buffers(len(totals), *buffers[1:])
+
+
 def text_buffers(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Characters of a string array as (C,) bytes, and (N + 1,) where each text begins.
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.errors import ParameterError, ProductError
-from samrs.core.runs import Runs
+from samrs.core.runs import Runs, within_columns
 
 RULES: Mapping[str, int] = {"smaller_on_top": -1, "larger_on_top": 1, "annotation_order": 0}
 """Masks are painted in the order of their area times this, the topmost last; of equal areas the
@@ -111,7 +111,7 @@ def batches(
     starts, lengths, masks = runs.foreground()
     turn = np.argsort(rank[masks], kind="stable")
     turn = turn[lengths[turn] > 0]
-    starts, lengths, masks = _within_columns(
+    starts, lengths, masks = within_columns(
         starts[turn], lengths[turn], masks[turn], sizes_hw[tiles[masks[turn]], 0]
     )
     heights, widths = sizes_hw[tiles[masks]].T
@@ -142,17 +142,3 @@ def _downwards(
     pixels[begins] = first
     pixels[begins[1:]] -= (first + (lengths - 1) * widths)[:-1].astype(kind)
     return np.cumsum(pixels, dtype=kind)
-
-
-def _within_columns(
-    starts: Ints, lengths: Ints, masks: Ints, heights: Ints
-) -> tuple[Ints, Ints, Ints]:
-    """Runs cut where a column ends."""
-    columns = (starts + lengths - 1) // heights - starts // heights + 1
-    if (columns == 1).all():
-        return starts, lengths, masks
-    nth = np.arange(columns.sum()) - np.repeat(np.cumsum(columns) - columns, columns)
-    whole, heights = np.repeat(starts, columns), np.repeat(heights, columns)
-    ends = np.minimum(np.repeat(starts + lengths, columns), (whole // heights + nth + 1) * heights)
-    begins = np.where(nth == 0, whole, (whole // heights + nth) * heights)
-    return begins, ends - begins, np.repeat(masks, columns)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from samrs.release.overlap import check_rule
 from samrs.release.quality import Quality, read_quality
 from samrs.release.selection import Selection
 from samrs.release.semantic_maps import Totals, paint_chunk
-from samrs.release.thresholds import DROP_REASONS, Thresholds
+from samrs.release.thresholds import DROP_REASONS, Thresholds, for_classes
 
 log = logging.getLogger("samrs")
 
@@ -45,13 +46,13 @@ def _write(
     labelled: Path,
     out: Path,
     quality: Quality,
-    thresholds: Thresholds,
+    limits: Mapping[str, NDArray[np.float64]],
     overlap: str,
 ) -> tuple[dict[str, Any], NDArray[np.int64]]:
     """Write the three tables; returns the counts and the px of each label id (256,)."""
     for path in shard_paths(normalized, "tiles"):
         shutil.copyfile(path, out / path.name)
-    chosen = Selection(normalized, labelled, quality, thresholds, overlap)
+    chosen = Selection(normalized, labelled, quality, limits, overlap)
     totals = Totals()
     with (
         ShardWriter(out, "instances", RELEASED) as instances,
@@ -75,6 +76,11 @@ def _write(
         "overpainted_pixels": totals.overpainted,
         "contested_pixels": totals.contested,
         "dropped": dict(zip(DROP_REASONS, chosen.dropped.tolist(), strict=False)),
+        "cleaned": {
+            "instances": chosen.cleaned,
+            "removed_pixels": chosen.removed_pixels,
+            "added_pixels": chosen.added_pixels,
+        },
         "quality": {
             "mean": round(chosen.kept_quality / chosen.kept, 4) if chosen.kept else None,
             "below_half": round(chosen.kept_bad / chosen.kept, 4) if chosen.kept else None,
@@ -89,12 +95,8 @@ def release(
     out: Path,
     quality_model: Path,
     *,
-    min_area: int,
-    min_predicted_iou: float,
-    min_stability: float,
-    max_outside: float,
-    min_quality: float,
-    keep_difficult: bool,
+    thresholds: Thresholds,
+    overrides: Mapping[str, Mapping[str, Any]] | None,
     overlap: str,
 ) -> dict[str, Any]:
     """Write one subset: tiles (normalize's own bytes), kept instances, semantic maps, manifest.
@@ -107,12 +109,9 @@ def release(
         labelled: its sam_label product.
         out: the release product; replaced.
         quality_model: the estimate of masks' quality, ``samrs/models/quality.json``.
-        min_area: smallest mask kept, px. Empty masks are dropped whatever this says.
-        min_predicted_iou: lowest predicted IoU kept, 0-1. Masks without that score pass.
-        min_stability: lowest stability score kept, 0-1. Masks without that score pass.
-        max_outside: largest share of a mask's px outside its box kept, 0-1.
-        min_quality: lowest estimated IoU with the true mask kept, 0-1 (``release/quality.py``).
-        keep_difficult: whether instances annotated as difficult are kept.
+        thresholds: how masks are cleaned, and which are kept.
+        overrides: other values of the thresholds for one dataset or class, by
+            ``<dataset>`` or ``<dataset>/<class>``.
         overlap: which mask is on top in semantic maps, one of ``samrs.release.overlap.RULES``.
 
     Returns:
@@ -124,14 +123,6 @@ def release(
         ParameterError: a threshold is out of range or the overlap rule unknown.
         ProductError: the masks are not those of these instances and tiles.
     """
-    thresholds = Thresholds(
-        min_area=min_area,
-        min_predicted_iou=min_predicted_iou,
-        min_stability=min_stability,
-        max_outside=max_outside,
-        min_quality=min_quality,
-        keep_difficult=keep_difficult,
-    )
     check_rule(overlap)
     quality = read_quality(quality_model)
     source, labels = read_manifest(normalized), read_manifest(labelled)
@@ -141,11 +132,14 @@ def release(
             f"{normalized}: too many categories for 8-bit label maps, got {len(categories)}; "
             f"{IGNORE} are allowed; merge categories in the dataset"
         )
+    overrides = overrides or {}
+    limits = for_classes(thresholds, overrides, source["dataset"], categories)
     reason = quality.uncalibrated(labels)
-    if reason and min_quality > 0:
+    if reason and thresholds.min_quality > 0:
         log.warning("release: quality is no more than a rank for these labels: %s", reason)
     fresh = fresh_product(out)
-    counts, label_pixels = _write(normalized, labelled, fresh, quality, thresholds, overlap)
+    counts, label_pixels = _write(normalized, labelled, fresh, quality, limits, overlap)
+    own = {k: dict(v) for k, v in overrides.items() if k.partition("/")[0] == source["dataset"]}
     about = {
         "product": "release",
         "subset": source["subset"] or out.name,
@@ -155,7 +149,7 @@ def release(
         "terms": source["terms"],
         "categories": categories,
         "palette": palette(len(categories)),
-        "parameters": {**asdict(thresholds), "overlap": overlap},
+        "parameters": {**asdict(thresholds), "overrides": own, "overlap": overlap},
         **{key: labels[key] for key in PROVENANCE if key in labels},
         "quality": {**quality.about, "calibrated": reason is None, "uncalibrated": reason},
         "counts": counts,

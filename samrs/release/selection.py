@@ -6,7 +6,7 @@ than everything else that ``samrs/release/release.py`` does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,19 @@ from samrs.core.errors import ProductError
 from samrs.core.records import MASKS, RELEASED
 from samrs.core.runs import text_buffers
 from samrs.core.shards import ShardWriter, iter_tables, read_table
+from samrs.release.cleaned_rows import cleaned_rows
 from samrs.release.quality import BAD, Quality
 from samrs.release.semantic_maps import Chunk, chunk_bounds
-from samrs.release.thresholds import DROP_REASONS, Thresholds
+from samrs.release.thresholds import DROP_REASONS, drop_reasons
 
 MASK_COLUMNS = [f.name for f in MASKS if f.name not in ("category_id", "category")]
 
 PAINTED = pa.schema([("place", pa.int64()), ("label", pa.int32()), ("counts", pa.string())])
 """What painting takes of an instance: the place of its tile, its label id, its mask."""
+
+
+JOINED = pa.schema([f for f in RELEASED if f.name != "changed_px"])
+"""A released instance with the mask as it was stored."""
 
 
 def _joined(normalized: Path, labelled: Path, quality: Quality) -> Iterator[pa.Table]:
@@ -48,7 +53,7 @@ def _joined(normalized: Path, labelled: Path, quality: Quality) -> Iterator[pa.T
         both = dict(zip(pair[0].column_names, pair[0].columns, strict=True))
         both |= dict(zip(pair[1].column_names, pair[1].columns, strict=True))
         both["quality"] = pa.chunked_array([quality.of_columns(both)])
-        yield pa.table([both[name] for name in RELEASED.names], schema=RELEASED)
+        yield pa.table([both[name] for name in JOINED.names], schema=JOINED)
 
 
 def _check_columns(masks: pa.Table, where: Path) -> None:
@@ -94,7 +99,7 @@ class Selection:
         normalized: the dataset's normalize product.
         labelled: its sam_label product.
         quality: the fitted estimate.
-        thresholds: below which instances are left out.
+        limits: what masks are cleaned and left out by: a value for each class, by parameter.
         overlap: one of ``samrs.release.overlap.RULES``.
     """
 
@@ -103,17 +108,18 @@ class Selection:
         normalized: Path,
         labelled: Path,
         quality: Quality,
-        thresholds: Thresholds,
+        limits: Mapping[str, NDArray[np.float64]],
         overlap: str,
     ) -> None:
         self.normalized, self.labelled, self.quality = normalized, labelled, quality
-        self.thresholds, self.overlap = thresholds, overlap
+        self.limits, self.overlap = limits, overlap
         self.tiles = read_table(normalized, "tiles", ["tile_id", "split", "height", "width"])
         self.sizes_hw = np.stack(
             [self.tiles[name].to_numpy().astype(np.int64) for name in ("height", "width")], axis=1
         )
         self.instances = self.kept = self.kept_bad = 0
         self.kept_quality = 0.0
+        self.cleaned = self.removed_pixels = self.added_pixels = 0
         self.dropped = np.zeros(len(DROP_REASONS) + 1, dtype=np.int64)
         self.has_kept = np.zeros(len(self.tiles), dtype=bool)
 
@@ -138,11 +144,14 @@ class Selection:
             yield chunk
 
     def _select(self, rows: pa.Table, places: NDArray[np.int64], writer: ShardWriter) -> pa.Table:
-        reasons = self.thresholds.drop_reasons(rows)
+        limits = self._limits_of(rows)
+        cleaned = cleaned_rows(rows, limits)
+        reasons = drop_reasons(rows, cleaned, limits)
         self.dropped += np.bincount(reasons, minlength=len(self.dropped))
         passed = reasons == len(DROP_REASONS)
-        kept, places = rows.filter(pa.array(passed)), places[passed]
+        kept, places = cleaned.filter(pa.array(passed)), places[passed]
         self._check_sizes(kept, places)
+        self._count_changes(rows["area"].to_numpy()[passed], kept)
         writer.write_table(kept)
         self.instances, self.kept = self.instances + len(rows), self.kept + len(kept)
         self.has_kept[places] = True
@@ -151,6 +160,30 @@ class Selection:
         self.kept_bad += int((estimates < BAD).sum())
         counts = pc.struct_field(kept["rle"], "counts")
         return pa.table([places, kept["category_id"], counts], schema=PAINTED)
+
+    def _limits_of(self, rows: pa.Table) -> dict[str, NDArray[np.float64]]:
+        """(N,) the values for each row's class."""
+        classes = pc.fill_null(rows["category_id"], -1).to_numpy()
+        odd = np.flatnonzero((classes < 0) | (classes >= len(self.limits["margin"])))
+        if len(odd):
+            raise ProductError(
+                f"{self.normalized}: unknown category, got {rows['category_id'][int(odd[0])]} of "
+                f"{rows['instance_id'][int(odd[0])].as_py()!r}; numbers of the manifest's "
+                "categories are allowed; run the stage normalize again"
+            )
+        return {name: values[classes] for name, values in self.limits.items()}
+
+    def _count_changes(self, stored: NDArray[np.int64], kept: pa.Table) -> None:
+        """Count what cleaning changed of the masks that are released.
+
+        Args:
+            stored: (K,) px of each as it was stored.
+            kept: K rows to release.
+        """
+        changed, grown = kept["changed_px"].to_numpy(), kept["area"].to_numpy() - stored
+        self.cleaned += int(np.count_nonzero(changed))
+        self.removed_pixels += int((changed - grown).sum()) // 2
+        self.added_pixels += int((changed + grown).sum()) // 2
 
     def _check_sizes(self, kept: pa.Table, places: NDArray[np.int64]) -> None:
         sizes = pc.struct_field(kept["rle"].combine_chunks(), "size")

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
+from numpy.typing import NDArray
+
 from samrs.core.errors import ParameterError
 from samrs.core.records import IGNORE
 from samrs.release.overlap import check_rule
-from samrs.release.thresholds import DROP_REASONS, Thresholds
+from samrs.release.thresholds import DROP_REASONS, NAMES, Thresholds, for_classes
 
 MANIFEST = "manifest.json"
 KINDS = ("normalize", "sam_label", "release")
@@ -37,6 +40,9 @@ COUNTS = (
     "contested_pixels",
 )  # fmt: skip
 """Whole numbers that a release's manifest has under ``counts``."""
+
+CLEANED = ["added_pixels", "instances", "removed_pixels"]
+"""Whole numbers under ``counts.cleaned``."""
 
 
 def read(product: Path) -> dict[str, Any] | str:
@@ -148,13 +154,32 @@ def _released(manifest: Mapping[str, Any]) -> str:
     try:
         if not isinstance(given, dict):
             return f"parameters {str(given)[:100]}, those of a release are needed"
-        if not isinstance(given.get("keep_difficult"), bool):
-            return f"keep_difficult {given.get('keep_difficult')!r}, true or false is needed"
-        Thresholds(**{k: v for k, v in given.items() if k != "overlap"})
+        limits_of(given, manifest)
         check_rule(given["overlap"])
-    except (TypeError, KeyError, ParameterError) as error:
+    except (TypeError, KeyError, ValueError, ParameterError) as error:
         return f"parameters are not those of a release: {str(error)[:200]}"
     return _palette(manifest) or _counts(manifest)
+
+
+def limits_of(
+    parameters: Mapping[str, Any], manifest: Mapping[str, Any]
+) -> dict[str, NDArray[np.float64]]:
+    """The values by which a release left masks out: one for each class, by parameter.
+
+    Args:
+        parameters: of the release.
+        manifest: which has its dataset and categories.
+
+    Raises:
+        KeyError, TypeError, ValueError, ParameterError: they are not those of a release.
+    """
+    if unknown := set(parameters) - {*NAMES, "overrides", "overlap"}:
+        raise ValueError(f"{sorted(unknown)[:5]} are none")
+    overrides = parameters["overrides"]
+    if not isinstance(overrides, dict) or not all(isinstance(v, dict) for v in overrides.values()):
+        raise ValueError(f"overrides {str(overrides)[:100]}, mappings are needed")
+    values = Thresholds(**{name: parameters[name] for name in NAMES})
+    return for_classes(values, overrides, manifest["dataset"], manifest["categories"])
 
 
 def _palette(manifest: Mapping[str, Any]) -> str:
@@ -177,6 +202,11 @@ def _counts(manifest: Mapping[str, Any]) -> str:
         return f"counts.dropped does not have the reasons {', '.join(DROP_REASONS)}"
     if not all(map(_is_count, dropped.values())):
         return "counts.dropped holds no counts"
+    cleaned = counts.get("cleaned")
+    if not isinstance(cleaned, dict) or sorted(cleaned) != CLEANED:
+        return f"counts.cleaned does not have {', '.join(CLEANED)}"
+    if not all(map(_is_count, cleaned.values())):
+        return "counts.cleaned holds no counts"
     if not isinstance(quality, dict) or sorted(quality) != ["below_half", "mean"]:
         return "counts.quality does not have mean and below_half"
     if not all(v is None or (isinstance(v, int | float) and 0 <= v <= 1) for v in quality.values()):

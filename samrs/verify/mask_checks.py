@@ -13,7 +13,7 @@ from samrs.core.errors import ImageError
 from samrs.core.label_png import LabelCounts, label_counts
 from samrs.core.records import IGNORE
 from samrs.core.runs import decode_runs, text_buffers
-from samrs.verify.mask_boxes import mask_boxes
+from samrs.release.mask_boxes import mask_boxes
 from samrs.verify.parts import (
     Checked,
     Part,

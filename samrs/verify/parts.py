@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,12 +25,13 @@ class Said:
     Args:
         categories: names by label id.
         recipe: the labels' prompt recipe, or None.
-        parameters: thresholds of a release; empty for other products.
+        limits: what a release left masks out by, a value for each class, by parameter; empty for
+            other products.
     """
 
     categories: tuple[str, ...] = ()
     recipe: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from samrs.reading.image_header import picture
 from samrs.release.quality import BAD
-from samrs.release.thresholds import DROP_REASONS, Thresholds
+from samrs.release.thresholds import DROP_REASONS, drop_reasons
 from samrs.verify.keys import check_tile_ids
 from samrs.verify.parts import (
     Checked,
@@ -271,8 +271,13 @@ def check_thresholds(part: Part, rows: pa.Table, checked: Checked) -> None:
         rows: some of it.
         checked: takes the findings, and sums the estimates of quality.
     """
-    given = {k: v for k, v in part.said.parameters.items() if k != "overlap"}
-    reasons = Thresholds(**given).drop_reasons(rows)
+    classes = whole_numbers(rows["category_id"], -1)
+    known = (classes >= 0) & (classes < len(part.said.categories))
+    limits = {n: v[np.where(known, classes, 0)] for n, v in part.said.limits.items()}
+    changed = whole_numbers(rows["changed_px"], 0)
+    limits["max_outside"] = np.where(changed > 0, 1, limits["max_outside"])  # it was of the stored
+    reasons = np.where(known, drop_reasons(rows, rows, limits), len(DROP_REASONS))
+    note(part.path, rows, checked, "value", changed < 0, _says("less than no changed_px"))
     note(part.path, rows, checked, "threshold", reasons < len(DROP_REASONS),
          lambda i: f"{DROP_REASONS[reasons[i]]} leaves it out")  # fmt: skip
     estimates = rows["quality"].to_numpy()

@@ -50,7 +50,7 @@ from samrs.core.shards import shard_paths
 from samrs.verify.anchor import Anchor
 from samrs.verify.findings import Findings
 from samrs.verify.keys import Keyed, check_keys
-from samrs.verify.manifest import MANIFEST, read
+from samrs.verify.manifest import MANIFEST, limits_of, read
 from samrs.verify.parts import Checked, Part, Said, forget_tiles
 from samrs.verify.shard_checks import check_bytes, check_part, parts_of, schema_problem
 
@@ -218,7 +218,7 @@ class Verification:
         said = Said(
             tuple(self.manifest["categories"]),
             self.manifest.get("recipe") if self.manifest["product"] != "normalize" else None,
-            self.manifest["parameters"] if is_release else {},
+            limits_of(self.manifest["parameters"], self.manifest) if is_release else {},
         )
         masks_of = self.product if is_release and {"tiles", "instances"} <= set(whole) else None
         for path, table in tables.items():

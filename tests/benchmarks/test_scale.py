@@ -53,5 +53,5 @@ def test_the_command_prints_figures_of_every_step(tmp_path: Path) -> None:
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     figures = json.loads(done.stdout)
     assert figures["tiles"] == 2102
-    steps = {"refilter", "stats", "verify", "coco", "dvc_status", "dvc_repro"}
+    steps = {"refilter", "refilter_as_stored", "stats", "verify", "coco", "dvc_status", "dvc_repro"}
     assert all(set(figures[step]) == {"s", "cpu_s", "mib"} for step in steps)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco
 
 from samrs.core.rle import mask_to_rle
-from samrs.core.runs import decode_runs, text_buffers
+from samrs.core.runs import decode_runs, encode_runs, overlaps, text_buffers, within_columns
 
 
 def runs_of(texts: list[str | None]):
@@ -37,6 +37,31 @@ def test_totals_areas_and_foreground_are_those_of_the_masks(drawn):
         for start, length in zip(starts[rows == i], lengths[rows == i], strict=True):
             painted[start : start + length] += 1
         assert np.array_equal(painted.reshape(mask.shape[::-1]).T, mask)
+
+
+@given(st.lists(masks(), max_size=6))
+def test_runs_are_written_as_pycocotools_writes_them(drawn):
+    texts = [mask_to_rle(mask)["counts"] for mask in drawn]
+    runs = runs_of(texts)
+    starts, lengths, rows = (values[runs.foreground()[1] > 0] for values in runs.foreground())
+    heights = np.array([mask.shape[0] for mask in drawn], np.int64)
+    for some in ((starts, lengths, rows), within_columns(starts, lengths, rows, heights[rows])):
+        assert encode_runs(*some, runs.totals()).to_pylist() == texts
+
+
+@given(st.lists(masks(), max_size=6), st.integers(0, 2**32 - 1))
+def test_overlaps_are_those_of_each_pair(drawn, seed):
+    others = [np.random.default_rng(seed).random(mask.shape) < 0.4 for mask in drawn]
+    pair = (runs_of([mask_to_rle(m)["counts"] for m in some]) for some in (drawn, others))
+    found = overlaps(*pair).tolist()
+    assert found == [int((a & b).sum()) for a, b in zip(drawn, others, strict=True)]
+
+
+def test_large_counts_are_written():
+    counts = [0, 2**30 - 1, 5, 2**30]
+    text = coco.frPyObjects({"size": [2**15, 2**16 + 1], "counts": counts}, 1, 1)["counts"]
+    places = np.array([0, 2**30 + 4]), np.array([2**30 - 1, 2**30]), np.zeros(2, np.int64)
+    assert encode_runs(*places, np.array([sum(counts)])).to_pylist() == [text.decode()]
 
 
 def test_a_slice_of_a_column_is_read_as_itself():

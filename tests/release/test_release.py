@@ -18,18 +18,9 @@ from samrs.core.shards import (
     write_table,
 )
 from samrs.release.quality import read_quality
-from samrs.release.release import DROP_REASONS, release
-from tests.products_by_hand import CATEGORIES, QUALITY, Thing, write
+from samrs.release.thresholds import DROP_REASONS
+from tests.products_by_hand import CATEGORIES, OPEN, QUALITY, Thing, release, write
 
-OPEN: dict[str, Any] = {
-    "min_area": 0,
-    "min_predicted_iou": 0.0,
-    "min_stability": 0.0,
-    "max_outside": 1.0,
-    "min_quality": 0.0,
-    "keep_difficult": True,
-    "overlap": "smaller_on_top",
-}
 TILES = ["a__0_0", "b__0_0", "c__0_0"]
 THINGS = [
     Thing("a__0_0", "harbor", (0, 0, 20, 20)),
@@ -112,6 +103,21 @@ def test_tile_without_instances_stays_as_an_unlabelled_map(tmp_path):
             "max_outside",
         ),
         (
+            Thing("a__0_0", "ship", (0, 0, 9, 9), scores={"box_iou": 0.49}),
+            {"min_box_iou": 0.5},
+            "min_box_iou",
+        ),
+        (
+            Thing("a__0_0", "ship", (0, 0, 9, 9), scores={"obb_iou": 0.49}),
+            {"min_obb_iou": 0.5},
+            "min_obb_iou",
+        ),
+        (
+            Thing("a__0_0", "ship", (0, 0, 9, 9), scores={"components": 4}),
+            {"max_parts": 3},
+            "max_parts",
+        ),
+        (
             Thing("a__0_0", "ship", (0, 0, 9, 9), scores=BAD_SCORES),
             {"min_quality": 0.7},
             "min_quality",
@@ -134,9 +140,10 @@ def test_instance_that_fails_twice_counts_under_the_first_reason(tmp_path):
 
 @pytest.mark.parametrize("nothing", [None, math.nan])
 def test_segmenter_without_scores_passes_the_score_thresholds(tmp_path, nothing):
-    scores = {"predicted_iou": nothing, "stability_score": nothing}
+    scores = {"predicted_iou": nothing, "stability_score": nothing, "obb_iou": nothing}
     thing = Thing("a__0_0", "ship", (0, 0, 9, 9), scores=scores)
-    counts, _ = run(tmp_path, [thing], min_predicted_iou=1.0, min_stability=1.0)
+    limits = {"min_predicted_iou": 1.0, "min_stability": 1.0, "min_obb_iou": 1.0}
+    counts, _ = run(tmp_path, [thing], **limits)
     assert counts["kept"] == 1
 
 
@@ -226,6 +233,13 @@ def test_manifest_says_what_was_done(tmp_path):
         ({"min_stability": math.nan}, r"release\.min_stability: out of range, got nan"),
         ({"max_outside": -0.1}, r"release\.max_outside: out of range, got -0\.1"),
         ({"min_quality": 2}, r"release\.min_quality: out of range, got 2"),
+        ({"margin": -0.1}, r"release\.margin: out of range, got -0\.1; 0 of a box's sides"),
+        ({"max_hole": 1.1}, r"release\.max_hole: out of range, got 1\.1; 0 to 1 is"),
+        ({"max_parts": -1}, r"release\.max_parts: out of range, got -1; 0 parts or more"),
+        ({"min_part": None}, r"release\.min_part: out of range, got None"),
+        ({"overrides": {"dota": {"margins": 1}}}, r"dota: unknown .* margins; .*mean margin\?"),
+        ({"overrides": {"dior": {"core": 2}}}, r"overrides\.dior\.core: out of range, got 2"),
+        ({"overrides": {"dota/shp": {}}}, r"dota/shp: unknown class, got 'shp'; .*mean ship\?"),
         ({"overlap": "random"}, r"release\.overlap: unknown rule, got 'random'"),
     ],
 )
@@ -266,3 +280,40 @@ def test_more_categories_than_a_label_map_can_hold_are_refused(tmp_path):
     write_manifest(normalized, {**manifest, "categories": [f"c{i}" for i in range(256)]})
     with pytest.raises(ProductError, match="too many categories for 8-bit label maps, got 256"):
         release(normalized, labelled, tmp_path / "out", QUALITY, **OPEN)
+
+
+def test_another_value_is_for_its_dataset_and_its_class_only(tmp_path):
+    overrides = {"dota/ship": {"min_area": 30}, "dota": {"min_area": 10}, "dior": {"min_area": 999}}
+    counts, out = run(tmp_path, min_area=500, overrides=overrides)
+    assert [row["category"] for row in iter_rows(out, "instances")] == ["harbor"]
+    assert counts["dropped"]["min_area"] == 2  # a ship of 25 px, a plane of 4
+    said = read_manifest(out)["parameters"]["overrides"]
+    assert said == {"dota": {"min_area": 10}, "dota/ship": {"min_area": 30}}
+
+
+def test_a_threshold_is_of_the_clean_mask_but_for_what_lies_outside_the_box(tmp_path):
+    thing = Thing("a__0_0", "ship", (0, 0, 40, 10), scores={"outside": 0.75, "box_iou": 0.25})
+    normalized, labelled = write(tmp_path, TILES, [thing])
+    rows = list(iter_rows(normalized, "instances"))
+    rows[0]["hbb"] = [0.0, 0.0, 10.0, 10.0]
+    write_table(normalized, "instances", read_table(normalized, "instances").schema, rows)
+
+    def dropped(**changes: Any) -> list[str]:
+        given = {**OPEN, "margin": 0.0, **changes}
+        counts = release(normalized, labelled, tmp_path / "out", QUALITY, **given)
+        return [reason for reason, count in counts["dropped"].items() if count]
+
+    assert dropped(min_box_iou=1.0) == []
+    assert dropped(min_box_iou=1.0, margin=None) == ["min_box_iou"]
+    assert dropped(min_area=101) == ["min_area"]
+    assert dropped(max_outside=0.5) == ["max_outside"]
+
+
+def test_a_mask_of_which_nothing_is_left_is_dropped_and_counted(tmp_path):
+    normalized, labelled = write(tmp_path, TILES, [Thing("a__0_0", "ship", (30, 30, 40, 40))])
+    rows = list(iter_rows(normalized, "instances"))
+    rows[0]["hbb"] = [0.0, 0.0, 10.0, 10.0]
+    write_table(normalized, "instances", read_table(normalized, "instances").schema, rows)
+    counts = release(normalized, labelled, tmp_path / "o", QUALITY, **{**OPEN, "margin": 0.1})
+    assert counts["dropped"]["nothing_left"] == sum(counts["dropped"].values()) == 1
+    assert counts["cleaned"] == {"instances": 0, "removed_pixels": 0, "added_pixels": 0}

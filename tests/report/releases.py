@@ -9,29 +9,16 @@ import numpy as np
 
 from samrs.core.images import encode_rgb
 from samrs.core.shards import write_json
-from samrs.release.release import release
 from samrs.stats.plots import write_plots
 from samrs.stats.stats import stats
-from tests.products_by_hand import QUALITY, Thing, write
+from tests.products_by_hand import OPEN, QUALITY, Thing, release, write
 
 
 def write_release(root: Path, name: str, tiles: list[str], things: list[Thing]) -> Path:
     """A release in which everything is kept."""
     out = root / "release" / name
     normalized, labelled = write(root / name, tiles, things, subset=name.upper())
-    release(
-        normalized,
-        labelled,
-        out,
-        QUALITY,
-        min_area=0,
-        min_predicted_iou=0.0,
-        min_stability=0.0,
-        max_outside=1.0,
-        min_quality=0.0,
-        keep_difficult=True,
-        overlap="smaller_on_top",
-    )
+    release(normalized, labelled, out, QUALITY, **OPEN)
     return out
 
 

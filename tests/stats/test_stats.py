@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from samrs.core.errors import MissingInputError
-from samrs.release.release import release
 from samrs.stats.stats import size_histogram, stats
-from tests.products_by_hand import CATEGORIES, QUALITY, Thing, write
+from tests.products_by_hand import CATEGORIES, OPEN, QUALITY, Thing, release, write
 
 TILES = ["a__0_0", "b__0_0", "c__0_0"]
 THINGS = [
@@ -24,19 +23,7 @@ THINGS = [
 def measure(root: Path, things: list[Thing] = THINGS) -> dict[str, Any]:
     normalized, labelled = write(root, TILES, things)
     out = root / "release" / "sota"
-    release(
-        normalized,
-        labelled,
-        out,
-        QUALITY,
-        min_area=5,
-        min_predicted_iou=0.0,
-        min_stability=0.0,
-        max_outside=1.0,
-        min_quality=0.0,
-        keep_difficult=True,
-        overlap="smaller_on_top",
-    )
+    release(normalized, labelled, out, QUALITY, **{**OPEN, "min_area": 5})
     return stats({"sota": out})["sota"]
 
 

@@ -18,7 +18,7 @@ from samrs.core.records import INSTANCES, MASKS, RELEASED, SEMANTIC, TILES
 from samrs.core.rle import hbb_to_rle, mask_to_rle, rle_to_hbb
 from samrs.core.runs import rle_runs
 from samrs.core.shards import iter_rows, read_manifest, write_manifest, write_table
-from samrs.verify.mask_boxes import mask_boxes
+from samrs.release.mask_boxes import mask_boxes
 from samrs.verify.verify import Verification, verify
 from tests.products_by_hand import Thing, write
 from tests.released import write_release

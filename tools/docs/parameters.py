@@ -16,7 +16,12 @@ from samrs.core.parameters import check_runtime, read_parameters, schema
 from tools.docs.docstrings import arguments
 from tools.docs.text import ROOT, table
 
-ELSEWHERE = ("samrs.training.segmentation", "samrs.training.loop", "samrs.training.networks")
+ELSEWHERE = (
+    "samrs.training.segmentation",
+    "samrs.training.loop",
+    "samrs.training.networks",
+    "samrs.release.thresholds",
+)
 """Modules whose classes explain the arguments that two trainings share."""
 TOP = {
     "datasets": "the datasets by name: `format`, a folder of `samrs/datasets/`, and `path`, where "
@@ -35,8 +40,12 @@ def _kind(function: Callable[..., Any], name: str) -> str:
     if isinstance(hint, type) and origin is None:
         return hint.__name__
     if isinstance(origin, type) and origin.__module__ == "collections.abc":
-        return f"list of {typing.get_args(hint)[0].__name__}"
-    words = [getattr(inner, "__name__", str(inner)) for inner in typing.get_args(hint)]
+        kinds = typing.get_args(hint)
+        return "mapping" if len(kinds) > 1 else f"list of {kinds[0].__name__}"
+    words = [
+        getattr(inner, "__name__", str(inner)).replace("Mapping", "mapping")
+        for inner in typing.get_args(hint)
+    ]
     return " or ".join("null" if word == "NoneType" else word for word in words)
 
 
