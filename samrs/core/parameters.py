@@ -175,7 +175,8 @@ def _keywords(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _is_group(kind: Any) -> TypeGuard[type]:
-    return isinstance(kind, type) and is_dataclass(kind)
+    """Whether a type stands for its keyword-only fields; one made otherwise is a value."""
+    return isinstance(kind, type) and is_dataclass(kind) and bool(_keywords(kind))
 
 
 def schema(function: Callable[..., Any]) -> dict[str, Any]:

@@ -139,3 +139,21 @@ def test_a_part_that_does_not_fit_is_refused(change: dict[str, object], message:
     values = {"colour": "red", "width": 2, "height": 1.5, **change}
     with pytest.raises(ParameterError, match=message):
         check_section(drawn, values, "draw", ["seed"])
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a stage passes itself: not made of keywords."""
+
+    name: str
+    size: int
+
+
+def labelled(*, colour: str, given: Given, sides: Sides) -> None:
+    """A function that takes a value made by its caller beside a group."""
+
+
+def test_a_dataclass_that_the_caller_gives_is_no_group() -> None:
+    section = {"colour": "red", "width": 2, "height": 1.5}
+    checked = check_section(labelled, section, "labelled", ["given"])
+    assert grouped(labelled, checked) == {"colour": "red", "sides": Sides(width=2, height=1.5)}
