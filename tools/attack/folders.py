@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from samrs.normalize.normalize import normalize
 from samrs.verify.verify import verify
@@ -20,7 +21,7 @@ from tests.datasets.fuzz import cases, time_limit, try_case, write_dataset
 from tools.attack.outcome import Outcome, numbered
 
 Attack = tuple[str, Callable[[], str | None]]
-CUT = {
+CUT: Mapping[str, Any] = {
     "tile": None, "overlap": 0, "min_visible": 0.5, "clip": True, "pad": False,
     "keep_difficult": True, "stretch": 2.0, "max_quarantined": 1.0,
 }  # fmt: skip
