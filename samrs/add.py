@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ruamel.yaml.tokens import CommentToken
 from samrs.core.errors import MissingInputError, ParameterError
 from samrs.look.look import Found, check_name, look
 from samrs.normalize.normalize import normalize
+from samrs.work.kept import write_whole
 
 SECTIONS = ("datasets", "subsets", "normalize")
 
@@ -155,7 +157,6 @@ def _null(representer: Any, _: None) -> Any:
 
 
 def _write(params: Path, yaml: YAML, values: CommentedMap) -> None:
-    new = params.with_suffix(".new")
-    with new.open("w", encoding="utf-8") as file:
-        yaml.dump(values, file)
-    new.replace(params)
+    text = StringIO()
+    yaml.dump(values, text)
+    write_whole(params, text.getvalue().encode())

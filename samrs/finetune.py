@@ -10,10 +10,9 @@ Output: ``history.csv`` (init, share, step, loss), ``scores.csv`` (init, share, 
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,14 @@ import numpy as np
 from lightning.pytorch import Callback
 
 from samrs.core.errors import ParameterError, ProductError
-from samrs.core.shards import fresh_product, json_bytes, read_manifest, sha256, write_manifest
+from samrs.core.shards import (
+    fresh_product,
+    json_bytes,
+    read_manifest,
+    sha256,
+    write_csv,
+    write_manifest,
+)
 from samrs.reading.splits import use_of
 from samrs.training.evaluation import confusion, scores
 from samrs.training.loop import device_of
@@ -260,13 +266,6 @@ def _export(rows: Sequence[Mapping[str, Any]], out: Path) -> None:
     fresh_product(out)
     keyed = [((row["init"], row["share"]), row) for row in rows]
     history = [(*key, *step) for key, row in keyed for step in row["history"]]
-    _write_csv(out / "history.csv", ["init", "share", "step", "loss"], history)
+    write_csv(out / "history.csv", ["init", "share", "step", "loss"], history)
     ious = [(*key, name, value) for key, row in keyed for name, value in row["iou"].items()]
-    _write_csv(out / "scores.csv", ["init", "share", "category", "iou"], ious)
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+    write_csv(out / "scores.csv", ["init", "share", "category", "iou"], ious)

@@ -9,7 +9,6 @@ Output: ``encoder_decoder.safetensors`` (what ``samrs/finetune.py`` starts from)
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 from lightning.pytorch import Callback
 
 from samrs.core.errors import ParameterError
-from samrs.core.shards import fresh_product, sha256, write_manifest
+from samrs.core.shards import fresh_product, sha256, write_csv, write_manifest
 from samrs.reading.splits import use_of
 from samrs.training.evaluation import confusion, scores
 from samrs.training.loop import device_of
@@ -157,10 +156,7 @@ def _held_out_miou(
 
 def _export(network: MultiHeadNetwork, losses: Sequence[float], out: Path) -> None:
     save_network(network, out)
-    with (out / "history.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["step", "loss"])
-        writer.writerows(history_rows(losses))
+    write_csv(out / "history.csv", ["step", "loss"], history_rows(losses))
 
 
 def _write_manifest(out: Path, about: Mapping[str, Any], settings: Settings) -> None:

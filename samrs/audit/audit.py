@@ -37,7 +37,7 @@ from samrs.comparison.plots import write_ablation_plots
 from samrs.comparison.section import prompts_section
 from samrs.comparison.tables import write_tables
 from samrs.core import axis
-from samrs.core.errors import MissingInputError, ParameterError
+from samrs.core.errors import MissingInputError, ParameterError, naming
 from samrs.core.records import INSTANCES, TILES, TRUTH
 from samrs.core.shards import (
     fresh_product,
@@ -130,7 +130,8 @@ def audit(
         "fallbacks": fallbacks(frame),
     }
     summary, rows = write_tables(frame, out, about)
-    (out / "tables.md").write_text(audit_markdown(out), encoding="utf-8")
+    with naming(out / "tables.md"):
+        (out / "tables.md").write_text(audit_markdown(out), encoding="utf-8")
     clock.lap("tables")
     write_ablation_plots(rows, out)
     _write_pictures(frame, product, summary, out)
@@ -183,7 +184,8 @@ def _write_pictures(
         "audit.html", about=summary, ablation=prompts_section(out, product, frame),
         classes=class_table(out), pictures=pictures,
     )  # fmt: skip
-    (out / "audit.html").write_bytes(page)
+    with naming(out / "audit.html"):
+        (out / "audit.html").write_bytes(page)
 
 
 def _normalized(

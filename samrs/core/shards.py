@@ -7,10 +7,11 @@ writer options are pinned, nothing of the clock or the host goes in.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -242,6 +243,20 @@ def write_json(path: Path, value: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with naming(path):
         path.write_bytes(json_bytes(value))
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table as CSV.
+
+    Args:
+        header: names of the columns.
+        rows: cells, as many a row as there are columns.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with naming(path), path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 def json_bytes(value: Any) -> bytes:

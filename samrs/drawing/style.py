@@ -14,6 +14,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from PIL import Image
 
+from samrs.core.errors import naming
+
 INK, FAINT = "#1f2933", "#d5dbe1"
 LONGEST_NAME = 28
 STYLE: Any = {
@@ -66,4 +68,5 @@ def save_png(figure: Figure, path: Path) -> None:
     figure.savefig(drawn, format="png", dpi=100)
     image = Image.open(drawn).convert("RGB")
     path.parent.mkdir(parents=True, exist_ok=True)
-    image.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    with naming(path):
+        image.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)

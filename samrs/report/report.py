@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from samrs.comparison.section import prompts_section
+from samrs.core.errors import naming
 from samrs.core.progress import progress
 from samrs.core.records import SHOWN_SCORES
 from samrs.core.shards import fresh_product, read_manifest
@@ -189,7 +190,9 @@ def report(
     ]
     note = model_note(next(iter(manifests.values()), {}))
     data = render("report.html", subsets=subsets, note=note, **numbers)
-    (fresh_product(out) / "index.html").write_bytes(data)
+    page = fresh_product(out) / "index.html"
+    with naming(page):
+        page.write_bytes(data)
     return {
         "bytes": len(data),
         "subsets": len(subsets),

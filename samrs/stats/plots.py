@@ -5,8 +5,7 @@ Equal numbers, equal bytes (``samrs/drawing/style.py``).
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from samrs.core.shards import write_csv
 from samrs.drawing.palette import bright, colour, to_hex
 from samrs.drawing.style import save_png, short_number, shorten, styled
 from samrs.stats.stats import SIZE_BIN
@@ -102,14 +102,6 @@ def plot_mask_sizes(subset: Mapping[str, Any], name: str, path: Path) -> None:
         save_png(figure, path)
 
 
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-
-
 def write_plots(stats: Mapping[str, Any], out: Path) -> None:
     """Write ``<subset>-classes.png`` and ``<subset>-sizes.png``.
 
@@ -134,7 +126,7 @@ def write_tables(stats: Mapping[str, Any], classes: Path, sizes: Path) -> None:
         name: sorted(_named(subset), key=lambda c: (-c["instances"], c["category_id"]))
         for name, subset in stats.items()
     }
-    _write_csv(
+    write_csv(
         classes,
         ["subset", "category", "instances", "pixels"],
         [
@@ -143,7 +135,7 @@ def write_tables(stats: Mapping[str, Any], classes: Path, sizes: Path) -> None:
             for c in rows
         ],
     )
-    _write_csv(
+    write_csv(
         sizes,
         ["subset", "size_bin", "count"],
         [

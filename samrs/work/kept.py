@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from samrs.core.errors import naming
+
 log = logging.getLogger("samrs")
 
 MARK = b"\x93samrs\r\n"
@@ -63,7 +65,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write a file whole or not at all; once it has its name it outlives a crash of the machine."""
     part = path.with_name(f"{path.name}.part")
     try:
-        with part.open("wb") as file:
+        with naming(path), part.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from samrs.core.errors import SamrsError
+from samrs.core.shards import write_csv, write_json
 from stages.stage import running
 
 FULL = Path("/dev/full")
@@ -42,6 +43,19 @@ def by_python() -> None:
 def by_arrow() -> None:
     with FULL.open("wb") as file:
         pq.write_table(pa.table({"a": [1]}), file)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="Linux has a device that is always full")
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda: write_csv(FULL, ["a"], [["b"]]),
+        lambda: write_json(FULL, {"a": 1}),
+    ],
+)
+def test_the_sentence_names_the_file(write: Callable[[], None]) -> None:
+    with pytest.raises(SystemExit, match=r"^error: /dev/full: cannot be written"), running():
+        write()
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="Linux has a device that is always full")
