@@ -23,7 +23,7 @@ from samrs.core.geometry import Array
 from samrs.core.records import Quarantine
 from samrs.reading.annotations import number, read_items, says_yes
 from samrs.reading.ground import move_points
-from samrs.reading.json_file import read_json
+from samrs.reading.json_file import read_lists
 
 WGS84 = "EPSG:4326"
 CLASS_KEYS = ("class", "category", "class_name", "label", "type", "name")
@@ -107,14 +107,8 @@ def read_features(path: Path, where: str, quarantine: Quarantine) -> FeatureFile
     Raises:
         AnnotationError: it is no FeatureCollection, or of an unknown coordinate system.
     """
-    data = read_json(path, where, "a FeatureCollection")
-    features = data.get("features") if isinstance(data, dict) else None
-    if not isinstance(features, list):
-        got = sorted(data) if isinstance(data, dict) else type(data).__name__
-        raise AnnotationError(
-            f"{where}:1: not a FeatureCollection, got {reprlib.repr(got)}; an object with a list "
-            "features is allowed; correct the file or move it away"
-        )
+    data = read_lists(path, where, "a FeatureCollection", ["features"])
+    features = data["features"]
     crs = _crs(data.get("crs"), where)
     key = _class_key(features)
 

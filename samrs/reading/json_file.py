@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import reprlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,35 @@ def read_json(
             f"{where}:{line}: not JSON, got {getattr(error, 'msg', error)}; {wanted} is "
             "allowed; correct the file"
         ) from error
+
+
+def read_lists(
+    path: Path,
+    where: str,
+    wanted: str,
+    lists: Sequence[str],
+    keep: Callable[[dict[str, Any]], Any] | None = None,
+) -> dict[str, Any]:
+    """The object of a JSON file, which holds lists.
+
+    Args:
+        where: what to name in errors.
+        wanted: what such a file is called.
+        lists: the keys that must hold one.
+        keep: see ``read_json``.
+
+    Raises:
+        AnnotationError: it is no text, no JSON, or no such object.
+    """
+    data = read_json(path, where, wanted, keep)
+    if isinstance(data, dict) and all(isinstance(data.get(key), list) for key in lists):
+        return data
+    got = reprlib.repr(sorted(data)) if isinstance(data, dict) else type(data).__name__
+    raise AnnotationError(
+        f"{where}:1: not {wanted}, got {got}; an object with "
+        f"{'lists' if len(lists) > 1 else 'a list'} {', '.join(lists)} is allowed; correct the "
+        "file or move it away"
+    )
 
 
 def whole_number(entry: Any, key: str) -> int | None:

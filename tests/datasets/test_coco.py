@@ -324,7 +324,7 @@ def test_several_files_are_splits(tmp_path: Path) -> None:
     [
         ('{"images": [\n', r"annotations.json:\d: not JSON"),
         ("[]", "not a COCO file, got list"),
-        ('{"images": []}', r"not a COCO file, got \['images'\]; lists images, annotations"),
+        ('{"images": []}', r"not a COCO file, got \['images'\]; an object with lists images, ann"),
     ],
 )
 def test_file_that_is_not_coco_is_an_error(tmp_path: Path, text: str, match: str) -> None:

@@ -85,7 +85,7 @@ def test_an_image_of_two_files_is_told(tmp_path: Path) -> None:
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     by_hand.xview(tmp_path)
     write_text(tmp_path / FILE, '{"type": "Feature"}')
-    with pytest.raises(AnnotationError, match=r"xView_train\.geojson:1: .* no list features"):
+    with pytest.raises(AnnotationError, match=r"xView_train\.geojson:1: .*a list features"):
         read("xview", tmp_path)
 
 

@@ -48,7 +48,7 @@ from samrs.reading.annotations import (
 )
 from samrs.reading.files import files_below
 from samrs.reading.image_names import Images
-from samrs.reading.json_file import declared_size, read_json
+from samrs.reading.json_file import declared_size, read_lists
 from samrs.reading.scene_image import size_of
 from samrs.reading.segmentation import true_mask
 from samrs.reading.splits import split_of, split_of_folders
@@ -221,13 +221,7 @@ def _read_files(root: Path) -> list[_File]:
 
 def _read_file(path: Path, root: Path) -> _File:
     where = relative_name(path, root)
-    data = read_json(path, where, "a COCO file")
-    if not isinstance(data, Mapping) or any(not isinstance(data.get(k), list) for k in _KEYS):
-        got = sorted(data) if isinstance(data, Mapping) else type(data).__name__
-        raise AnnotationError(
-            f"{where}:1: not a COCO file, got {got}; lists {', '.join(_KEYS)} are needed; "
-            "correct the file or move it away"
-        )
+    data = read_lists(path, where, "a COCO file", _KEYS)
     split = split_of(path.stem) or split_of_folders(relative_name(path, root))
     used = {_id(annotation, "category_id") for annotation in data["annotations"]}
     names = _category_names(data["categories"], used, where)

@@ -54,7 +54,7 @@ from samrs.reading.annotations import (
 from samrs.reading.files import files_below
 from samrs.reading.groups import join_groups
 from samrs.reading.image_names import Images
-from samrs.reading.json_file import declared_size, read_json
+from samrs.reading.json_file import declared_size, read_lists
 from samrs.reading.scene_image import size_of
 from samrs.reading.segmentation import mask_in_box, tell_bad_mask, true_mask
 from samrs.reading.splits import split_of_folders
@@ -188,14 +188,7 @@ def _find_images(
 
 
 def _read(path: Path, where: str) -> dict[str, Any]:
-    data = read_json(path, where, "a file of labelme's")
-    if not isinstance(data, dict) or not isinstance(data.get("shapes"), list):
-        got = sorted(data) if isinstance(data, dict) else type(data).__name__
-        raise AnnotationError(
-            f"{where}:1: not a file of labelme's, got {reprlib.repr(got)}; an object with a list "
-            "shapes is allowed; correct the file or move it away"
-        )
-    return data
+    return read_lists(path, where, "a file of labelme's", ["shapes"])
 
 
 def _kind(shape: Mapping[str, Any]) -> str:

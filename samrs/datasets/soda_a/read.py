@@ -51,7 +51,7 @@ from samrs.reading.annotations import (
     set_image_aside,
 )
 from samrs.reading.files import files_below
-from samrs.reading.json_file import declared_size, read_json, whole_number
+from samrs.reading.json_file import declared_size, read_lists, whole_number
 from samrs.reading.splits import split_of_folders
 
 SODA_A = (
@@ -135,14 +135,7 @@ def _files(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
 
 
 def _read(path: Path, where: str) -> dict[str, Any]:
-    data = read_json(path, where, "a file of one image's annotations")
-    if not isinstance(data, dict) or not isinstance(data.get("annotations"), list):
-        got = sorted(data) if isinstance(data, dict) else type(data).__name__
-        raise AnnotationError(
-            f"{where}:1: not a file of this format, got {reprlib.repr(got)}; an object with a list "
-            "annotations is allowed; correct the file or move it away"
-        )
-    return data
+    return read_lists(path, where, "a file of one image's annotations", ["annotations"])
 
 
 def _names(data: Mapping[str, Any], where: str) -> dict[int, str]:

@@ -46,7 +46,7 @@ from samrs.reading.annotations import (
 )
 from samrs.reading.files import files_below
 from samrs.reading.image_names import Images
-from samrs.reading.json_file import read_json, whole_number
+from samrs.reading.json_file import read_lists, whole_number
 from samrs.reading.splits import split_of, split_of_folders
 
 _CLASSES = {
@@ -165,18 +165,13 @@ def _by_image(
 ) -> dict[Path, list[Item]]:
     """(number from 1, properties) of the features by image; those of none are quarantined."""
     # a million features: what is not used is dropped as it is parsed
-    data = read_json(
-        file, where, "a FeatureCollection", lambda o: {k: o[k] for k in _KEPT if k in o}
+    wanted = "a file of xView's features"
+    data = read_lists(
+        file, where, wanted, ["features"], lambda o: {k: o[k] for k in _KEPT if k in o}
     )
-    features = data.get("features") if isinstance(data, dict) else None
-    if not isinstance(features, list):
-        raise AnnotationError(
-            f"{where}:1: not a file of xView's features, got no list features; a FeatureCollection "
-            "is allowed; correct the file"
-        )
     found: dict[Path, list[Item]] = defaultdict(list)
     known: dict[str, Path | None] = {}
-    for position, feature in enumerate(features, start=1):
+    for position, feature in enumerate(data["features"], start=1):
         properties = feature.get("properties") if isinstance(feature, dict) else None
         told = properties.get("image_id") if isinstance(properties, dict) else None
         name = told if isinstance(told, str) else ""
