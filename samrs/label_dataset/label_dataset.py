@@ -36,21 +36,32 @@ from samrs.look.look import check_name, look
 from samrs.normalize.normalize import normalize
 from samrs.prompting.recipes import parse_recipe
 from samrs.release.release import release
+from samrs.release.thresholds import Thresholds
 from samrs.weights.checkpoint import Checkpoint
 from samrs.weights.weights import find_checkpoint
 
 log = logging.getLogger("samrs")
 QUALITY = Path(__file__).parents[1] / "models" / "quality.json"
 RELEASE: dict[str, Any] = {
-    "min_area": 4,
-    "min_predicted_iou": 0.0,
-    "min_stability": 0.0,
-    "max_outside": 0.5,
-    "min_quality": 0.0,
-    "keep_difficult": True,
+    "thresholds": Thresholds(
+        margin=0.1,
+        max_hole=0.05,
+        min_part=0.05,
+        core=0.5,
+        min_area=4,
+        min_predicted_iou=0.0,
+        min_stability=0.0,
+        max_outside=0.5,
+        min_box_iou=0.0,
+        min_obb_iou=0.0,
+        max_parts=None,
+        min_quality=0.0,
+        keep_difficult=True,
+    ),
+    "overrides": None,
     "overlap": "smaller_on_top",
 }
-"""Which masks are released, as ``release`` describes it: what params.yaml has."""
+"""How masks are cleaned and which are released, for ``release``: what params.yaml has."""
 EXAMPLES = 3
 """Sentences that the summary holds of each reason."""
 
