@@ -51,8 +51,9 @@ NEAR = 1e-6
 """By which a share may differ from what the boxes give: rounding."""
 
 SPLIT = r"""^[^\x00-\x1f\x7f/\\<>&"']{1,100}$"""
-OUTSIDE = r"^/|^[A-Za-z]:|\\|(^|/)\.\.(/|$)|[\x00-\x1f\x7f]"
-"""In a source's path: what leads out of the dataset's folder, and what no name holds."""
+OUTSIDE = r"^/|^[A-Za-z]:|^\\\\|(^|[/\\])\.\.([/\\]|$)|\x00"
+"""In a source's path: what leads out of the dataset's folder, and what no name holds. A name that
+is not UTF-8 has backslashes: readers write it as escapes (``samrs/reading/files.py``)."""
 
 
 def check_tiles(part: Part, rows: pa.Table, checked: Checked) -> None:
