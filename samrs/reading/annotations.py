@@ -119,8 +119,8 @@ def pair_files(
             where,
             None,
             "image without annotation",
-            f"{where}: no annotation file of that name; the format demands one, be it empty; "
-            "add it or remove the image",
+            f"{where}: no annotation file, got none of that name; the format demands one, be it "
+            "empty; add it or remove the image",
         )
     alone = [path for key, path in labels.items() if key not in images]
     alone += [path for more in more_labels for key, path in more.items() if key not in images]
@@ -130,7 +130,7 @@ def pair_files(
             where,
             None,
             "annotation without image",
-            f"{where}: no image of that name; one is needed; add it or remove the file",
+            f"{where}: no image, got none of that name; one is needed; add it or remove the file",
         )
     return sorted(set(images) & set(labels))
 

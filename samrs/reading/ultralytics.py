@@ -296,8 +296,8 @@ class _Splits:
                 folder,
                 None,
                 "images of no split",
-                f"{folder}: its images are of no split, got none of train, val and test in "
-                "data.yaml that names it; name the folder there or remove it",
+                f"{folder}: its images are of no split, got none in data.yaml that names "
+                "it; train, val and test are allowed; name the folder there or remove it",
             )
         return None
 

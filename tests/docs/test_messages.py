@@ -34,7 +34,8 @@ def text(node: ast.expr) -> str:
 
 
 def messages(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Line and text of each error that is made with a text of its own."""
+    """Line and text of each error that is made with a text of its own, and of each sentence
+    about what is set aside."""
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and node.args):
             continue
@@ -42,6 +43,10 @@ def messages(tree: ast.AST) -> Iterator[tuple[int, str]]:
         own = isinstance(node.args[0], ast.JoinedStr | ast.BinOp | ast.Constant)
         if name in MEANT and own:
             yield node.lineno, text(node.args[0])
+        aside = ast.unparse(node.func).endswith(("quarantine.add", "_aside"))
+        for part in node.args if aside else ():
+            if isinstance(part, ast.JoinedStr) and ": " in text(part):
+                yield part.lineno, text(part)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))

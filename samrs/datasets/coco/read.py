@@ -122,8 +122,8 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
                 where,
                 None,
                 "image without annotation",
-                f"{where}: not in the COCO file; every image is listed, be it without boxes; "
-                "list it or remove it",
+                f"{where}: no COCO file lists it, got none with its name; every image is listed, "
+                "be it without boxes; list it or remove it",
             )
     ids: dict[str, set[Any]] = {file.name: set() for file in files}
     for scene in scenes:

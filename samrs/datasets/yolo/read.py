@@ -133,8 +133,8 @@ def _read_labels(
                 where,
                 line,
                 "annotation of a bad image",
-                f"{where}:{line}: set aside with its image {name}, whose size does not read; a "
-                "good image is needed; correct it",
+                f"{where}:{line}: set aside with its image {name}, got a size that does not read; "
+                "a good image is needed; correct it",
             )
     if size_wh is None:
         return []
