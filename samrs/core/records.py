@@ -196,8 +196,6 @@ SCORES = ("predicted_iou", "stability_score", "quality", "box_iou", "obb_iou", "
 """Scores of an instance that leave a release with it, where it has them."""
 LABEL_SCORES = tuple(name for name in SCORES if name != "quality")
 """Those that labelling gives; the quality is estimated of them."""
-SHOWN_SCORES = ("predicted_iou", "stability_score", "box_iou")
-"""Those that are low for a bad mask and that every segmenter's masks may have."""
 
 
 @dataclass

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from samrs.core.records import SHOWN_SCORES
 from samrs.core.shards import read_table
 
 
@@ -40,21 +39,16 @@ def example_tiles(release: Path, at_most: int) -> list[str]:
 
 
 def worst_instances(release: Path, at_most: int) -> pd.DataFrame:
-    """The released instances with the lowest scores, the worst first.
+    """The released instances of the lowest estimated quality, the worst first.
 
     Args:
         at_most: number of instances.
 
     Returns:
-        ``instance_id, tile_id``, the SHOWN_SCORES, ``score`` (the lowest of those an instance has)
-        and ``lowest`` (its name). An instance seen in several tiles is listed once; instances
-        without any score are not.
+        ``instance_id, tile_id, quality``. An instance seen in several tiles is listed once, where
+        it is worst.
     """
-    rows = read_table(release, "instances", ["instance_id", "tile_id", *SHOWN_SCORES]).to_pandas()
-    scores = rows[list(SHOWN_SCORES)].astype(float)
-    rows["score"] = scores.min(axis=1)
-    rows = rows[rows["score"].notna()]
-    rows["lowest"] = scores.loc[rows.index].idxmin(axis=1)
-    rows = rows.sort_values(["score", "instance_id", "tile_id"], kind="stable")
+    rows = read_table(release, "instances", ["instance_id", "tile_id", "quality"]).to_pandas()
+    rows = rows.sort_values(["quality", "instance_id", "tile_id"], kind="stable")
     unique: pd.DataFrame = rows.drop_duplicates("instance_id").head(at_most)
     return unique

@@ -145,12 +145,18 @@ def summary_table(stats: Mapping[str, Any]) -> Table:
 
 
 def dropped_table(manifests: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Instances labelled, left out by reason, released; one column a subset."""
+    """Instances labelled, left out by reason, released; one column a subset.
+
+    Reasons for which none was left out of any have no row.
+    """
     counts = [manifest["counts"] for manifest in manifests.values()]
-    reasons = list(dict.fromkeys(reason for c in counts for reason in c["dropped"]))
+    reasons = list(dict.fromkeys(r for c in counts for r, left in c["dropped"].items() if left))
     rows = [
         ["labelled", *(number(c["instances"]) for c in counts)],
-        *([f"− {reason}", *(number(c["dropped"][reason]) for c in counts)] for reason in reasons),
+        *(
+            [f"− {reason}", *(number(c["dropped"].get(reason, 0)) for c in counts)]
+            for reason in reasons
+        ),
         ["= released", *(number(c["kept"]) for c in counts)],
     ]
     return Table(["", *(manifest["subset"] for manifest in manifests.values())], rows)

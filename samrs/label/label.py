@@ -36,6 +36,7 @@ from samrs.core.shards import (
     read_table,
     write_manifest,
 )
+from samrs.core.tiling import far_too_large
 from samrs.label.journal import Journal, tile_key
 from samrs.label.log import LabelLog
 from samrs.label.scores import mask_scores
@@ -93,6 +94,9 @@ def label(
     made_by = {"recipe": recipe.name, **checkpoint.about}
     made_with = {"precision": precision, "model_sha256": checkpoint.sha256}
     desc = f"sam-label {source['dataset']}"
+    sides = read_table(normalized, "tiles", ["width", "height"]).to_pandas().max(axis=1)
+    if large := far_too_large(source["dataset"], sides):
+        log.warning("sam-label %s", large)
     device = module.device(runtime)
     told = {**made_by, **made_with, "device": device}
     labeller = partial(

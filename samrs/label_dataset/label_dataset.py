@@ -16,7 +16,6 @@ only new or changed tiles are labelled.
 
 from __future__ import annotations
 
-import csv
 import logging
 import re
 import shutil
@@ -26,7 +25,8 @@ from typing import Any
 
 from samrs.core import axis
 from samrs.core.errors import UnknownNameError, advice, naming
-from samrs.core.shards import has_table, read_table, write_json
+from samrs.core.records import QUARANTINE
+from samrs.core.shards import has_table, read_table, write_csv, write_json
 from samrs.export.export import AXIS as EXPORTS
 from samrs.export.export import export
 from samrs.label.auto import AUTO, BUNDLED, chosen_for, resolve
@@ -167,7 +167,15 @@ def _released(
         runtime=runtime,
         work=out / WORK / "tiles",
     )
-    counts = release(normalized, labelled, out / place, QUALITY, **RELEASE)
+    counts = release(
+        normalized,
+        labelled,
+        out / place,
+        QUALITY,
+        thresholds=RELEASE,
+        overrides=None,
+        overlap=OVERLAP,
+    )
     return {"masks": masks, "released": counts, "release": place.as_posix()}
 
 

@@ -37,7 +37,7 @@ from samrs.core.parallel import limited_to, map_ahead, num_workers
 from samrs.core.progress import progress
 from samrs.core.records import IGNORE, QUARANTINE, Quarantine, SceneRecord
 from samrs.core.shards import ShardWriter, fresh_product, write_manifest, write_table
-from samrs.core.tiling import far_too_large, windows
+from samrs.core.tiling import windows
 from samrs.normalize.scene_rows import SCHEMAS, Cut, Scene, make_scene
 from samrs.normalize.shard_ends import Boundaries
 from samrs.reading.annotations import relative_name, set_lost_links_aside, set_scene_aside
@@ -134,8 +134,6 @@ def normalize(
     write_table(out, "quarantine", QUARANTINE, quarantine.rows)
     _check_any(source, format, quarantine, totals.counts)
     _check_quarantine(quarantine, totals.counts, max_quarantined, out)
-    if told := far_too_large(dataset, totals.sides):
-        log.warning("normalize %s", told)
     subset = module.SUBSET if format == dataset else None
     about = {"dataset": dataset, "format": format, "subset": subset, **_origin(source)}
     _write_manifest(out, about, cut, max_quarantined=max_quarantined, val=val)
@@ -341,14 +339,12 @@ class _Totals:
     """Counts over scenes; instances are counted once however many tiles list them."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    sides: list[int] = field(default_factory=list)
     splits: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, scene: Scene) -> None:
         assert scene.instances is not None
         split, tiles = scene.record.split, len(scene.rows["tiles"])
         counts = scene.instances.counts()
-        self.sides += [max(tile["width"], tile["height"]) for tile in scene.rows["tiles"]]
         here = {
             "scenes": 1,
             "tiles": tiles,

@@ -15,7 +15,6 @@ import pandas as pd
 from samrs.comparison.section import prompts_section
 from samrs.core.errors import naming
 from samrs.core.progress import progress
-from samrs.core.records import SHOWN_SCORES
 from samrs.core.shards import fresh_product, read_manifest
 from samrs.drawing.crops import instance_crop
 from samrs.drawing.examples import example_tiles, worst_instances
@@ -40,7 +39,12 @@ from samrs.drawing.tables import (
 NUM_EXAMPLES, EXAMPLE_PX = 6, 560
 NUM_WORST, CROP_PX = 16, 176
 QUALITY = 80
-WORDS = {"predicted_iou": "predicted IoU", "stability_score": "stability", "box_iou": "box IoU"}
+WORDS = {
+    "quality": "quality",
+    "predicted_iou": "predicted IoU",
+    "stability_score": "stability",
+    "box_iou": "box IoU",
+}
 
 
 def _example(tile: Tile, categories: list[str]) -> dict[str, Any]:
@@ -72,9 +76,9 @@ def _worst(release: Path) -> list[dict[str, Any]]:
             "colour": to_hex(colour(row["category_id"])),
             "instance_id": row["instance_id"],
             "scores": [
-                {"name": WORDS[k], "value": number(row[k], 2), "lowest": k == entry["lowest"]}
-                for k in SHOWN_SCORES
-                if row[k] is not None
+                {"name": word, "value": number(row[name], 2)}
+                for name, word in WORDS.items()
+                if row[name] is not None
             ],
         }
         cards.append(card)
@@ -88,10 +92,10 @@ def _class_rows(classes: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]
         {
             "category": name,
             "colour": to_hex(colour(c["category_id"])),
-            "absent": c["instances"] == 0,
             "cells": [*(number(c[k]) for k in shown), *(number(c[k], 0) for k in sizes)],
         }
         for name, c in sorted(classes.items(), key=lambda item: item[1]["category_id"])
+        if c["instances"]
     ]
 
 
@@ -114,10 +118,12 @@ def _subset(name: str, release: Path, stats: Mapping[str, Any], plots: Path) -> 
             ("left out", number(sum(stats["dropped"].values()))),
             ("labelled", percent(stats["labelled_share"])),
             ("box IoU", number(stats["mean_box_iou"], 2)),
+            ("quality", number(manifest["counts"]["quality"]["mean"], 2)),
         ],
         "examples": [_example(tile, manifest["categories"]) for tile in examples],
         "worst": _worst(release),
         "classes": _class_rows(stats["classes"]),
+        "absent": [name for name, c in stats["classes"].items() if not c["instances"]],
         "plots": [
             {
                 "image": file_uri(metrics_file(plots / f"{name}-{kind}.png", "stats")),
@@ -139,6 +145,32 @@ def input_note(manifest: Mapping[str, Any]) -> str:
     return f"From {manifest['dataset']}. Terms: {manifest['terms']}"
 
 
+def _measured(metrics: Path, measured: Path, normalized: Path) -> dict[str, Any]:
+    """The sections on what was measured beside the releases; None or empty where it was not."""
+    finetuned = metrics / "finetune"
+    return {
+        "ablation": prompts_section(
+            metrics / "compare_prompts", normalized, pd.read_parquet(measured)
+        )
+        if measured.is_file()
+        else None,
+        "pretrain": values_table(metrics_json(metrics / "pretrain.json", "pretrain"))
+        if (metrics / "pretrain.json").is_file()
+        else None,
+        "finetune": [
+            {
+                "name": name,
+                "runs": runs_table(values["runs"]),
+                "gain": gain_sentence(values["gain"]),
+            }
+            for name, values in metrics_of_each(finetuned, "finetune").items()
+        ]
+        if any(finetuned.glob("*.json"))
+        else [],
+        "input": input_table(metrics_of_each(metrics / "normalize", "normalize")),
+    }
+
+
 def report(
     releases: Mapping[str, Path],
     metrics: Path,
@@ -153,7 +185,9 @@ def report(
         releases: folder of each release product, by the subset's name.
         metrics: the metrics folder of the run; every stage before this one writes there.
         out: folder; replaced.
-        measured: the table of instances that the prompt ablation wrote.
+        measured: the table of instances that the prompt ablation wrote. Where there is none, as
+            without a dataset with true masks, the page says so; so it does without pre-training
+            and fine-tuning.
         normalized: the product it measured.
 
     Returns:
@@ -168,21 +202,7 @@ def report(
         "summary": summary_table({name: stats[name] for name in releases}),
         "dropped": dropped_table(manifests),
         "made": made_table(manifests),
-        "ablation": prompts_section(
-            metrics / "compare_prompts",
-            normalized,
-            pd.read_parquet(metrics_file(measured, "prompt-ablation")),
-        ),
-        "pretrain": values_table(metrics_json(metrics / "pretrain.json", "pretrain")),
-        "finetune": [
-            {
-                "name": name,
-                "runs": runs_table(values["runs"]),
-                "gain": gain_sentence(values["gain"]),
-            }
-            for name, values in metrics_of_each(metrics / "finetune", "finetune").items()
-        ],
-        "input": input_table(metrics_of_each(metrics / "normalize", "normalize")),
+        **_measured(metrics, measured, normalized),
     }
     subsets = [
         _subset(name, path, stats[name], metrics / "stats")

@@ -11,6 +11,7 @@ from samrs.core import tiling
 from samrs.core.errors import ParameterError
 from samrs.core.tiling import (
     Window,
+    far_too_large,
     listed_boxes,
     memberships,
     strips,
@@ -41,6 +42,14 @@ def test_small_scenes_and_no_tile_stay_whole() -> None:
     assert windows(800, 600, tile=1024, overlap=200) == [Window(0, 0, 800, 600)]
     assert windows(9000, 600, tile=None, overlap=0) == [Window(0, 0, 9000, 600)]
     assert windows(2000, 600, tile=1024, overlap=0)[0] == Window(0, 0, 1024, 600)
+
+
+def test_tiles_far_beyond_the_models_frame_are_told_with_what_to_set() -> None:
+    assert far_too_large("mine", [1024, 1500, 2048]) is None
+    told = far_too_large("mine", [800, 4096, 3000])
+    assert told is not None
+    assert "got 2 of up to 4096 px, shown 4.0 times smaller" in told
+    assert "set tile: 1024 and overlap: 200 (normalize.mine in params.yaml, or --tile" in told
 
 
 @pytest.mark.parametrize("overlap", [-1, 1024, 2000])

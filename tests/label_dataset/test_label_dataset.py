@@ -25,7 +25,7 @@ from samrs.core.errors import (
     UnknownNameError,
 )
 from samrs.core.shards import read_manifest, read_table
-from samrs.label_dataset.label_dataset import RELEASE, label_dataset, named
+from samrs.label_dataset.label_dataset import OVERLAP, RELEASE, label_dataset, named
 from samrs.verify.verify import Verification
 from tests.commands.calls import call, refused
 from tests.datasets import by_hand
@@ -214,6 +214,22 @@ def test_the_command_says_what_was_made_and_what_to_do_next(tmp_path: Path) -> N
     ):
         assert line in done.stdout.splitlines()
     assert "set aside: 1 x image does not decode; " in done.stdout
+
+
+def test_scenes_far_larger_than_the_model_sees_are_tiled_or_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = tmp_path / "in"
+    many(root, 2)
+    by_hand.write_image(root / "images" / "001.png", by_hand.image(1, 2100, 40))
+    about = label_dataset("yolo", root, tmp_path / "tiled", **ASKED)
+    assert (about["parameters"]["tile"], about["parameters"]["overlap"]) == (1024, 200)
+    assert "far larger" not in caplog.text
+    label_dataset("yolo", root, tmp_path / "whole", **{**ASKED, "tile": 4000})
+    told = [line for line in caplog.messages if "far larger than the 1024 px that SAM sees" in line]
+    assert len(told) == 1
+    assert "sam-label mine: " in told[0]
+    assert "--tile 1024" in told[0]
 
 
 def test_wrong_usage_is_two(tmp_path: Path) -> None:
