@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from samrs.core import axis
-from samrs.core.errors import UnknownNameError, advice, naming
+from samrs.core.errors import UnknownNameError, advice
 from samrs.core.records import QUARANTINE
 from samrs.core.shards import has_table, read_table, write_csv, write_json
 from samrs.export.export import AXIS as EXPORTS
@@ -198,10 +198,7 @@ def _write_set_aside(normalized: Path, path: Path) -> dict[str, Any]:
     """List what was set aside; numbers of it by reason, and the first sentences of each."""
     there = has_table(normalized, "quarantine")
     rows = read_table(normalized, "quarantine").to_pylist() if there else []
-    with naming(path), path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ("source_file", "source_line", "reason", "detail"))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(path, COLUMNS, ([row[name] for name in COLUMNS] for row in rows))
     by_reason: dict[str, list[str]] = {}
     for row in rows:
         by_reason.setdefault(row["reason"], []).append(row["detail"])
