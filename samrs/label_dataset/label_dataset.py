@@ -62,6 +62,7 @@ RELEASE: dict[str, Any] = {
     "overlap": "smaller_on_top",
 }
 """How masks are cleaned and which are released, for ``release``: what params.yaml has."""
+COLUMNS = QUARANTINE.names
 EXAMPLES = 3
 """Sentences that the summary holds of each reason."""
 
@@ -167,15 +168,7 @@ def _released(
         runtime=runtime,
         work=out / WORK / "tiles",
     )
-    counts = release(
-        normalized,
-        labelled,
-        out / place,
-        QUALITY,
-        thresholds=RELEASE,
-        overrides=None,
-        overlap=OVERLAP,
-    )
+    counts = release(normalized, labelled, out / place, QUALITY, **RELEASE)
     return {"masks": masks, "released": counts, "release": place.as_posix()}
 
 

@@ -25,7 +25,7 @@ from samrs.core.errors import (
     UnknownNameError,
 )
 from samrs.core.shards import read_manifest, read_table
-from samrs.label_dataset.label_dataset import OVERLAP, RELEASE, label_dataset, named
+from samrs.label_dataset.label_dataset import RELEASE, label_dataset, named
 from samrs.verify.verify import Verification
 from tests.commands.calls import call, refused
 from tests.datasets import by_hand
