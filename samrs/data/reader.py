@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -29,6 +30,7 @@ from samrs.core.errors import (
     MissingInputError,
     ParameterError,
     ProductError,
+    SourceError,
     UnknownNameError,
     named_extra,
 )
@@ -137,6 +139,21 @@ class TileRecord:
     instances: pa.Table
 
 
+@contextmanager
+def _read(where: str) -> Iterator[None]:
+    """Refuse what Arrow cannot read, and servers that send whole files only."""
+    try:
+        with readable(where):
+            yield
+    except ProductError as error:
+        if "range requests" not in str(error.__cause__):  # fsspec's words for it
+            raise
+        raise SourceError(
+            f"{where}: cannot be read in parts, got a server that sends whole files; one that "
+            "answers HTTP ranges is needed; fetch the release with dvc get and open its folder"
+        ) from error
+
+
 class _Shards:
     """Shards of a folder, some of them open."""
 
@@ -162,7 +179,7 @@ class _Shards:
             _, (file, _) = self._open.popitem(last=False)
             file.close()
         file = self.folder.open(name)
-        with readable(f"{self.folder}/{name}"):
+        with _read(f"{self.folder}/{name}"):
             known = self._metadata.get(name)
             shard = pq.ParquetFile(file, metadata=known, pre_buffer=False)
             self._metadata[name] = shard.metadata
@@ -207,14 +224,14 @@ class _Table:
         parts = []
         for name in self.files:
             file = self._shards.file(name)
-            with readable(f"{self._shards.folder}/{name}"):
+            with _read(f"{self._shards.folder}/{name}"):
                 parts.append(file.read(columns=list(names)))
         return pa.concat_tables(parts)
 
     def row_group(self, name: str, group: int) -> pa.Table:
         """A row group of a shard, checked."""
         file = self._shards.file(name)
-        with readable(f"{self._shards.folder}/{name}"):
+        with _read(f"{self._shards.folder}/{name}"):
             rows = file.read_row_group(group)
             rows.validate(full=True)
         if self.table in CHECKED_AS:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from samrs.core.errors import MissingInputError
+from samrs.core.errors import MissingInputError, SourceError
 from samrs.data import ReleaseStream, ReleaseTiles, open_remote
 from samrs.data import reader as release_reader
 from tests.data.conftest import NUM_TILES, tile_name
@@ -63,6 +63,25 @@ def test_a_remote_is_read_without_pulling(published, release):
     stream = ReleaseStream(there, masks="none")
     names = [item["tile_id"] for item in DataLoader(stream, batch_size=None, num_workers=2)]
     assert sorted(names) == ALL
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_server_that_sends_whole_files_is_told_and_what_to_do(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small files come whole all the same: of large ones it is the parts that fail."""
+    monkeypatch.setattr("fsspec.implementations.http.DEFAULT_BLOCK_SIZE", 64)
+    env = repositories.environment(tmp_path)
+    clone = tmp_path / "clone"
+    repositories.run(tmp_path, env, "git", "clone", "-q", str(published / "hosted.git"), "clone")
+    with repositories.served(published / "store") as server:
+        repositories.run(clone, env, "dvc", "remote", "modify", "public", "url", server.url)
+        repositories.run(clone, env, "git", "config", "user.name", "Maintainer")
+        repositories.run(clone, env, "git", "config", "user.email", "maintainer@samrs.example")
+        repositories.commit(clone, env, "Serve it")
+        said = r"cannot be read in parts, got a server that sends whole files.*dvc get"
+        with pytest.raises(SourceError, match=said):
+            ReleaseTiles(open_remote(str(clone), "sota"))
 
 
 @pytest.mark.usefixtures("apart")
