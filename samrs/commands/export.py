@@ -19,6 +19,11 @@ from samrs.core import axis
 @click.option("-c", "--classes", multiple=True, help="A class to export, repeatable; else all.")
 @click.option("--no-images", is_flag=True, help="Leave the pixels out.")
 @click.option("--masks", type=click.Choice(["rle", "polygon"]), help="coco: how to write masks.")
+@click.option(
+    "--boxes",
+    type=click.Choice(["annotated", "mask"]),
+    help="Whose the main box is; yolo_obb: annotated without it, other formats: the mask's.",
+)
 @click.option("--simplify", type=click.FloatRange(min=0), help="yolo_seg: px an outline may move.")
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
 @telling

@@ -95,7 +95,7 @@ def export(
             "summary": summary,
         }
         write_json(folder / SUMMARY, about)
-        header = module.card_header(subset) if hasattr(module, "card_header") else {}
+        header = module.card_header(subset, **options) if hasattr(module, "card_header") else {}
         text = card(release, header=header, about=_about(format, subset, splits, classes))
         write_file(folder / "README.md", text)
     return about

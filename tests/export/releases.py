@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from samrs.core.images import encode_rgb
@@ -16,18 +15,11 @@ from samrs.core.rle import mask_to_rle, rle_area, rle_to_hbb
 from samrs.core.shards import read_manifest, read_table, write_manifest, write_table
 from samrs.drawing.palette import palette
 from samrs.release.thresholds import DROP_REASONS
+from tests.products_by_hand import OPEN
 from tests.release.one_by_one import paint
 
 CATEGORIES = ["plane", "ship", "harbor"]
 RULE = "smaller_on_top"
-PARAMETERS = {
-    "min_area": 0,
-    "min_predicted_iou": 0.0,
-    "min_stability": 0.0,
-    "max_outside": 1.0,
-    "min_quality": 0.0,
-    "keep_difficult": True,
-}
 WIDTH, HEIGHT = 50, 40
 Mask = NDArray[np.bool_]
 
@@ -123,20 +115,17 @@ def write_release(
     quality: bool = False,
     **manifest: Any,
 ) -> Path:
-    """Write a release; ``quality`` adds the column of that name."""
+    """Write a release; ``quality`` fills the column of that name."""
     if tiles is None:
         suffixes = (".png", ".png", ".jpg", ".png")
         tiles = [tile(*three) for three in zip(TILE_IDS, SPLITS, suffixes, strict=True)]
     rows = instances() if rows is None else rows
     names = manifest.get("categories", CATEGORIES)
     rows = [{**row, "category": names[row["category_id"]]} for row in rows]
-    schema = RELEASED
     if quality:
-        there = [field for field in RELEASED if field.name != "quality"]
-        schema = pa.schema([*there, ("quality", pa.float64())])
         rows = [{**row, "quality": 0.75} for row in rows]
     write_table(release, "tiles", TILES, tiles)
-    write_table(release, "instances", schema, rows)
+    write_table(release, "instances", RELEASED, rows)
     write_table(release, "semantic", SEMANTIC, [_map(t, rows) for t in tiles])
     pixels = HEIGHT * WIDTH * len(tiles)
     counts = {
@@ -149,6 +138,7 @@ def write_release(
         "overpainted_pixels": 7,
         "contested_pixels": 5,
         "dropped": {**dict.fromkeys(DROP_REASONS, 0), "empty_mask": 2},
+        "cleaned": {"instances": 0, "removed_pixels": 0, "added_pixels": 0},
         "quality": {"mean": 0.75, "below_half": 0.0},
     }
     about = {
@@ -158,7 +148,7 @@ def write_release(
         "terms": "academic use only",
         "categories": CATEGORIES,
         "palette": palette(len(names)),
-        "parameters": {**PARAMETERS, "overlap": RULE},
+        "parameters": {**OPEN, "overlap": RULE},
         "recipe": "hbox",
         "segmenter": "sam",
         "model": "nano",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import tarfile
+from pathlib import Path
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from samrs.core.errors import ProductError
+from samrs.core.geometry import hbb_iou, hbb_to_polygon
 from samrs.core.records import Quarantine
 from samrs.core.rle import polygons_to_rle, rle_intersection
 from samrs.datasets.dota import read as dota
@@ -103,6 +109,63 @@ def test_voc_has_the_masks_boxes(release, tmp_path):
         assert [a.difficult for a in scene.annotations] == [row["difficult"] for row in rows]
         found = np.array([a.hbb for a in scene.annotations])
         assert found.tolist() == [row["mask_hbb"] for row in rows]
+
+
+def annotated(release: Path) -> Path:
+    """A release whose annotated boxes are not those of its masks."""
+    box, corners = [1.5, 2.0, 30.0, 20.25], [1.0, 2.0, 30.0, 3.0, 29.0, 20.0, 2.0, 19.0]
+    rows = [
+        {
+            **row,
+            "hbb": box,
+            "hbb_annotated": box,
+            "visible": 1.0,
+            "obb": row["obb"] and corners,
+            "box_iou": round(float(hbb_iou(row["mask_hbb"], box)[0, 0]), 6),
+        }
+        for row in stored(release)
+    ]
+    return write_release(release.parent / "annotated", rows=rows)
+
+
+def test_dota_and_voc_have_the_annotated_boxes_where_asked(release, tmp_path):
+    other = annotated(release)
+    export("dota", other, tmp_path / "dota", boxes="annotated")
+    for scene in dota.read_scenes(tmp_path / "dota", Quarantine()):
+        rows = [row for row in stored(other) if row["tile_id"] == scene.image.stem]
+        for annotation, row in zip(scene.annotations, rows, strict=True):
+            corners = hbb_to_polygon(row["hbb_annotated"]) if row["obb"] is None else row["obb"]
+            assert annotation.obb.ravel().tolist() == np.ravel(corners).tolist()
+    export("voc", other, tmp_path / "voc", boxes="annotated")
+    for scene in voc.read_scenes(tmp_path / "voc", Quarantine()):
+        for annotation in scene.annotations:
+            assert annotation.hbb.tolist() == [1, 2, 30, 21]
+
+
+def test_rotated_boxes_of_yolo_are_those_of_masks_where_asked(release, tmp_path):
+    other = annotated(release)
+    summary = export("yolo_obb", other, tmp_path / "out", boxes="mask")["summary"]
+    assert summary["boxes"]["annotated"] == 0
+    assert summary["instances"] == sum(row["area"] > 0 for row in stored(other))
+
+
+def test_containers_have_both_boxes_and_the_chosen_one_as_the_main_one(release, tmp_path):
+    other = annotated(release)
+    for boxes in ("mask", "annotated"):
+        export("huggingface", other, tmp_path / boxes, boxes=boxes)
+        shard = tmp_path / boxes / "data" / "val-00000.parquet"
+        (row,) = pq.read_table(shard, columns=["objects"]).to_pylist()
+        for entry in row["objects"]:
+            assert entry["bbox"] == entry[f"{boxes}_bbox"]
+            assert entry["annotated_bbox"] == [1.5, 2.0, 28.5, 18.25]
+        export("webdataset", other, tmp_path / f"{boxes}-tars", boxes=boxes)
+        with tarfile.open(tmp_path / f"{boxes}-tars" / "val" / "sota-000000.tar") as tar:
+            (about,) = (json.load(tar.extractfile(m)) for m in tar if m.name.endswith(".json"))
+        for entry in about["instances"]:
+            assert entry["hbb"] == entry[f"{boxes}_hbb"]
+            assert entry["annotated_hbb"] == [1.5, 2.0, 30.0, 20.25]
+    texts = [(tmp_path / boxes / "README.md").read_text("utf-8") for boxes in ("mask", "annotated")]
+    assert ["annotated boxes" in text for text in texts] == [False, True]
 
 
 def test_voc_s_corners_are_1_based_and_inclusive(release, tmp_path):

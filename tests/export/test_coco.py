@@ -11,6 +11,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from samrs.core.errors import ParameterError
+from samrs.core.geometry import clip_hbb
 from samrs.core.records import Quarantine
 from samrs.core.rle import rle_iou, rle_to_mask
 from samrs.datasets.coco import read as reader
@@ -145,10 +146,40 @@ def test_polygons_are_the_masks_as_pycocotools_paints_them(release, tmp_path):
     assert pieces[0][:2] == [10, 10]
 
 
+def test_annotated_boxes_stand_beside_those_of_masks_and_either_is_the_main_one(release, tmp_path):
+    rows = stored(release)
+    for boxes in ("mask", "annotated"):
+        export("coco", release, tmp_path / boxes, images=False, boxes=boxes)
+        entries = [
+            entry
+            for split in ("train", "val")
+            for entry in json.loads(
+                (tmp_path / boxes / "annotations" / f"instances_{split}.json").read_text()
+            )["annotations"]
+        ]
+        assert len(entries) == len(rows)
+        wanted = {(r["instance_id"], r["area"]): r for r in rows}
+        for entry in entries:
+            row = wanted[entry["object_id"], entry["area"]]
+            assert entry["annotated_obb"] == row["obb"]
+            assert entry["bbox"] == entry[f"{boxes}_bbox"]
+            x0, y0, x1, y1 = row["mask_hbb"]
+            assert entry["mask_bbox"] == [x0, y0, x1 - x0, y1 - y0]
+            x0, y0, x1, y1 = clip_hbb(row["hbb"], (50, 40))
+            assert entry["annotated_bbox"] == [x0, y0, x1 - x0, y1 - y0]
+
+
+@pytest.mark.parametrize("format", ["coco", "voc", "dota", "yolo_obb", "huggingface", "webdataset"])
+def test_boxes_are_of_a_known_kind(release, tmp_path, format):
+    with pytest.raises(ParameterError, match=r"unknown boxes, got 'truth'; annotated, mask are"):
+        export(format, release, tmp_path / "out", boxes="truth")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_masks_are_of_a_known_kind_and_options_of_their_format(release, tmp_path):
     with pytest.raises(ParameterError, match=r"unknown kind of masks, got 'png'; rle, polygon"):
         export("coco", release, tmp_path / "out", masks="png")
-    with pytest.raises(ParameterError, match=r"another format, got masks for voc; none is allowed"):
+    with pytest.raises(ParameterError, match=r"of another format, got masks for voc; boxes is al"):
         export("voc", release, tmp_path / "out", masks="rle")
     assert list(tmp_path.iterdir()) == []
 

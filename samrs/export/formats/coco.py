@@ -15,7 +15,9 @@ Masks are run lengths, so they are exact, holes and parts included; ``iscrowd`` 
 each is one object, and COCO's evaluation would leave out crowds. ``--masks polygon`` is for readers
 that know polygons only: outlines along the edges of pixels, which pycocotools paints as the same
 mask. A polygon has no holes, so a part with holes is cut upright into pieces without; each piece is
-a simple polygon. ``bbox`` is the mask's, xywh; ``area`` its px.
+a simple polygon. ``bbox`` is the mask's, xywh, and with ``--boxes annotated`` the annotated one,
+cut to the tile; both stand beside it as ``mask_bbox`` and ``annotated_bbox``, and the corners x1 y1
+... x4 y4 of the rotated box as ``annotated_obb``, null without one. ``area`` is the mask's px.
 
 Ids begin at 1 and are unique over all splits, since COCO's evaluation takes 0 for "no match";
 ``category_id`` is the label + 1. ``object_id`` is the release's ``instance_id`` (FiftyOne keeps
@@ -37,6 +39,7 @@ from typing import IO, Any
 from samrs.core.errors import ParameterError
 from samrs.core.rle import Rle
 from samrs.core.shards import json_text
+from samrs.export.boxes import BOXES, COLUMNS, check_choice, upright, xywh
 from samrs.export.files import open_text
 from samrs.export.outlines import simple_rings
 from samrs.export.subset import ExportedTile, Row, Subset
@@ -44,7 +47,7 @@ from samrs.export.subset import ExportedTile, Row, Subset
 MASKS = ("rle", "polygon")
 """How masks are written."""
 
-_COLUMNS = ("instance_id", "area", "mask_hbb", "difficult")
+_COLUMNS = ("instance_id", *COLUMNS, "difficult")
 _encode = partial(json_text, spaces=False, ascii=True)
 """In ASCII: pycocotools opens the file in whatever encoding the machine has."""
 
@@ -67,20 +70,22 @@ class _File:
         self._file.write('\n],"images":[\n' + ",\n".join(self._images) + "\n]}\n")
 
 
-def write(subset: Subset, out: Path, *, masks: str = "rle") -> dict[str, Any]:
+def write(subset: Subset, out: Path, *, masks: str = "rle", boxes: str = "mask") -> dict[str, Any]:
     """Write the export; returns images and annotations by split.
 
     Args:
         masks: one of MASKS.
+        boxes: whose ``bbox`` is, one of BOXES.
 
     Raises:
-        ParameterError: ``masks`` is another.
+        ParameterError: ``masks`` or ``boxes`` is another.
     """
     if masks not in MASKS:
         raise ParameterError(
             f"coco: unknown kind of masks, got {masks!r}; {', '.join(MASKS)} are allowed; use one "
             "of these"
         )
+    check_choice(boxes)
     head = _head(subset)
     image_id = annotation_id = 0
     folder = out / "annotations"
@@ -99,8 +104,8 @@ def write(subset: Subset, out: Path, *, masks: str = "rle") -> dict[str, Any]:
             for row in tile.rows:
                 annotation_id += 1
                 segmentation = row["rle"] if masks == "rle" else polygons(row["rle"])
-                entry = _annotation(row, annotation_id, image_id, segmentation, subset.scores)
-                lines.append(entry)
+                names = subset.scores, boxes, tile.size_wh
+                lines.append(_annotation(row, annotation_id, image_id, segmentation, *names))
             files[tile.split].add(_image(tile, image_id), lines)
         for file in files.values():
             file.end()
@@ -139,19 +144,27 @@ def polygons(rle: Rle) -> list[list[int]]:
 
 
 def _annotation(
-    row: Row, annotation_id: int, image_id: int, segmentation: Any, scores: tuple[str, ...]
+    row: Row,
+    annotation_id: int,
+    image_id: int,
+    segmentation: Any,
+    scores: tuple[str, ...],
+    main: str,
+    size_wh: tuple[int, int],
 ) -> str:
-    x0, y0, x1, y1 = row["mask_hbb"]
+    found = {f"{boxes}_bbox": xywh(upright(row, boxes, size_wh)) for boxes in BOXES}
     entry = {
         "id": annotation_id,
         "image_id": image_id,
         "category_id": row["label"] + 1,
         "segmentation": segmentation,
         "area": row["area"],
-        "bbox": [x0, y0, x1 - x0, y1 - y0],
+        "bbox": found[f"{main}_bbox"],
         "iscrowd": 0,
         "object_id": row["instance_id"],
         "difficult": row["difficult"],
+        **found,
+        "annotated_obb": row["obb"],
     }
     for name in scores:
         value = row[name]

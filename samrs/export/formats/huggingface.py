@@ -8,8 +8,9 @@ Layout::
 ``datasets.load_dataset(folder)`` opens it as it is, locally or from the Hub. A row has ``image``
 and ``label_map`` (8-bit label ids, 255 = unlabelled) as images, ``tile_id``, ``scene_id``, place
 and size, ``gsd``, and ``objects``, a list: ``instance_id``, ``category`` (a ClassLabel), ``bbox``
-(of the mask, xywh as in COCO), ``area``, ``segmentation`` (COCO's run lengths), ``difficult`` and
-the scores.
+(of the mask, xywh as in COCO; of the annotation with ``--boxes annotated``), both as ``mask_bbox``
+and ``annotated_bbox``, ``annotated_obb`` (four corners, or null), ``area``, ``segmentation``
+(COCO's run lengths), ``difficult`` and the scores.
 
 The types stand in each file's Arrow metadata under ``huggingface``, where ``datasets`` itself
 writes them. ``datasets`` keeps what it once read by the name of the folder and the card's header,
@@ -28,9 +29,10 @@ import pyarrow as pa
 
 from samrs.core.records import IMAGE
 from samrs.core.shards import ShardWriter, json_text, sha256
+from samrs.export.boxes import BOXES, COLUMNS, check_choice, upright, xywh
 from samrs.export.subset import ExportedTile, Row, Subset
 
-_COLUMNS = ("instance_id", "area", "mask_hbb", "difficult")
+_COLUMNS = ("instance_id", *COLUMNS, "difficult")
 _TYPES = {
     "bool": pa.bool_(),
     "int32": pa.int32(),
@@ -40,8 +42,16 @@ _TYPES = {
 }
 
 
-def write(subset: Subset, out: Path) -> dict[str, Any]:
-    """Write the export; returns rows and instances by split."""
+def write(subset: Subset, out: Path, *, boxes: str = "mask") -> dict[str, Any]:
+    """Write the export; returns rows and instances by split.
+
+    Args:
+        boxes: whose ``bbox`` is, one of BOXES.
+
+    Raises:
+        ParameterError: ``boxes`` is another.
+    """
+    check_choice(boxes)
     features = _features(subset)
     rows = dict.fromkeys(subset.folders, 0)
     instances = dict.fromkeys(subset.folders, 0)
@@ -51,27 +61,36 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
             for split, name in _split_names(subset).items()
         }
         for tile in subset.tiles([*_COLUMNS, *subset.scores], semantic=True):
-            writers[tile.split].write(_row(tile, subset))
+            writers[tile.split].write(_row(tile, subset, boxes))
             rows[tile.split] += 1
             instances[tile.split] += len(tile.rows)
     return {"rows": rows, "instances": instances}
 
 
-def card_header(subset: Subset) -> dict[str, Any]:
-    """What the card's YAML header says beyond the card's own: where each split's files are."""
+def card_header(subset: Subset, *, boxes: str = "mask") -> dict[str, Any]:
+    """What the card's YAML header says beyond the card's own: where each split's files are.
+
+    Args:
+        boxes: as of ``write``.
+    """
     files = [
         {"split": name, "path": f"data/{name}-*.parquet"} for name in _split_names(subset).values()
     ]
-    config = {"config_name": "default", "data_files": files, "description": _description(subset)}
+    config = {
+        "config_name": "default",
+        "data_files": files,
+        "description": _description(subset, boxes),
+    }
     return {"configs": [config]}
 
 
-def _description(subset: Subset) -> str:
+def _description(subset: Subset, boxes: str) -> str:
     """What decides the files: the release, and the choice out of it."""
     release = sha256(subset.release / "manifest.json")
     labels = " ".join(map(str, subset.labels))
     pixels = "with" if subset.images else "without"
-    return f"release {release}, splits {' '.join(subset.folders)}, labels {labels}, {pixels} images"
+    choice = f"splits {' '.join(subset.folders)}, labels {labels}, {pixels} images"
+    return f"release {release}, {choice}" + (f", {boxes} boxes" if boxes != "mask" else "")
 
 
 def _split_names(subset: Subset) -> dict[str, str]:
@@ -86,7 +105,8 @@ def _features(subset: Subset) -> dict[str, Any]:
     objects = {
         "instance_id": _value("string"),
         "category": {"names": list(subset.categories), "_type": "ClassLabel"},
-        "bbox": {"feature": _value("float64"), "length": 4, "_type": "Sequence"},
+        **{name: _numbers(4) for name in ("bbox", "annotated_bbox", "mask_bbox")},
+        "annotated_obb": _numbers(8),
         "area": _value("int64"),
         "segmentation": {
             "size": {"feature": _value("int32"), "length": 2, "_type": "Sequence"},
@@ -103,6 +123,10 @@ def _features(subset: Subset) -> dict[str, Any]:
         "gsd": _value("float64"),
         "objects": [objects],
     }
+
+
+def _numbers(count: int) -> dict[str, Any]:
+    return {"feature": _value("float64"), "length": count, "_type": "Sequence"}
 
 
 def _value(dtype: str) -> dict[str, str]:
@@ -131,23 +155,25 @@ def _arrow(feature: Any) -> pa.DataType:
     return pa.struct([(name, _arrow(inner)) for name, inner in feature.items()])
 
 
-def _row(tile: ExportedTile, subset: Subset) -> Row:
+def _row(tile: ExportedTile, subset: Subset, boxes: str) -> Row:
     about = tile.about
     image = {"image": {"bytes": tile.image, "path": tile.file}} if subset.images else {}
     return {
         **image,
         "label_map": {"bytes": tile.label_map, "path": f"{tile.name}.png"},
         **{k: v for k, v in about.items() if k != "split"},
-        "objects": [_object(row, subset.scores) for row in tile.rows],
+        "objects": [_object(row, subset.scores, boxes, tile.size_wh) for row in tile.rows],
     }
 
 
-def _object(row: Row, scores: tuple[str, ...]) -> Row:
-    x0, y0, x1, y1 = row["mask_hbb"]
+def _object(row: Row, scores: tuple[str, ...], main: str, size_wh: tuple[int, int]) -> Row:
+    found = {f"{boxes}_bbox": xywh(upright(row, boxes, size_wh)) for boxes in BOXES}
     return {
         "instance_id": row["instance_id"],
         "category": row["label"],
-        "bbox": [x0, y0, x1 - x0, y1 - y0],
+        "bbox": found[f"{main}_bbox"],
+        **found,
+        "annotated_obb": row["obb"],
         "area": row["area"],
         "segmentation": row["rle"],
         "difficult": row["difficult"],

@@ -1,4 +1,4 @@
-"""Pascal VOC's XML: upright boxes tightened from the masks (host.robots.ox.ac.uk/pascal/VOC).
+"""Pascal VOC's XML: upright boxes, of the masks or as annotated (host.robots.ox.ac.uk/pascal/VOC).
 
 Layout::
 
@@ -12,24 +12,35 @@ An object::
     <object><name>plane</name><difficult>0</difficult>
         <bndbox><xmin>38</xmin><ymin>74</ymin><xmax>879</xmax><ymax>192</ymax></bndbox></object>
 
-The box is the mask's, corners 1-based and inclusive as VOC's. ``truncated`` is 1 where a part of
+The box is the mask's, corners 1-based and inclusive as VOC's; with ``--boxes annotated`` it is the
+px that the annotated box touches, cut to the tile. ``truncated`` is 1 where a part of
 the annotated box lies outside the tile. ``labelmap.txt`` parts its columns by colons: it is left
 out where a class name has one (``labelmap`` in the summary).
 """
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from samrs.export.boxes import COLUMNS, check_choice, upright
 from samrs.export.files import open_text, write_file
 from samrs.export.subset import ExportedTile, Row, Subset
 
 
-def write(subset: Subset, out: Path) -> dict[str, Any]:
-    """Write the export; returns images, instances and whether it has a ``labelmap.txt``."""
+def write(subset: Subset, out: Path, *, boxes: str = "mask") -> dict[str, Any]:
+    """Write the export; returns images, instances and whether it has a ``labelmap.txt``.
+
+    Args:
+        boxes: whose the boxes are, one of BOXES.
+
+    Raises:
+        ParameterError: ``boxes`` is another.
+    """
+    check_choice(boxes)
     names = [escape(name) for name in subset.categories]
     images = instances = 0
     (out / "Annotations").mkdir()
@@ -40,11 +51,13 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
             split: stack.enter_context(open_text(lists / f"{split}.txt"))
             for split in subset.folders
         }
-        for tile in subset.tiles(["area", "mask_hbb", "difficult", "visible"]):
+        for tile in subset.tiles([*COLUMNS, "difficult", "visible"]):
             tile.write_image(out / "JPEGImages")
             files[tile.split].write(f"{tile.name}\n")
             rows = [row for row in tile.rows if row["area"]]
-            objects = "".join(_object(row, names[row["label"]]) for row in rows)
+            objects = "".join(
+                _object(row, names[row["label"]], upright(row, boxes, tile.size_wh)) for row in rows
+            )
             text = _file(tile, escape(subset.name), objects)
             write_file(out / "Annotations" / f"{tile.name}.xml", text)
             images += 1
@@ -74,8 +87,9 @@ def _file(tile: ExportedTile, database: str, objects: str) -> str:
     )
 
 
-def _object(row: Row, name: str) -> str:
-    x0, y0, x1, y1 = (int(v) for v in row["mask_hbb"])
+def _object(row: Row, name: str, box: list[float]) -> str:
+    x0, y0 = (math.floor(v) for v in box[:2])
+    x1, y1 = (math.ceil(v) for v in box[2:])
     flags = {"truncated": int(row["visible"] < 1), "difficult": int(row["difficult"])}
     corners = {"xmin": x0 + 1, "ymin": y0 + 1, "xmax": x1, "ymax": y1}
     return (

@@ -11,9 +11,11 @@ A tar holds, for each tile and one after the other::
     P0000__0_0.semantic.png   8-bit label ids, 255 = unlabelled
 
 A sample's name ends at its first dot, so dots in a tile's name become ``_``. Masks are COCO's run
-lengths. Members carry no time, owner or rights of their own: the same release gives the same bytes.
-A tar ends after the sample that brings it to ``TAR_BYTES``; the summary says how many samples each
-one has, which loaders want to know.
+lengths. ``hbb`` is the mask's box, and the annotated one with ``--boxes annotated``; both stand as
+``mask_hbb`` and ``annotated_hbb`` too, the annotated rotated box as ``obb``. Members carry no time,
+owner or rights of their own: the same release gives the same bytes. A tar ends after the sample
+that brings it to ``TAR_BYTES``; the summary says how many samples each one has, which loaders want
+to know.
 """
 
 from __future__ import annotations
@@ -26,11 +28,12 @@ from typing import Any
 
 from samrs.core.errors import ProductError
 from samrs.core.shards import json_text
+from samrs.export.boxes import BOXES, COLUMNS, check_choice, upright
 from samrs.export.files import open_bytes
 from samrs.export.subset import ExportedTile, Row, Subset, without_nulls
 
 TAR_BYTES = 256 * 2**20
-_COLUMNS = ("instance_id", "area", "mask_hbb", "obb", "difficult", "visible")
+_COLUMNS = ("instance_id", *COLUMNS, "difficult", "visible")
 
 
 class _Tars:
@@ -64,8 +67,16 @@ class _Tars:
             self._tar = None
 
 
-def write(subset: Subset, out: Path) -> dict[str, Any]:
-    """Write the export; returns images, instances, and samples by tar."""
+def write(subset: Subset, out: Path, *, boxes: str = "mask") -> dict[str, Any]:
+    """Write the export; returns images, instances, and samples by tar.
+
+    Args:
+        boxes: whose ``hbb`` is, one of BOXES.
+
+    Raises:
+        ParameterError: ``boxes`` is another.
+    """
+    check_choice(boxes)
     images = instances = 0
     seen: set[str] = set()
     with ExitStack() as stack:
@@ -81,18 +92,18 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
                     "scenes"
                 )
             seen.add(key)
-            splits[tile.split].add(_members(key, tile, subset))
+            splits[tile.split].add(_members(key, tile, subset, boxes))
             images += 1
             instances += len(tile.rows)
         samples = {name: n for tars in splits.values() for name, n in tars.samples.items()}
     return {"images": images, "instances": instances, "samples": samples}
 
 
-def _members(key: str, tile: ExportedTile, subset: Subset) -> dict[str, bytes]:
+def _members(key: str, tile: ExportedTile, subset: Subset, boxes: str) -> dict[str, bytes]:
     about = {
         **tile.about,
         "categories": subset.categories,
-        "instances": [_instance(row, subset) for row in tile.rows],
+        "instances": [_instance(row, subset, boxes, tile.size_wh) for row in tile.rows],
     }
     text = json_text(about)
     members = {f"{key}.json": text.encode(), f"{key}.semantic.png": tile.label_map or b""}
@@ -101,12 +112,14 @@ def _members(key: str, tile: ExportedTile, subset: Subset) -> dict[str, bytes]:
     return members
 
 
-def _instance(row: Row, subset: Subset) -> Row:
+def _instance(row: Row, subset: Subset, main: str, size_wh: tuple[int, int]) -> Row:
+    found = {f"{boxes}_hbb": upright(row, boxes, size_wh) for boxes in BOXES}
     return {
         "instance_id": row["instance_id"],
         "label": row["label"],
         "category": subset.categories[row["label"]],
-        "hbb": row["mask_hbb"],
+        "hbb": found[f"{main}_hbb"],
+        **found,
         **without_nulls(row, ["obb"]),
         "area": row["area"],
         "rle": row["rle"],

@@ -10,10 +10,11 @@ A line is a class number and four corners, clockwise, as shares of the image's w
 
     4 0.671680 0.126200 0.774902 0.006400 0.912207 0.130400 0.809082 0.250300
 
-The corners are those annotated; without them, the rectangle of least area around the mask. Both may
-reach beyond the tile. Ultralytics leaves out an image when the upright hull of one of its boxes has
-its centre outside or is larger than the image: such a box gives way to the next in the order
-``annotated``, ``mask_rectangle``, ``mask_hbb``; the summary counts them.
+The corners are those annotated; without them, and for all with ``--boxes mask``, the rectangle of
+least area around the mask. Both may reach beyond the tile. Ultralytics leaves out an image when the
+upright hull of one of its boxes has its centre outside or is larger than the image: such a box
+gives way to the next in the order ``annotated``, ``mask_rectangle``, ``mask_hbb``; the summary
+counts them.
 """
 
 from __future__ import annotations
@@ -24,22 +25,32 @@ from typing import Any
 import numpy as np
 
 from samrs.core.geometry import Array, hbb_to_polygon, polygon_to_hbb
+from samrs.export.boxes import check_choice
 from samrs.export.outlines import rle_to_obb
 from samrs.export.subset import Row, Subset
 from samrs.export.yolo_layout import share, write_tile, write_yaml
 
 
-def write(subset: Subset, out: Path) -> dict[str, Any]:
-    """Write the export; returns images, and boxes by where they are from."""
+def write(subset: Subset, out: Path, *, boxes: str = "annotated") -> dict[str, Any]:
+    """Write the export; returns images, and boxes by where they are from.
+
+    Args:
+        boxes: whose the boxes are where they may be either, one of BOXES.
+
+    Raises:
+        ParameterError: ``boxes`` is another.
+    """
+    check_choice(boxes)
     images = 0
-    boxes = dict.fromkeys(("annotated", "mask_rectangle", "mask_hbb"), 0)
+    counts = dict.fromkeys(("annotated", "mask_rectangle", "mask_hbb"), 0)
     for tile in subset.tiles(["obb", "mask_hbb", "area"]):
         lines = []
         for row in tile.rows:
-            if not row["area"] and row["obb"] is None:
+            annotated = row["obb"] if boxes == "annotated" else None
+            if not row["area"] and annotated is None:
                 continue  # an empty mask has no rectangle
-            kind, corners = _box(row, tile.size_wh)
-            boxes[kind] += 1
+            kind, corners = _box({**row, "obb": annotated}, tile.size_wh)
+            counts[kind] += 1
             shares = (
                 share(v, side) for xy in corners for v, side in zip(xy, tile.size_wh, strict=True)
             )
@@ -47,7 +58,7 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
         write_tile(tile, lines, out)
         images += 1
     write_yaml(subset, out)
-    return {"images": images, "instances": sum(boxes.values()), "boxes": boxes}
+    return {"images": images, "instances": sum(counts.values()), "boxes": counts}
 
 
 def _box(row: Row, size_wh: tuple[int, int]) -> tuple[str, Array]:
