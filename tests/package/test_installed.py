@@ -57,6 +57,9 @@ def test_a_release_is_checked_described_and_exported(
     assert done.stdout.startswith(f"{released}: sound: "), done.stderr
     done = run(tmp_path, light / "samrs", "card", released)
     assert "# SOTA" in done.stdout, done.stderr
+    done = run(tmp_path, light / "samrs", "preview", released, "--out", "page.html")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "page.html").is_file()
     for name in FORMATS:
         done = run(tmp_path, light / "samrs", "export", name, released, f"out/{name}")
         assert done.returncode == 0, done.stderr
@@ -79,7 +82,7 @@ def test_tables_are_read_and_what_needs_torch_says_so(
     assert done.stderr.endswith("run pip install 'samrs[label]'\n")
 
 
-def test_with_label_own_masks_are_audited_and_a_release_is_a_torch_dataset(
+def test_with_label_own_boxes_become_masks_masks_are_audited_and_releases_torch_datasets(
     wheel: Path, released: Path, tmp_path: Path
 ) -> None:
     programs = installed(wheel, tmp_path / "env", "[label]")
@@ -90,6 +93,12 @@ def test_with_label_own_masks_are_audited_and_a_release_is_a_torch_dataset(
     done = run(work, programs / "samrs", *words)
     assert done.returncode == 0, done.stderr
     assert (work / "out" / "audit.html").is_file()
+    words = ("label", "coco", folder, "--export", "yolo_seg", "--name", "mine", "--out", "masks")
+    done = run(work, programs / "samrs", *words)
+    assert done.returncode == 0, done.stderr
+    assert (work / "masks" / "yolo_seg" / "data.yaml").is_file()
+    done = run(work, programs / "samrs", "verify", "masks/release/mine")
+    assert "masks/release/mine: sound: " in done.stdout, done.stderr
     code = f"from samrs.data import ReleaseTiles\nprint(len(ReleaseTiles({str(released)!r})))\n"
     done = run(work, programs / "python", "-c", code)
     assert done.stdout == "3\n", done.stderr
