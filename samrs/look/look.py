@@ -22,6 +22,7 @@ CUT: dict[str, Any] = {
     "keep_difficult": True,
     "stretch": 2.0,
     "max_quarantined": 0.01,
+    "max_tile_px": 2**26,
 }
 """How scenes are cut unless the caller says otherwise, as ``normalize`` describes it."""
 

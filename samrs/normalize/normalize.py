@@ -76,6 +76,7 @@ def normalize(
     stretch: float,
     max_quarantined: float,
     val: float = 0.0,
+    max_tile_px: int = 2**26,
     workers: int | None = None,
 ) -> dict[str, Any]:
     """Write the product ``normalize/<dataset>`` and return its metrics.
@@ -96,6 +97,8 @@ def normalize(
         max_quarantined: share [0, 1] of images and annotations that may be bad.
         val: share [0, 1] of scenes that make the split val where the dataset has no splits, drawn
             by their ids; the others are train. 0 leaves all in the split ``all``.
+        max_tile_px: px that a tile, or a scene kept whole, may have, as each is decoded at once;
+            scenes beyond are set aside.
         workers: threads and processes, None for as many as cores; changes no byte.
 
     Raises:
@@ -109,9 +112,9 @@ def normalize(
         stretch=stretch,
         max_quarantined=max_quarantined,
         val=val,
+        max_tile_px=max_tile_px,
     )
-    format = format or dataset
-    module, categories = _reader(dataset, source, format)
+    module, categories = _reader(dataset, source, format := format or dataset)
     cut = Cut(
         tile=tile,
         overlap=overlap,
@@ -120,10 +123,10 @@ def normalize(
         pad=pad,
         keep_difficult=keep_difficult,
         stretch=stretch,
+        max_tile_px=max_tile_px,
         categories=categories,
     )
     quarantine = Quarantine()
-    set_lost_links_aside(source, quarantine)
     fresh_product(out)
     with limited_to(workers):
         read = module.read_scenes(source, quarantine)
@@ -163,6 +166,7 @@ def _write_scenes(
     records: Iterable[SceneRecord], source: Path, out: Path, cut: Cut, quarantine: Quarantine
 ) -> _Totals:
     """Write the tables of scenes in their order; they are made a few at a time on threads."""
+    set_lost_links_aside(source, quarantine)
     totals = _Totals()
     with ExitStack() as stack:
         threads = num_workers()
@@ -249,12 +253,13 @@ def check_cut(
     stretch: float,
     max_quarantined: float,
     val: float,
+    max_tile_px: int = 1,
 ) -> None:
     """Refuse numbers that no scene can be cut by.
 
     Args:
         tile: as of ``normalize``, as are ``overlap``, ``min_visible``, ``stretch``,
-            ``max_quarantined`` and ``val``.
+            ``max_quarantined``, ``val`` and ``max_tile_px``.
 
     Raises:
         ParameterError: one is out of range.
@@ -269,6 +274,11 @@ def check_cut(
         raise ParameterError(
             f"normalize: stretch cuts too much, got {stretch}; 0 to 50 percent at either end is "
             "allowed; correct it"
+        )
+    if max_tile_px < 1:
+        raise ParameterError(
+            f"normalize: max_tile_px allows no tile, got {max_tile_px}; at least 1 px is allowed; "
+            "correct it"
         )
     windows(1, 1, tile=tile, overlap=overlap)  # refuses an overlap that does not fit
 
@@ -371,6 +381,7 @@ class _Totals:
 
 def _write_manifest(out: Path, about: Mapping[str, Any], cut: Cut, **shares: float) -> None:
     parameters = {**vars(cut), **shares}
+    del parameters["max_tile_px"]  # a limit of memory: what it sets aside is in the quarantine
     categories = list(parameters.pop("categories"))
     about = {"product": "normalize", **about, "categories": categories}
     write_manifest(out, {**about, "parameters": parameters})

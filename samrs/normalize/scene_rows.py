@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from samrs.core.errors import DeclaredSizeError, ImageError
+from samrs.core.errors import DeclaredSizeError, ImageError, ImageSizeError
 from samrs.core.images import encode_rgb
 from samrs.core.label_png import encode_labels
 from samrs.core.parallel import map_ahead
@@ -61,6 +61,7 @@ class Cut:
     keep_difficult: bool
     stretch: float
     categories: Sequence[str]
+    max_tile_px: int = 2**26
 
 
 @dataclass
@@ -101,6 +102,7 @@ def make_scene(
             _turn_as_declared(record, image, where)
             size_wh = image.size_wh
             places = windows(*size_wh, tile=cut.tile, overlap=cut.overlap)
+            _check_size(places[0], where, cut)
             encoded = map_ahead(_encode, _parts(image, places, cut), pool, ahead=TILES_AHEAD)
             for place, (data, suffix) in zip(places, encoded, strict=True):
                 rows["tiles"].append(_tile_row(record, image, place, cut, suffix))
@@ -123,6 +125,21 @@ def make_scene(
     scene.instances = InstanceRows(record.scene_id, annotations, places, cut)
     rows["truth"] = scene.instances.truth()
     return scene
+
+
+def _check_size(place: Window, where: str, cut: Cut) -> None:
+    """Refuse tiles, all of one size, that are too large to be decoded at once.
+
+    Raises:
+        ImageSizeError: they are.
+    """
+    width, height = _padded_wh(place, cut)
+    if width * height > cut.max_tile_px:
+        kind = "a scene kept whole" if cut.tile is None else "its tiles"
+        raise ImageSizeError(
+            f"{where}: too large to be decoded at once, got {width} x {height} px for {kind}; "
+            f"{cut.max_tile_px} px are allowed; set a smaller tile, or raise max_tile_px"
+        )
 
 
 def _turn_as_declared(record: SceneRecord, image: SceneImage, where: str) -> None:

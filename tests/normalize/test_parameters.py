@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,3 +101,32 @@ def test_sixteen_bits_are_stretched_by_the_parameter(tmp_path: Path) -> None:
 def test_stretch_beyond_the_middle_is_refused(tmp_path: Path, stretch: float) -> None:
     with pytest.raises(ParameterError, match=r"stretch cuts too much, got"):
         run("dota", tmp_path, tmp_path / "out", stretch=stretch)
+
+
+@pytest.mark.parametrize(
+    ("changes", "got"),
+    [
+        ({"tile": None}, r"40 x 30 px for a scene kept whole"),
+        ({"tile": 50, "pad": True}, r"50 x 50 px for its tiles"),
+        ({"tile": 29}, None),
+    ],
+)
+def test_scenes_that_are_too_large_to_be_decoded_at_once_are_set_aside(
+    tmp_path: Path, changes: dict[str, Any], got: str | None
+) -> None:
+    by_hand.coco(tmp_path / "in")
+    limits = {"max_tile_px": 30 * 30, "max_quarantined": 1.0}
+    metrics = run("coco", tmp_path / "in", tmp_path / "out", **limits, **changes)
+    assert metrics["scenes"] == (2 if got is None else 0)
+    told = [row["detail"] for row in rows(tmp_path / "out", "quarantine")]
+    if got is not None:
+        assert metrics["quarantined"]["by_reason"]["image too large"] == 2
+        assert re.search(
+            rf"a\.jpg: too large .+ got {got}; 900 px are allowed; set a", " ".join(told)
+        )
+
+
+def test_a_limit_that_allows_no_tile_is_refused(tmp_path: Path) -> None:
+    by_hand.coco(tmp_path / "in")
+    with pytest.raises(ParameterError, match="max_tile_px allows no tile, got 0"):
+        run("coco", tmp_path / "in", tmp_path / "out", max_tile_px=0)
