@@ -25,7 +25,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.memory import memory
-from samrs.core.shards import read_manifest, read_table, write_manifest
+from samrs.core.label_png import encode_labels
+from samrs.core.records import IGNORE, SEMANTIC
+from samrs.core.shards import read_manifest, read_table, write_manifest, write_table
 from samrs.export.export import export
 
 TILES, INSTANCES = 105_090, 1_668_241
@@ -42,16 +44,23 @@ def write_release(source: Path, out: Path, num_tiles: int, num_instances: int) -
     names = np.array([f"t{i:06d}__0_0" for i in range(num_tiles)])
     no_image = {"bytes": b"", "path": ""}
     first = tiles.slice(0, 1).to_pylist()[0]
-    base = {**first, "height": size[0], "width": size[1], "image": no_image}
+    base = {**first, "x0": 0, "y0": 0, "height": size[0], "width": size[1], "image": no_image}
     with pq.ParquetWriter(out / "tiles-00000.parquet", tiles.schema) as writer:
         for part in np.array_split(names, -(-num_tiles // CHUNK)):
             image = [{"bytes": b"", "path": f"{name}.png"} for name in part]
             table = pa.Table.from_pylist([base] * len(part), schema=tiles.schema)
-            for column, values in (("tile_id", part), ("scene_id", part), ("image", image)):
+            scenes = [name.removesuffix("__0_0") for name in part.tolist()]
+            for column, values in (("tile_id", part), ("scene_id", scenes), ("image", image)):
                 field = tiles.schema.field(column)
                 at = tiles.schema.get_field_index(column)
                 table = table.set_column(at, field, pa.array(list(values), type=field.type))
             writer.write_table(table)
+    png = encode_labels(np.full(size, IGNORE, dtype=np.uint8))
+    maps = (
+        {"tile_id": n, "split": first["split"], "label_map": {"bytes": png, "path": ""}}
+        for n in names.tolist()
+    )
+    write_table(out, "semantic", SEMANTIC, maps)
     rng = np.random.default_rng(0)
     places = np.sort(rng.integers(0, num_tiles, num_instances))
     with pq.ParquetWriter(out / "instances-00000.parquet", rows.schema) as writer:

@@ -76,7 +76,7 @@ def export(
     """
     module = axis.load(AXIS, format)
     _check_options(format, module.write, options)
-    subset = _subset(release, splits, classes, images=images)
+    subset = subset_of(release, splits, classes, images=images)
     _check_place(release, out, force=force)
     with _moved_when_whole(out) as folder:
         summary = module.write(subset, folder, **options)
@@ -125,9 +125,23 @@ def _about(
     return f"{', '.join(parts)}; all figures below are those of the whole release."
 
 
-def _subset(
-    release: Path, splits: Sequence[str] | None, classes: Sequence[str] | None, *, images: bool
+def subset_of(
+    release: Path,
+    splits: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
+    *,
+    images: bool = True,
 ) -> Subset:
+    """What of a release is exported.
+
+    Args:
+        splits: which splits; None takes all.
+        classes: which classes, numbered anew in the release's order; None takes all.
+        images: whether to export the pixels too.
+
+    Raises:
+        UnknownNameError, ParameterError, MissingInputError, ProductError: see ``export``.
+    """
     manifest = listed_release(release)
     parameters = manifest.get("parameters")
     rule = parameters.get("overlap") if isinstance(parameters, dict) else None

@@ -169,7 +169,7 @@ class Subset:
         repaint = semantic and not every
         names = [*_TILE, "image" if self.images else "image.path"]
         tiles = self._rows("tiles", names, 8 if self.images else 512)
-        rows = self._rows("instances", sorted({*_KEYS, *columns}), 1024)
+        rows = self._rows("instances", sorted({*_KEYS, *columns}), 4096)
         maps = self._rows("semantic", ["tile_id", "label_map"], 8) if semantic and every else None
         total = sum(pq.read_metadata(p).num_rows for p in shard_paths(self.release, "tiles"))
         found = by_tile(self.release, tiles, rows)

@@ -24,8 +24,8 @@ Ids begin at 1 and are unique over all splits, since COCO's evaluation takes 0 f
 that word for itself): an object seen in two tiles has one.
 
 COCO's evaluation looks at 100 detections of a picture. Where a tile has more
-(``most_instances_in_a_tile`` in ``export.json``), a perfect result has an AP below 1: give it
-``COCOeval.params.maxDets`` up to that number.
+(``most_instances_in_a_tile`` in ``export.json``), a perfect result has an AP below 1:
+docs/exports.md says what to set.
 """
 
 from __future__ import annotations

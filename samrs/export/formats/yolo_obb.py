@@ -49,7 +49,7 @@ def write(subset: Subset, out: Path, *, boxes: str = "annotated") -> dict[str, A
             annotated = row["obb"] if boxes == "annotated" else None
             if not row["area"] and annotated is None:
                 continue  # an empty mask has no rectangle
-            kind, corners = _box({**row, "obb": annotated}, tile.size_wh)
+            kind, corners = written_box({**row, "obb": annotated}, tile.size_wh)
             counts[kind] += 1
             shares = (
                 share(v, side) for xy in corners for v, side in zip(xy, tile.size_wh, strict=True)
@@ -61,8 +61,13 @@ def write(subset: Subset, out: Path, *, boxes: str = "annotated") -> dict[str, A
     return {"images": images, "instances": sum(counts.values()), "boxes": counts}
 
 
-def _box(row: Row, size_wh: tuple[int, int]) -> tuple[str, Array]:
-    """Where the box is from, and its corners (4, 2) xy in px."""
+def written_box(row: Row, size_wh: tuple[int, int]) -> tuple[str, Array]:
+    """Where the box of an instance is from, and its corners (4, 2) xy in px.
+
+    Args:
+        row: an instance of a ``Tile``, with the columns rle, obb and mask_hbb.
+        size_wh: of the tile, px.
+    """
     if row["obb"] is not None:
         annotated = np.reshape(row["obb"], (4, 2))
         if _fits(annotated, size_wh):
