@@ -8,7 +8,6 @@ import numpy as np
 
 from samrs.core.errors import ParameterError
 from samrs.core.geometry import Array, clip_hbb, hbb_to_polygon
-from samrs.export.outlines import rle_to_obb
 
 BOXES = ("annotated", "mask")
 """What the main box of an instance may be."""
@@ -54,6 +53,8 @@ def rotated(row: Row, boxes: str) -> Array:
         boxes: one of BOXES.
     """
     if boxes == "mask":
+        from samrs.export.outlines import rle_to_obb  # OpenCV, for formats that draw
+
         return rle_to_obb(row["rle"])
     if row["obb"] is None:
         return hbb_to_polygon(row["hbb_annotated"])
