@@ -57,12 +57,14 @@ COLOUR = 0.25
 
 @dataclass(frozen=True)
 class _Stored:
-    """Where a tile's encoded image and label map lie in the mapped file: (offset, bytes)."""
+    """Where a tile's encoded image and label map lie in the mapped file, (offset, bytes), and the
+    labels that the map holds, 255 apart."""
 
     tile_id: str
     split: str
     image: tuple[int, int]
     labels: tuple[int, int]
+    present: tuple[int, ...]
 
 
 class SemanticTiles:
@@ -82,7 +84,7 @@ class SemanticTiles:
         self.categories: tuple[str, ...] = tuple(read_manifest(product)["categories"])
         self._file = cache / "tiles.bin"
         rows = _index(cache) or _unpack(product, cache)
-        self._stored = [_Stored(r[0], r[1], (r[2], r[3]), (r[4], r[5])) for r in rows]
+        self._stored = [_Stored(r[0], r[1], (r[2], r[3]), (r[4], r[5]), tuple(r[6])) for r in rows]
         self._bytes: NDArray[np.uint8] | None = None
         self._decoded: OrderedDict[int, tuple[Image, Image]] = OrderedDict()
         self._held = 0
@@ -94,6 +96,10 @@ class SemanticTiles:
     def splits(self) -> list[str]:
         """The split of each tile."""
         return [tile.split for tile in self._stored]
+
+    def labels_of(self, index: int) -> tuple[int, ...]:
+        """The labels of a tile's map, sorted; without 255, so none where nothing is labelled."""
+        return self._stored[index].present
 
     def read(self, index: int) -> tuple[Image, Image]:
         """Image (H, W, 3) RGB and label map (H, W) of a tile.
@@ -141,7 +147,7 @@ class SemanticTiles:
         return {**self.__dict__, "_bytes": None, "_decoded": OrderedDict(), "_held": 0}
 
 
-_Index = list[tuple[str, str, int, int, int, int]]
+_Index = list[tuple[str, str, int, int, int, int, list[int]]]
 
 
 def _index(cache: Path) -> _Index | None:
@@ -157,6 +163,7 @@ def _unpack(product: Path, cache: Path) -> _Index:
     """Copy encoded images and label maps of a product into ``cache/tiles.bin``; its index."""
     cache.mkdir(parents=True, exist_ok=True)
     spans: dict[str, list[tuple[int, int]]] = {}
+    present: dict[str, list[int]] = {}
     digest = hashlib.sha256()
     with (cache / "tiles.bin").open("wb") as file:
         for table, column in (("tiles", "image"), ("semantic", "label_map")):
@@ -165,6 +172,8 @@ def _unpack(product: Path, cache: Path) -> _Index:
                 spans.setdefault(row["tile_id"], []).append((file.tell(), len(data)))
                 file.write(data)
                 digest.update(data)
+                if table == "semantic":
+                    present[row["tile_id"]] = _present(data, f"{product}: {row['tile_id']}")
         file.flush()
         os.fsync(file.fileno())
     tiles = read_table(product, "tiles", ["tile_id", "split"])
@@ -176,9 +185,17 @@ def _unpack(product: Path, cache: Path) -> _Index:
             f"{len(odd)} of them not one of each ({', '.join(odd[:3])}); one label map a tile is "
             "allowed; make the product again"
         )
-    rows = [(name, splits[name], *spans[name][0], *spans[name][1]) for name in sorted(spans)]
+    rows = [
+        (name, splits[name], *spans[name][0], *spans[name][1], present[name])
+        for name in sorted(spans)
+    ]
     keep(cache / "index.json", json_bytes({"sha256": digest.hexdigest(), "tiles": rows}))
     return rows
+
+
+def _present(label_map: bytes, where: str) -> list[int]:
+    counts = np.bincount(decode_labels(label_map, where).ravel(), minlength=IGNORE + 1)
+    return [int(value) for value in np.flatnonzero(counts[:IGNORE])]
 
 
 class Crops(Dataset[dict[str, Tensor]]):
@@ -240,7 +257,8 @@ def augment(
     """A random crop (crop, crop, 3) and its labels (crop, crop) of a tile.
 
     Only the part that is kept gets resampled: the image linearly, labels to the nearest. Outside
-    the tile the image is grey and the labels 255.
+    the tile the image is grey and the labels 255. A crop holds a labelled pixel where the tile has
+    one.
 
     Args:
         background: labels that do not count as foreground.
@@ -251,6 +269,26 @@ def augment(
     if labels.size == 0:
         raise ImageError("tile: no pixels, got size 0; at least 1 x 1 is allowed; make it again")
     side = round(crop / rng.uniform(*SCALES))
+    part, known = _cut(image, labels, side, crop, background, rng)
+    if (known == IGNORE).all() and side > crop:  # a small object that the smaller scale skips
+        part, known = _cut(image, labels, crop, crop, background, rng)
+    turns = int(rng.integers(4))
+    part, known = np.rot90(part, turns), np.rot90(known, turns)
+    for axis in (0, 1):
+        if rng.random() < 0.5:
+            part, known = np.flip(part, axis), np.flip(known, axis)
+    return shift_colour(part, rng), np.ascontiguousarray(known)
+
+
+def _cut(
+    image: Image,
+    labels: Image,
+    side: int,
+    crop: int,
+    background: Sequence[int],
+    rng: np.random.Generator,
+) -> tuple[Image, Image]:
+    """A window of ``side`` px of image and labels, resampled to ``crop`` px."""
     x, y = _corner(labels, side, background, rng)
     part, known = image[y : y + side, x : x + side], labels[y : y + side, x : x + side]
     below, right = side - known.shape[0], side - known.shape[1]
@@ -261,24 +299,26 @@ def augment(
         known = np.pad(known, ((0, below), (0, right)), constant_values=IGNORE)
     part = cv2.resize(part, (crop, crop), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
     known = cv2.resize(known, (crop, crop), interpolation=cv2.INTER_NEAREST_EXACT).astype(np.uint8)
-    turns = int(rng.integers(4))
-    part, known = np.rot90(part, turns), np.rot90(known, turns)
-    for axis in (0, 1):
-        if rng.random() < 0.5:
-            part, known = np.flip(part, axis), np.flip(known, axis)
-    return shift_colour(part, rng), np.ascontiguousarray(known)
+    return part, known
 
 
 def _corner(
     labels: Image, side: int, background: Sequence[int], rng: np.random.Generator
 ) -> tuple[int, int]:
-    """Left and top of a window: anywhere, or so that it holds a pixel of a foreground category."""
+    """Left and top of a window: so that it holds a pixel of a foreground category, or anywhere;
+    where nothing is labelled there, so that it holds a labelled pixel."""
     last_y, last_x = (max(length - side, 0) for length in labels.shape)
     x, y = int(rng.integers(last_x + 1)), int(rng.integers(last_y + 1))
     counts = np.bincount(labels.ravel(), minlength=IGNORE + 1)
     categories = [int(i) for i in np.flatnonzero(counts) if i not in background]
     if categories and rng.random() < ON_FOREGROUND:
-        chosen = np.flatnonzero(labels == rng.choice(categories))
+        wanted = labels == rng.choice(categories)
+    elif (labels[y : y + side, x : x + side] == IGNORE).all():
+        wanted = labels != IGNORE
+    else:
+        return x, y
+    chosen = np.flatnonzero(wanted)
+    if chosen.size:
         row, column = divmod(int(rng.choice(chosen)), labels.shape[1])
         x = min(max(column - int(rng.integers(side)), 0), last_x)
         y = min(max(row - int(rng.integers(side)), 0), last_y)

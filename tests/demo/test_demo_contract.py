@@ -102,3 +102,24 @@ def test_a_scene_shows_what_it_is_there_for_or_is_drawn_again() -> None:
     )
     assert {item.kind for item in tried.objects} == {"plane"}
     assert empty.objects == ()
+
+
+TRAINED = [name for name in NAMES if name != "hrsc2016"]
+"""HRSC2016 is there to measure prompts; nothing is trained on it."""
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_every_class_that_is_tested_can_be_learned(name: str, tmp_path: Path) -> None:
+    given = params()["download"][name]
+    axis.load("samrs.datasets", name, "demo").write(
+        tmp_path, scenes=given["scenes"], seed=given["seed"]
+    )
+    scenes = read(name, tmp_path)
+    held = hold_out([scene.split for scene in scenes])
+    classes: dict[bool, set[str | int]] = {True: set(), False: set()}
+    for number, scene in enumerate(scenes):
+        classes[number in held] |= {each.category for each in scene.annotations}
+        if scene.semantic is not None:
+            classes[number in held] |= set(np.unique(scene.semantic()).tolist()) - {IGNORE}
+    assert classes[True]
+    assert classes[True] <= classes[False]

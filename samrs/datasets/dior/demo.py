@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from samrs.core.images import encode_rgb
+from samrs.scenes.held_out import HeldOut
 from samrs.scenes.scene import SceneObject
 from samrs.scenes.series import View, render_series
 
@@ -23,7 +24,6 @@ SIDE = 800
 JPEG_QUALITY = 90
 FIRST_TEST = 11726
 """Number of the real dataset's first test image."""
-SPLITS = ("train", "test", "val", "test")
 CLASSES = {
     "plane": "airplane",
     "ship": "ship",
@@ -102,14 +102,18 @@ _IMAGE = """\
 
 
 def write(root: Path, *, scenes: int, seed: int) -> None:
-    """Write ``scenes`` scenes below ``root``: a quarter train, a quarter val, half test."""
+    """Write ``scenes`` scenes below ``root``: half test (``HeldOut``), the others train and val."""
+    held_out = HeldOut(every=2)
     listed: dict[str, list[str]] = {"train": [], "val": [], "test": []}
-    for number, scene in render_series(
+    for _, scene in render_series(
         "dior", VIEWS, kinds=tuple(CLASSES), size_hw=(SIDE, SIDE), block=BLOCK, seed=seed,
         scenes=scenes,
     ):  # fmt: skip
-        split = SPLITS[number % len(SPLITS)]
-        stem = f"{number // 2 + (FIRST_TEST if split == 'test' else 1):05d}"
+        if held_out.takes(CLASSES[item.kind] for item in scene.objects):
+            split, stem = "test", f"{FIRST_TEST + len(listed['test']):05d}"
+        else:
+            split = min("train", "val", key=lambda name: len(listed[name]))
+            stem = f"{1 + len(listed['train']) + len(listed['val']):05d}"
         listed[split].append(stem)
         folder = "JPEGImages-test" if split == "test" else "JPEGImages-trainval"
         _write(root / folder / f"{stem}.jpg", encode_rgb(scene.image, ".jpg", JPEG_QUALITY))

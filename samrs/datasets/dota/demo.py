@@ -18,6 +18,7 @@ import numpy as np
 
 from samrs.core.geometry import Array, hbb_to_polygon
 from samrs.core.images import encode_rgb
+from samrs.scenes.held_out import HeldOut
 from samrs.scenes.scene import SceneObject
 from samrs.scenes.series import View, render_series
 
@@ -57,11 +58,13 @@ VIEWS = (
 
 
 def write(root: Path, *, scenes: int, seed: int) -> None:
-    """Write ``scenes`` scenes below ``root``, every fourth of them as val."""
+    """Write ``scenes`` scenes below ``root``, a quarter of them as val (``HeldOut``)."""
+    held_out = HeldOut(every=4)
     for number, scene in render_series(
         "dota", VIEWS, kinds=tuple(CLASSES), size_hw=SIZE_HW, block=BLOCK, seed=seed, scenes=scenes
     ):
-        folder = root / ("val" if number % 4 == 3 else "train")
+        val = held_out.takes(CLASSES[item.kind] for item in scene.objects)
+        folder = root / ("val" if val else "train")
         for name in ("images", "labelTxt", "labelTxt-hbb"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         stem = f"P{number:04d}"

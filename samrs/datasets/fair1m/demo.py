@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from pathlib import Path
 
+from samrs.scenes.held_out import HeldOut
 from samrs.scenes.rasters import write_geotiff
 from samrs.scenes.scene import SceneObject
 from samrs.scenes.series import View, render_series
@@ -116,13 +117,14 @@ _OBJECT = """\
 
 
 def write(root: Path, *, scenes: int, seed: int) -> None:
-    """Write ``scenes`` scenes below ``root``, every fourth of them as validation."""
+    """Write ``scenes`` scenes below ``root``, a quarter of them as validation (``HeldOut``)."""
+    held_out = HeldOut(every=4)
     kinds = (*BY_LENGTH, *CLASSES)
     counts = {"train": 0, "validation": 0}
     for number, scene in render_series(
         "fair1m", VIEWS, kinds=kinds, size_hw=SIZE_HW, block=BLOCK, seed=seed, scenes=scenes
     ):
-        split = "validation" if number % 4 == 3 else "train"
+        split = "validation" if held_out.takes(map(fine_class, scene.objects)) else "train"
         counts[split] += 1
         name = str(counts[split])
         for folder in ("images", "labelXml"):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from samrs.core.images import encode_rgb
+from samrs.scenes.held_out import HeldOut
 from samrs.scenes.rasters import instance_colour, paint_masks
 from samrs.scenes.series import View, render_series
 
@@ -53,11 +54,13 @@ VIEWS = (
 
 
 def write(root: Path, *, scenes: int, seed: int) -> None:
-    """Write ``scenes`` scenes below ``root``, every fourth of them as val."""
+    """Write ``scenes`` scenes below ``root``, a quarter of them as val (``HeldOut``)."""
+    held_out = HeldOut(every=4)
     for number, scene in render_series(
         "isaid", VIEWS, kinds=tuple(COLOURS), size_hw=SIZE_HW, block=BLOCK, seed=seed, scenes=scenes
     ):
-        folder = root / ("val" if number % 4 == 3 else "train")
+        val = held_out.takes(item.kind for item in scene.objects)
+        folder = root / ("val" if val else "train")
         items = scene.objects
         ids = paint_masks(items, map(instance_colour, range(len(items))), SIZE_HW)
         classes = paint_masks(items, [COLOURS[item.kind] for item in items], SIZE_HW)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from samrs.core.errors import ParameterError
+from samrs.scenes.held_out import HeldOut
 from samrs.scenes.rasters import write_geotiff
 from samrs.scenes.scene import LAND_COVERS
 from samrs.scenes.series import View, render_series
@@ -55,19 +56,22 @@ WEST_NORTH_M = (366_000.0, 5_809_000.0)
 
 
 def write(root: Path, *, scenes: int, seed: int) -> None:
-    """Write ``scenes`` tiles below ``root``, every third one with the number of a test tile.
+    """Write ``scenes`` tiles below ``root``, a third with the number of a test tile (``HeldOut``).
 
     Raises:
         ParameterError: there are not that many official tile numbers.
     """
-    names = _names(scenes)
+    _check(scenes)
+    held_out, train, test = HeldOut(every=3), iter(TRAIN), iter(TEST)
     palette = np.array([COLOURS[name] for name in LAND_COVERS], np.uint8)
     for folder in ("2_Ortho_RGB", "5_Labels_all"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    for number, scene in render_series(
+    for _, scene in render_series(
         "potsdam", VIEWS, kinds=KINDS, size_hw=(SIDE, SIDE), block=BLOCK, seed=seed, scenes=scenes
     ):
-        name = names[number]
+        covers = [LAND_COVERS[value] for value in np.unique(scene.land_cover)]
+        tested = held_out.takes(name for name in covers if COLOURS[name] != CLUTTER)
+        name = next(test) if tested else next(train, None) or next(test)
         row, column = map(int, name.split("_"))
         corner = WEST_NORTH_M[0] + 300.0 * column, WEST_NORTH_M[1] - 300.0 * row
         for path, image in (
@@ -77,13 +81,10 @@ def write(root: Path, *, scenes: int, seed: int) -> None:
             write_geotiff(root / path, image, crs=CRS, west_north=corner, gsd=scene.gsd)
 
 
-def _names(scenes: int) -> list[str]:
-    """Official numbers of the tiles, two train tiles before every test tile."""
+def _check(scenes: int) -> None:
     most = len(TRAIN) + len(TRAIN) // 2
     if scenes > most:
         raise ParameterError(
             f"download: too many Potsdam tiles, got scenes {scenes}; at most {most} are allowed, "
             "as the official tile numbers end; lower download.potsdam.scenes in params.yaml"
         )
-    train, test = iter(TRAIN), iter(TEST)
-    return [next(test if number % 3 == 2 else train) for number in range(scenes)]
