@@ -29,6 +29,7 @@ from samrs.core.shards import (
     write_manifest,
 )
 from samrs.reading.splits import use_of
+from samrs.training.coverage import warn_of_untrained
 from samrs.training.evaluation import confusion, scores
 from samrs.training.loop import device_of
 from samrs.training.networks import MultiHeadNetwork, load_encoder_decoder
@@ -69,7 +70,8 @@ def finetune(
         runtime: speed only.
 
     Returns:
-        ``tested`` tiles; ``runs``, each with init, share, tiles, miou, oa, mf1 and iou by category
+        ``tested`` tiles; ``classes_without_training_pixel``, how many tested classes can only score
+        0; ``runs``, each with init, share, tiles, miou, oa, mf1 and iou by category
         (``samrs/training/evaluation.py`` says what is in the means); ``miou`` by init and share;
         ``gain``: by share the mIoU of ``pretrain`` less that of ``scratch``, where both ran.
 
@@ -88,6 +90,7 @@ def finetune(
     )
     tiles = SemanticTiles(normalized, folder / "tiles")
     train, test = split_tiles(tiles.splits, normalized)
+    unlearned = warn_of_untrained(f"finetune {about_name(normalized)}", tiles, train, test)
     about = read_manifest(pretrained)
     rows: list[dict[str, Any]] = []
     for init in inits:
@@ -118,7 +121,12 @@ def finetune(
     product = {"product": "finetune", "dataset": about_name(normalized)}
     write_manifest(out, {**product, "parameters": parameters, "inputs": inputs, "files": files})
     shutil.rmtree(folder)
-    return {"tested": len(test), "runs": by_init(rows), **compare(rows)}
+    return {
+        "tested": len(test),
+        "classes_without_training_pixel": unlearned,
+        "runs": by_init(rows),
+        **compare(rows),
+    }
 
 
 def check_runs(*, inits: Sequence[str], shares: Sequence[float]) -> None:

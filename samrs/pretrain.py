@@ -19,6 +19,7 @@ from lightning.pytorch import Callback
 from samrs.core.errors import ParameterError
 from samrs.core.shards import fresh_product, sha256, write_csv, write_manifest
 from samrs.reading.splits import use_of
+from samrs.training.coverage import warn_of_untrained
 from samrs.training.evaluation import confusion, scores
 from samrs.training.loop import device_of
 from samrs.training.networks import MultiHeadNetwork, save_network
@@ -58,6 +59,7 @@ def pretrain(
         ``steps``, ``epochs`` (of the subset with the largest need), ``final_loss`` (mean of the
         last tenth), ``samples`` seen and held-out ``miou`` by subset. The latter is over labelled
         pixels only: the heads know no background, so it says how well objects are told apart.
+        ``classes_without_training_pixel``: number of held-out classes by subset that score 0.
 
     Raises:
         ParameterError: a parameter is out of range, or there is no subset.
@@ -78,7 +80,11 @@ def pretrain(
     )
     tiles = {name: SemanticTiles(path, folder / name) for name, path in releases.items()}
     held = {name: hold_out(t.splits) for name, t in tiles.items()}
-    kept = {name: [i for i in range(len(t)) if i not in held[name]] for name, t in tiles.items()}
+    kept = {name: _to_train_on(t, held[name]) for name, t in tiles.items()}
+    unlearned = {
+        name: warn_of_untrained(f"pretrain {name}", t, kept[name], held[name])
+        for name, t in tiles.items()
+    }
     sizes = {name: len(found) for name, found in kept.items()}
     parts = split_batch(sizes, settings.batch_size)
     heads = {name: len(t.categories) for name, t in tiles.items()}
@@ -107,7 +113,13 @@ def pretrain(
         "final_loss": round(sum(last) / len(last), 4),
         "samples": {name: settings.steps * part for name, part in parts.items()},
         "miou": miou,
+        "classes_without_training_pixel": unlearned,
     }
+
+
+def _to_train_on(tiles: SemanticTiles, held: set[int]) -> list[int]:
+    """Tiles that are not held out and have a labelled pixel; the others teach nothing."""
+    return [i for i in range(len(tiles)) if i not in held and tiles.labels_of(i)]
 
 
 def hold_out(splits: Sequence[str]) -> set[int]:

@@ -49,7 +49,7 @@ def test_dota_holds_the_quirks_of_the_real_files(install: Install, tmp_path: Pat
     assert lines["P0000"][2].split()[8:] == ["ship", "0"]
     assert lines["P0002"][1] == "gsd:null"
     assert lines["P0004"][2].split()[8:] == ["ship"]
-    assert [r.gsd for r in read("dota", tmp_path)] == [0.5, 0.5, None, 0.5, 0.5, 0.5, None, 0.5]
+    assert [r.gsd for r in read("dota", tmp_path)] == [0.5, 0.5, None, 0.5, 0.5, 0.5, 0.5, None]
 
 
 def test_dior_boxes_are_one_based_and_inclusive(install: Install, tmp_path: Path) -> None:

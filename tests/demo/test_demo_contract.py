@@ -6,10 +6,14 @@ import hashlib
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from samrs.core import axis
 from samrs.core.errors import ParameterError
+from samrs.core.parameters import read_parameters
+from samrs.core.records import IGNORE
+from samrs.pretrain import hold_out
 from samrs.scenes.rasters import instance_colour
 from samrs.scenes.scene import KINDS
 from samrs.scenes.series import (
@@ -22,6 +26,7 @@ from samrs.scenes.series import (
     scene_seed,
 )
 from tests.demo.conftest import read
+from tests.pipeline.closure import ROOT
 
 NAMES = axis.names("samrs.datasets", "demo")
 WRITERS = [axis.load("samrs.datasets", name, "demo") for name in NAMES]
@@ -104,16 +109,13 @@ def test_a_scene_shows_what_it_is_there_for_or_is_drawn_again() -> None:
     assert empty.objects == ()
 
 
-TRAINED = [name for name in NAMES if name != "hrsc2016"]
-"""HRSC2016 is there to measure prompts; nothing is trained on it."""
+DEMO = read_parameters(ROOT)["download"]
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", sorted(DEMO.keys() - {"hrsc2016"}))  # trained on: all others
 def test_every_class_that_is_tested_can_be_learned(name: str, tmp_path: Path) -> None:
-    given = params()["download"][name]
-    axis.load("samrs.datasets", name, "demo").write(
-        tmp_path, scenes=given["scenes"], seed=given["seed"]
-    )
+    writer = axis.load("samrs.datasets", name, "demo")
+    writer.write(tmp_path, scenes=DEMO[name]["scenes"], seed=DEMO[name]["seed"])
     scenes = read(name, tmp_path)
     held = hold_out([scene.split for scene in scenes])
     classes: dict[bool, set[str | int]] = {True: set(), False: set()}

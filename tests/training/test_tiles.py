@@ -129,3 +129,19 @@ def test_worker_processes_change_no_pixel(product: Path, tmp_path: Path) -> None
         assert a["images"].shape == (2, 3, 32, 32)
         assert torch.equal(a["images"], b["images"])
         assert torch.equal(a["labels"], b["labels"])
+
+
+def test_a_crop_holds_a_labelled_pixel_wherever_the_tile_has_one() -> None:
+    image, labels = np.zeros((300, 300, 3), np.uint8), np.full((300, 300), IGNORE, np.uint8)
+    labels[7, 290] = 3
+    for seed in range(200):
+        _, known = augment(image, labels, 64, (IGNORE,), np.random.default_rng(seed))
+        assert 3 in known
+
+
+def test_a_tile_tells_its_labels_without_being_read(product: Path, tmp_path: Path) -> None:
+    tiles = SemanticTiles(product, tmp_path / "cache")
+    again = SemanticTiles(product, tmp_path / "cache")
+    for index in range(len(tiles)):
+        found = sorted(set(np.unique(tiles.read(index)[1]).tolist()) - {IGNORE})
+        assert list(tiles.labels_of(index)) == list(again.labels_of(index)) == found

@@ -45,8 +45,8 @@ CLASSES = {
 VIEWS = (
     View("airport", 0.35, ("plane", "large_vehicle")),
     View("port", 0.5, ("ship", "storage_tank")),
-    View("tank_farm", 0.5, ("storage_tank",)),
     View("residential", 0.2, ("swimming_pool", "small_vehicle")),
+    View("tank_farm", 0.5, ("storage_tank",)),
     View("sports", 0.4, ("tennis_court", "basketball_court", "baseball_diamond", "track_field")),
     View("countryside", 0.4, empty=True),
     View("river", 0.4, ("bridge", "ship")),

@@ -70,11 +70,11 @@ WARSHIP_MIN_SLENDERNESS = 7.5
 VIEWS = (
     View("airport", 0.4, ("plane",)),
     View("port", 0.5, ("ship",)),
+    View("city", 0.3, ("roundabout", "large_vehicle"), density=0.7),
     View("parking_lot", 0.25, ("small_vehicle", "large_vehicle")),
     View("sports", 0.3, ("tennis_court", "soccer_field")),
     View("river", 0.4, ("bridge",)),
     View("open_sea", 0.6, ("ship",)),
-    View("city", 0.3, ("roundabout", "large_vehicle"), density=0.7),
     View("marina", 0.3, ("ship",)),
     View("collage", 0.4, ("plane", "ship")),
     View("residential", 0.3, empty=True),
