@@ -3,7 +3,7 @@
 A shared encoder and decoder with one head a subset; the loss is the sum of the heads' cross-entropy
 over labelled pixels. Batches are split over the subsets in proportion to their size.
 
-Output: ``encoder_decoder.safetensors`` (what ``samrs/finetune.py`` starts from),
+Output: ``encoder_decoder.safetensors`` (what ``samrs/finetune/`` starts from),
 ``heads.safetensors``, ``history.csv`` (step, loss), ``manifest.json``.
 """
 

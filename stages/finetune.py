@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samrs.finetune import finetune
+from samrs.finetune.finetune import finetune
 from stages.stage import arguments, declared, running, runtime, section, work_folder, write_metrics
 
 
@@ -18,7 +18,10 @@ def main() -> None:
         Path(normalized), Path(pretrained), Path(out), work, runtime=runtime(), **values
     )
     write_metrics(metrics, done)
-    write_metrics(headline, {benchmark: {"gain": done["gain"]}})
+    gain = done["gain"]
+    if done["mode"] == "probe":
+        gain = {features: by_body.get("pretrain", {}) for features, by_body in gain.items()}
+    write_metrics(headline, {benchmark: {"gain": gain}})
 
 
 if __name__ == "__main__":

@@ -83,7 +83,9 @@ SECTIONS = (
     ),
     Section(stage="release", module="samrs.release.release", function="release"),
     Section(stage="pretrain", module="samrs.pretrain", function="pretrain", given=("runtime",)),
-    Section(stage="finetune", module="samrs.finetune", function="finetune", given=("runtime",)),
+    Section(
+        stage="finetune", module="samrs.finetune.finetune", function="finetune", given=("runtime",)
+    ),
 )
 
 DATASETS = "samrs.datasets"
@@ -144,8 +146,8 @@ def allowed_names(params: Mapping[str, Any]) -> dict[str, Iterable[str]]:
     Args:
         params: params.yaml as nested values.
     """
-    from samrs import finetune
     from samrs.download import download
+    from samrs.finetune import benchmark, finetune
     from samrs.release import overlap
     from samrs.sam import checkpoints
     from samrs.segmenters import sam
@@ -167,7 +169,8 @@ def allowed_names(params: Mapping[str, Any]) -> dict[str, Iterable[str]]:
         "precision": sam.PRECISIONS,
         "release.overlap": overlap.RULES,
         "pretrain.decoder": networks.DECODERS,
-        "finetune.inits": finetune.INITS,
+        "finetune.inits": benchmark.INITS,
+        "finetune.mode": finetune.MODES,
         "pretrain.precision": training.PRECISIONS,
         "finetune.precision": training.PRECISIONS,
         "runtime.executor": axis.names("samrs.executors"),
@@ -266,7 +269,7 @@ def _runtime(params: Mapping[str, Any]) -> Iterator[str]:
 
 def _ranges(params: Mapping[str, Any]) -> Iterator[str]:
     """Numbers out of range, as the stages' functions refuse them."""
-    from samrs.finetune import check_runs
+    from samrs.finetune.finetune import check_runs
     from samrs.normalize.normalize import check_cut
     from samrs.release.thresholds import Thresholds
     from samrs.training.sampling import check_batch

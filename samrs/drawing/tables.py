@@ -228,6 +228,63 @@ def gain_sentence(gain: Mapping[str, float]) -> str:
     return f"mIoU of pretrain less that of scratch: {', '.join(parts)} of the labels."
 
 
+Intervals = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
+"""``mean``, ``low`` and ``high`` by features, body and share."""
+
+
+def probes_table(miou: Intervals, gain: Intervals) -> Table:
+    """Probes of frozen features, those with few labels first, the floors above.
+
+    Args:
+        miou: of each body.
+        gain: over random weights; a body without it is what gains are told against.
+    """
+    rows = [
+        (features, float(share), body, share)
+        for features, bodies in miou.items()
+        for body, shares in bodies.items()
+        for share in shares
+    ]
+    rows.sort(key=lambda row: (row[0] != "encoder", row[1]))
+    cells = []
+    for features, _, body, share in rows:
+        found = gain[features].get(body, {}).get(share)
+        cells.append(
+            [
+                features,
+                f"{float(share):.0%}",
+                body.replace("_", " "),
+                _interval(miou[features][body][share], ""),
+                _interval(found, "+") if found else "–",
+            ]
+        )
+    return Table(["Features", "Labels", "Body", "mIoU", "Gain over scratch"], cells)
+
+
+def _interval(found: Mapping[str, float], sign: str) -> str:
+    mean, low, high = (f"{found[name]:{sign}.3f}" for name in ("mean", "low", "high"))
+    return f"{mean} ({low} to {high})"
+
+
+def probes_sentence(gain: Intervals, draws: int) -> str:
+    """Where the interval of the gain of pre-training is above 0.
+
+    Args:
+        gain: as for ``probes_table``.
+        draws: of labelled tiles at each share.
+    """
+    surely, unsure = [], []
+    for features, bodies in gain.items():
+        for share, found in bodies.get("pretrain", {}).items():
+            told = f"{features} at {float(share):.0%} of the labels"
+            (surely if found["low"] > 0 else unsure).append(told)
+    if not surely + unsure:
+        return "Pre-training was not probed, so there is no gain to tell."
+    parts = [f"Pre-training helps in {', '.join(surely)}."] if surely else []
+    parts += [f"No gain can be told from the spread in {', '.join(unsure)}."] if unsure else []
+    return " ".join([*parts, f"Intervals: 95 %, {draws} draws of labelled tiles, paired."])
+
+
 def values_table(values: Mapping[str, Any]) -> Table:
     """Every value of a metrics file by its dotted name; lists are left out."""
     return Table(["Measure", "Value"], [[key, number(value)] for key, value in flat(values)])

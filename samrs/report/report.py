@@ -31,6 +31,8 @@ from samrs.drawing.tables import (
     metrics_of_each,
     number,
     percent,
+    probes_sentence,
+    probes_table,
     runs_table,
     summary_table,
     values_table,
@@ -99,6 +101,16 @@ def _class_rows(classes: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]
     ]
 
 
+def _trained(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of a benchmark and what it says of pre-training."""
+    if values["mode"] == "probe":
+        return {
+            "runs": probes_table(values["miou"], values["gain"]),
+            "gain": probes_sentence(values["gain"], values["draws"]),
+        }
+    return {"runs": runs_table(values["runs"]), "gain": gain_sentence(values["gain"])}
+
+
 def _subset(name: str, release: Path, stats: Mapping[str, Any], plots: Path) -> dict[str, Any]:
     manifest = read_manifest(release)
     examples = load_tiles(release, example_tiles(release, NUM_EXAMPLES))
@@ -158,11 +170,7 @@ def _measured(metrics: Path, measured: Path, normalized: Path) -> dict[str, Any]
         if (metrics / "pretrain.json").is_file()
         else None,
         "finetune": [
-            {
-                "name": name,
-                "runs": runs_table(values["runs"]),
-                "gain": gain_sentence(values["gain"]),
-            }
+            {"name": name, **_trained(values)}
             for name, values in metrics_of_each(finetuned, "finetune").items()
         ]
         if any(finetuned.glob("*.json"))

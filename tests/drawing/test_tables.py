@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from samrs.drawing.tables import input_table, number
+from samrs.drawing.tables import input_table, number, probes_sentence, probes_table
 
 METRICS = Path(__file__).parents[2] / "metrics"
 
@@ -36,3 +36,39 @@ def test_what_was_set_aside_is_counted_by_reason() -> None:
     normalized["quarantined"] = {"total": 3, "by_reason": {"image too large": 2, "no name": 1}}
     shown = input_table({"dota": normalized}).rows[0]
     assert shown[-2:] == ["3", "2 × image too large, 1 × no name"]
+
+
+GAIN = {
+    "encoder": {
+        "rgb": {"0.1": {"mean": -0.01, "low": -0.02, "high": 0.0}},
+        "pretrain": {"0.1": {"mean": 0.0471, "low": 0.0271, "high": 0.0671}},
+    },
+    "decoder": {"pretrain": {"0.1": {"mean": 0.01, "low": -0.01, "high": 0.03}}},
+}
+
+
+def test_probes_are_told_with_their_intervals_the_base_without_a_gain() -> None:
+    miou = {
+        "decoder": {"pretrain": {"0.1": {"mean": 0.2, "low": 0.1, "high": 0.3}}},
+        "encoder": {
+            body: {"0.1": {"mean": 0.2, "low": 0.1, "high": 0.3}}
+            for body in ("rgb", "scratch", "pretrain")
+        },
+    }
+    table = probes_table(miou, GAIN)
+    assert [row[:3] for row in table.rows] == [
+        ["encoder", "10%", "rgb"],
+        ["encoder", "10%", "scratch"],
+        ["encoder", "10%", "pretrain"],
+        ["decoder", "10%", "pretrain"],
+    ]
+    assert table.rows[1][3:] == ["0.200 (0.100 to 0.300)", "–"]
+    assert table.rows[2][4] == "+0.047 (+0.027 to +0.067)"
+
+
+def test_a_gain_is_claimed_only_where_its_interval_shows_it() -> None:
+    assert probes_sentence(GAIN, 10) == (
+        "Pre-training helps in encoder at 10% of the labels. No gain can be told from the spread "
+        "in decoder at 10% of the labels. Intervals: 95 %, 10 draws of labelled tiles, paired."
+    )
+    assert probes_sentence({}, 10).startswith("Pre-training was not probed")

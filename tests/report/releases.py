@@ -59,7 +59,7 @@ def write_metrics(root: Path, releases: Mapping[str, Path]) -> Path:
         "pretrain": {"0.05": {**run, "miou": 0.3}},
         "scratch": {"1": {**run, "miou": 0.5}, "0.05": {**run, "miou": 0.2}},
     }
-    tuned = {"tested": 4, "runs": runs, "gain": {"0.05": 0.1}}
+    tuned = {"mode": "full", "tested": 4, "runs": runs, "gain": {"0.05": 0.1}}
     write_json(metrics / "finetune" / "potsdam.json", tuned)
     read = {"scenes": 2, "tiles": 3, "tiles_empty": 1, "instances": 1234}
     bad = {"total": 1235, "by_reason": {"box has no area": 1234, "image too large": 1}}

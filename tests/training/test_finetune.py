@@ -7,17 +7,20 @@ from typing import Any
 
 import pytest
 
-import samrs.finetune
 from samrs.core.errors import ParameterError, ProductError
 from samrs.core.shards import read_manifest, sha256, write_manifest
-from samrs.finetune import compare, finetune, nested_share, split_tiles
+from samrs.finetune.benchmark import Benchmark, split_tiles
+from samrs.finetune.finetune import finetune
+from samrs.finetune.full import compare, nested_share
 from samrs.training.networks import MultiHeadNetwork, save_network
 from samrs.training.segmentation import Settings
 from samrs.work import fingerprint
 from tests.training.conftest import ENCODER, RUNTIME, SETTINGS
 
 OPTIONS: dict[str, Any] = {
+    "mode": "full",
     "inits": ["scratch", "pretrain"],
+    "draws": 3,
     "shares": [0.05, 1.0],
     "settings": Settings(
         **{**SETTINGS, "steps": 2, "batch_size": 2, "precision": "bf16-mixed"},
@@ -66,13 +69,13 @@ def test_finished_runs_are_repeated_after_a_failure_only_if_the_code_was_edited(
 ) -> None:
     started: list[str] = []
 
-    def counting(init: str, *rest: Any) -> MultiHeadNetwork:
+    def counting(_: Benchmark, init: str, *rest: Any) -> MultiHeadNetwork:
         started.append(init)
         if len(started) == 2:
             raise RuntimeError("out of memory")
         return MultiHeadNetwork(**ENCODER, heads={"benchmark": 3}, seed=0)
 
-    monkeypatch.setattr("samrs.finetune.start", counting)
+    monkeypatch.setattr(Benchmark, "start", counting)
     options = {**OPTIONS, "shares": [1.0]}
     with pytest.raises(RuntimeError, match="out of memory"):
         finetune(benchmark, pretrained, tmp_path / "out", tmp_path / "work", **options)
@@ -92,17 +95,17 @@ def test_a_damaged_result_of_a_finished_run_is_made_again(
     benchmark: Path, pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
-    original = samrs.finetune.start
+    original = Benchmark.start
 
-    def counting(init: str, *rest: Any) -> MultiHeadNetwork:
+    def counting(benchmark: Benchmark, init: str, *rest: Any) -> MultiHeadNetwork:
         started.append(init)
         if len(started) == 2:
             raise RuntimeError("out of memory")
-        return original(init, *rest)
+        return original(benchmark, init, *rest)
 
     options = {**OPTIONS, "shares": [1.0]}
     right = finetune(benchmark, pretrained, tmp_path / "right", tmp_path / "other", **options)
-    monkeypatch.setattr(samrs.finetune, "start", counting)
+    monkeypatch.setattr(Benchmark, "start", counting)
     with pytest.raises(RuntimeError, match="out of memory"):
         finetune(benchmark, pretrained, tmp_path / "out", tmp_path / "work", **options)
     (path,) = (tmp_path / "work").rglob("run.json")
@@ -145,6 +148,9 @@ def test_the_gain_is_pretrain_less_scratch_by_share() -> None:
     ("wrong", "message"),
     [
         ({"inits": ["imagnet"]}, "finetune.inits: unknown name, got 'imagnet'"),
+        ({"mode": "prob"}, "finetune.mode: unknown name, got 'prob'; probe, full are allowed"),
+        ({"draws": 2}, "finetune.draws: too few for an interval, got 2; at least 3"),
+        ({"mode": "probe", "shares": [1.0]}, "finetune.shares: all tiles can be drawn in one way"),
         ({"shares": [0.0]}, "finetune.shares: not a share, got 0.0"),
     ],
 )

@@ -16,7 +16,7 @@ from samrs.core.shards import write_manifest
 from samrs.work import fingerprint as module
 from samrs.work.fingerprint import closure, fingerprint, imports
 
-TRAINING = ("samrs.pretrain", "samrs.finetune")
+TRAINING = ("samrs.pretrain", "samrs.finetune.finetune")
 
 
 def name(parameters: dict[str, Any] | None = None, **given: Any) -> str:
@@ -100,7 +100,7 @@ def said(before: Sequence[str]) -> str:
     """What a fresh process says that imports some modules first."""
     program = "".join(f"import {one}\n" for one in before) + (
         "from samrs.work.fingerprint import fingerprint\n"
-        "print(fingerprint({}, code=['samrs.finetune'], libraries=['numpy']))"
+        "print(fingerprint({}, code=['samrs.finetune.finetune'], libraries=['numpy']))"
     )
     command = [sys.executable, "-c", program]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout

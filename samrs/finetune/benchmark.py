@@ -1,0 +1,69 @@
+"""A benchmark that is trained on and tested, and what training starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samrs.core.errors import ProductError
+from samrs.reading.splits import use_of
+from samrs.training.networks import MultiHeadNetwork, load_encoder_decoder
+from samrs.training.tiles import SemanticTiles
+
+INITS = ("scratch", "imagenet", "pretrain")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """A benchmark's tiles and the pre-training that is judged by them.
+
+    Attributes:
+        name: of the benchmark.
+        train: tiles to train on.
+        test: tiles to test on.
+        pretrained: product ``pretrain``.
+        about: its manifest, which names encoder and decoder.
+        folder: for unfinished work.
+    """
+
+    name: str
+    tiles: SemanticTiles
+    train: Sequence[int]
+    test: Sequence[int]
+    pretrained: Path
+    about: Mapping[str, Any]
+    folder: Path
+
+    def start(self, init: str, seed: int) -> MultiHeadNetwork:
+        """A network with one head and the weights of an init; the head is the same for each.
+
+        Args:
+            init: of ``INITS``.
+            seed: of the random weights.
+        """
+        network = MultiHeadNetwork(
+            self.about["encoder"],
+            "imagenet" if init == "imagenet" else None,
+            self.about["decoder"],
+            {"benchmark": len(self.tiles.categories)},
+            seed=seed,
+        )
+        if init == "pretrain":
+            load_encoder_decoder(network, self.pretrained / "encoder_decoder.safetensors")
+        return network
+
+
+def split_tiles(splits: Sequence[str], product: Path) -> tuple[list[int], list[int]]:
+    """Tiles to train on and to test on, by what their splits are for (``reading/splits.py``)."""
+    uses = [use_of(split) for split in splits]
+    tested = "test" if "test" in uses else "val"
+    train = [i for i, use in enumerate(uses) if use == "train"]
+    test = [i for i, use in enumerate(uses) if use == tested]
+    if not train or not test:
+        raise ProductError(
+            f"{product}: nothing to {'test' if train else 'train'} on, got tiles of the splits "
+            f"{sorted(set(splits))}; train and one of test and val are needed; check the dataset"
+        )
+    return train, test

@@ -1,0 +1,174 @@
+"""Fine-tune on a human-labelled benchmark: what pre-training brings, with few and many labels.
+
+``mode: probe`` learns a linear map of frozen features (``probe.py``) and writes ``probe.csv``
+(body, features, share, draw, tiles, miou); ``mode: full`` trains all weights (``full.py``) and
+writes ``history.csv`` (init, share, step, loss) and ``scores.csv`` (init, share, category, iou).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback
+
+from samrs.core.errors import ParameterError
+from samrs.core.shards import fresh_product, read_manifest, sha256, write_csv, write_manifest
+from samrs.finetune import full, probe
+from samrs.finetune.benchmark import INITS, Benchmark, split_tiles
+from samrs.training.coverage import warn_of_untrained
+from samrs.training.segmentation import LIBRARIES, Settings
+from samrs.training.tiles import SemanticTiles
+from samrs.work.fingerprint import fingerprint
+
+MODES = ("probe", "full")
+FEWEST_DRAWS = 3
+"""Draws below which an interval tells nothing."""
+PROBED = ("body", "features", "share", "draw", "tiles", "miou")
+
+
+def finetune(
+    normalized: Path,
+    pretrained: Path,
+    out: Path,
+    work: Path,
+    callbacks: Sequence[Callback] = (),
+    *,
+    mode: str,
+    inits: Sequence[str],
+    shares: Sequence[float],
+    draws: int,
+    settings: Settings,
+    runtime: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Probe or fine-tune every init x share, write the product ``finetune``, return its metrics.
+
+    Tested are the tiles for test, or for val where there are none for test with labels; trained is
+    on neither. What a split is for its name says (``reading/splits.py``).
+
+    Args:
+        normalized: product ``normalize/<benchmark>`` with true label maps.
+        pretrained: product ``pretrain``; its manifest names encoder and decoder.
+        out: folder of the product; what stood there before is removed.
+        work: folder for unfinished training; finished runs found there are not repeated.
+        mode: of ``MODES``: ``probe`` (``probe.py``) or ``full``, which trains all weights.
+        inits: of ``INITS``; ``imagenet`` downloads the encoder's weights.
+        shares: of the training tiles, in (0, 1], below 1 for probes; at least one tile is taken.
+        callbacks: of Lightning, beside the trainer's own.
+        draws: of labelled tiles at each share, for probes.
+        settings: of every training; probes use its seed.
+        runtime: speed only.
+
+    Returns:
+        ``mode``, ``tested`` tiles, ``classes_without_training_pixel``, how many tested classes can
+        only score 0. Of probes ``draws``, ``miou`` and ``gain`` of ``summarise`` in ``probe.py``.
+        Of full fine-tuning ``runs``, each with init, share, tiles, miou, oa, mf1 and iou by
+        category (``samrs/training/evaluation.py`` says what is in the means); ``miou`` by init and
+        share; ``gain``: by share the mIoU of ``pretrain`` less that of ``scratch``, where both ran.
+
+    Raises:
+        ParameterError: an init is unknown or a number out of range.
+        MissingInputError: a product or the encoder's weights are missing.
+        ProductError: the benchmark lacks tiles to train or to test on.
+    """
+    check_runs(mode=mode, inits=inits, shares=shares, draws=draws)
+    parameters = {
+        **vars(settings), "mode": mode, "inits": list(inits), "shares": list(shares), "draws": draws
+    }  # fmt: skip
+    folder = work / fingerprint(
+        parameters,
+        code=["samrs.finetune.finetune"],
+        libraries=LIBRARIES,
+        inputs=[normalized, pretrained],
+    )
+    about, name = read_manifest(pretrained), str(read_manifest(normalized)["dataset"])
+    tiles = SemanticTiles(normalized, folder / "tiles")
+    train, test = split_tiles(tiles.splits, normalized)
+    benchmark = Benchmark(
+        name=name,
+        tiles=tiles,
+        train=train,
+        test=test,
+        pretrained=pretrained,
+        about=about,
+        folder=folder,
+    )
+    unlearned = warn_of_untrained(f"finetune {name}", tiles, train, test)
+    runs: dict[str, Any] = {"inits": inits, "shares": shares, "runtime": runtime}
+    if mode == "probe":
+        rows = probe.probe(benchmark, draws=draws, seed=settings.seed, **runs)
+        told = {"draws": draws, **probe.summarise(rows)}
+        _export_probes(rows, out)
+    else:
+        rows = full.runs(benchmark, settings=settings, callbacks=callbacks, **runs)
+        told = {"runs": full.by_init(rows), **full.compare(rows)}
+        _export_runs(rows, out)
+    weights = str(about["files"]["encoder_decoder.safetensors"])
+    inputs = {"normalize": sha256(normalized / "manifest.json"), "pretrain": weights}
+    files = {path.name: sha256(path) for path in sorted(out.iterdir())}
+    product = {"product": "finetune", "dataset": name}
+    write_manifest(out, {**product, "parameters": parameters, "inputs": inputs, "files": files})
+    shutil.rmtree(folder)
+    return {
+        "mode": mode,
+        "tested": len(test),
+        "classes_without_training_pixel": unlearned,
+        **told,
+    }
+
+
+def check_runs(*, mode: str, inits: Sequence[str], shares: Sequence[float], draws: int) -> None:
+    """Refuse runs that cannot be.
+
+    Args:
+        mode: of ``MODES``.
+        inits: of ``INITS``.
+        shares: of the training tiles, in (0, 1], below 1 for probes.
+        draws: at least ``FEWEST_DRAWS``.
+
+    Raises:
+        ParameterError: a name is unknown, or a number out of range.
+    """
+    if mode not in MODES:
+        raise ParameterError(
+            f"finetune.mode: unknown name, got {mode!r}; {', '.join(MODES)} are allowed; correct "
+            "params.yaml"
+        )
+    if draws < FEWEST_DRAWS:
+        raise ParameterError(
+            f"finetune.draws: too few for an interval, got {draws}; at least {FEWEST_DRAWS} are "
+            "allowed; raise it"
+        )
+    if mode == "probe" and 1 in shares:
+        raise ParameterError(
+            "finetune.shares: all tiles can be drawn in one way only, got 1 for a probe, which "
+            "needs several draws; shares below 1 are allowed; leave 1 out or set mode to full"
+        )
+    for init in inits:
+        if init not in INITS:
+            raise ParameterError(
+                f"finetune.inits: unknown name, got {init!r}; {', '.join(INITS)} are allowed; "
+                "correct params.yaml"
+            )
+    for share in shares:
+        if not 0 < share <= 1:
+            raise ParameterError(
+                f"finetune.shares: not a share, got {share}; above 0 and up to 1 is allowed; "
+                "correct params.yaml"
+            )
+
+
+def _export_probes(rows: Sequence[Mapping[str, Any]], out: Path) -> None:
+    fresh_product(out)
+    write_csv(out / "probe.csv", PROBED, [[row[key] for key in PROBED] for row in rows])
+
+
+def _export_runs(rows: Sequence[Mapping[str, Any]], out: Path) -> None:
+    fresh_product(out)
+    keyed = [((row["init"], row["share"]), row) for row in rows]
+    history = [(*key, *step) for key, row in keyed for step in row["history"]]
+    write_csv(out / "history.csv", ["init", "share", "step", "loss"], history)
+    ious = [(*key, name, value) for key, row in keyed for name, value in row["iou"].items()]
+    write_csv(out / "scores.csv", ["init", "share", "category", "iou"], ious)

@@ -1,0 +1,165 @@
+"""Linear probes: how well a linear map of a frozen network's features tells classes apart.
+
+A probe is a ridge regression of one-hot labels on standardised features of labelled pixels, solved
+exactly: it has no step, rate or order of its own, so that probes differ in features and labelled
+pixels alone. Features lie on a grid of one cell for 4 x 4 px; a cell's answer holds for its pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from samrs.core.records import IGNORE
+from samrs.training.networks import MEAN_RGB, STD_RGB, MultiHeadNetwork
+from samrs.training.tiles import PAD_RGB, Image
+
+CELL = 4
+"""Side of a grid cell in px."""
+STRIDE = 32
+"""Networks take sides that are multiples of it."""
+CELLS = 512
+"""Labelled cells of a tile that a probe learns from, at most."""
+RIDGE = 1.0
+"""Weight of the penalty on standardised features, against a mean loss over cells."""
+LEAST_SPREAD = 1e-6
+
+Features = dict[str, Tensor]
+"""(C, h, w) on the grid of cells, by name."""
+
+
+def network_features(network: MultiHeadNetwork, image: Image) -> Features:
+    """``encoder``: all its levels side by side, ``decoder``: what the heads see.
+
+    Args:
+        network: in evaluation mode; it stays as it is.
+        image: (H, W, 3) RGB.
+    """
+    height, width = image.shape[:2]
+    padded = cv2.copyMakeBorder(
+        image, 0, -height % STRIDE, 0, -width % STRIDE, cv2.BORDER_CONSTANT, value=PAD_RGB
+    )
+    grid = padded.shape[0] // CELL, padded.shape[1] // CELL
+    with torch.inference_mode():
+        pixels = torch.from_numpy(padded).to(network.mean.device).permute(2, 0, 1)[None]
+        levels = network.encoder(((pixels - network.mean) / network.std).contiguous())
+        decoded = network.decoder(levels)
+        encoded = [_on_grid(level, grid) for level in levels[1:]]  # the first is the image itself
+        rows, columns = -(-height // CELL), -(-width // CELL)
+        return {
+            "encoder": torch.cat(encoded)[:, :rows, :columns],
+            "decoder": _on_grid(decoded, grid)[:, :rows, :columns],
+        }
+
+
+def colour_features(image: Image) -> Features:
+    """``rgb``: the mean colour of each cell, what no network has touched.
+
+    Args:
+        image: (H, W, 3) RGB.
+    """
+    rows, columns = -(-image.shape[0] // CELL), -(-image.shape[1] // CELL)
+    small = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
+    pixels = (small.astype(np.float32) - MEAN_RGB) / np.asarray(STD_RGB, np.float32)
+    return {"rgb": torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)}
+
+
+def _on_grid(level: Tensor, grid: tuple[int, int]) -> Tensor:
+    larger = level.shape[-1] > grid[1]
+    return F.interpolate(level.float(), grid, mode="area" if larger else "bilinear")[0]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Labelled cells of a tile: features (N, C) by name and labels (N,)."""
+
+    features: Features
+    labels: Tensor
+
+
+def sample(features: Features, labels: Image, rng: np.random.Generator) -> Sample:
+    """Draw at most ``CELLS`` labelled cells; a cell's label is that of its middle pixel.
+
+    Args:
+        features: of the tile.
+        labels: (H, W), 255 where nothing is known.
+    """
+    middle = _whole_cells(labels)[CELL // 2 :: CELL, CELL // 2 :: CELL].ravel()
+    chosen = np.sort(rng.permutation(np.flatnonzero(middle != IGNORE))[:CELLS])
+    at = torch.from_numpy(chosen)
+    return Sample(
+        {name: found.flatten(1)[:, at].T.contiguous() for name, found in features.items()},
+        torch.from_numpy(middle[chosen].astype(np.int64)),
+    )
+
+
+def fit(features: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """Weights (C, classes) and offsets (classes,) of a probe.
+
+    Args:
+        features: (N, C) of labelled cells.
+        labels: (N,) from 0 to ``classes`` - 1.
+        classes: their number.
+    """
+    mean, spread = features.mean(0), features.std(0, correction=0).clamp(min=LEAST_SPREAD)
+    standard = (features - mean) / spread
+    wanted = F.one_hot(labels, classes).to(features.dtype)
+    share = wanted.mean(0)
+    products = standard.T @ standard / len(labels)
+    products.diagonal().add_(RIDGE)
+    weights = torch.linalg.solve(products, standard.T @ (wanted - share) / len(labels))
+    weights = weights / spread[:, None]
+    return weights, share - mean @ weights
+
+
+def cell_counts(labels: Image, classes: int) -> Tensor:
+    """Pixels (classes, cells) float32 of each class in each cell; unlabelled ones in none.
+
+    Args:
+        labels: (H, W), 255 where nothing is known.
+        classes: their number.
+    """
+    whole = _whole_cells(labels)
+    rows, columns = whole.shape[0] // CELL, whole.shape[1] // CELL
+    cells = whole.reshape(rows, CELL, columns, CELL).transpose(0, 2, 1, 3).reshape(-1, CELL**2)
+    counts = np.stack([(cells == label).sum(axis=1) for label in range(classes)])
+    return torch.from_numpy(counts.astype(np.float32))
+
+
+def confusions(features: Tensor, counts: Tensor, probes: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Pixels (probes, classes, classes) by true class (row) and answered class (column).
+
+    Args:
+        features: (C, h, w) of a tile.
+        counts: of the tile, from ``cell_counts``.
+        probes: from ``fit``.
+    """
+    classes = len(counts)
+    weights = torch.cat([weight for weight, _ in probes], dim=1)
+    offsets = torch.cat([offset for _, offset in probes])
+    scores = features.flatten(1).T @ weights + offsets
+    answers = scores.view(len(scores), len(probes), classes).argmax(dim=2)
+    hits = [counts @ F.one_hot(answers[:, i], classes).float() for i in range(len(probes))]
+    return torch.stack(hits).round().to(torch.int64)
+
+
+def joined(samples: Sequence[Sample], name: str) -> tuple[Tensor, Tensor]:
+    """Features (N, C) of one name and labels (N,) of several tiles.
+
+    Args:
+        name: of the features.
+    """
+    parts: list[Mapping[str, Tensor]] = [each.features for each in samples]
+    return torch.cat([part[name] for part in parts]), torch.cat([s.labels for s in samples])
+
+
+def _whole_cells(labels: Image) -> NDArray[np.uint8]:
+    height, width = labels.shape
+    return np.pad(labels, ((0, -height % CELL), (0, -width % CELL)), constant_values=IGNORE)

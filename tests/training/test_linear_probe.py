@@ -1,0 +1,79 @@
+"""A linear probe tells what features are worth."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from samrs.core.records import IGNORE
+from samrs.training.linear_probe import (
+    cell_counts,
+    colour_features,
+    confusions,
+    fit,
+    network_features,
+    sample,
+)
+from samrs.training.networks import MultiHeadNetwork
+from tests.training.conftest import ENCODER
+
+
+def stripes(side: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """Red, green and blue stripes of whole cells, labelled 0, 1 and 2."""
+    labels = (np.arange(side) // 8 % 3).astype(np.uint8)[None].repeat(side, axis=0)
+    return (np.eye(3)[labels] * 200).astype(np.uint8), labels
+
+
+def test_colours_are_told_apart_by_colour() -> None:
+    image, labels = stripes()
+    features = colour_features(image)
+    found = sample(features, labels, np.random.default_rng(0))
+    probe = fit(found.features["rgb"], found.labels, 3)
+    (matrix,) = confusions(features["rgb"], cell_counts(labels, 3), [probe])
+    assert matrix.tolist() == np.diag(np.bincount(labels.ravel())).tolist()
+
+
+def test_the_probe_is_the_minimum_of_its_loss() -> None:
+    rng = torch.Generator().manual_seed(0)
+    features = torch.randn(200, 5, generator=rng, dtype=torch.float64) * 3 + 1
+    labels = torch.randint(3, (200,), generator=rng)
+    weights, offsets = fit(features, labels, 3)
+    spread = features.std(0, correction=0)
+
+    def loss(w: torch.Tensor, b: torch.Tensor) -> float:
+        wanted = torch.nn.functional.one_hot(labels, 3).double()
+        error = ((features @ w + b - wanted) ** 2).sum(dim=1).mean()
+        return float(error + ((w * spread[:, None]) ** 2).sum())
+
+    best = loss(weights, offsets)
+    for _ in range(20):
+        step = torch.randn(5, 3, generator=rng, dtype=torch.float64) * 0.01
+        shift = torch.randn(3, generator=rng, dtype=torch.float64) * 0.01
+        assert loss(weights + step, offsets + shift) > best
+
+
+def test_every_labelled_pixel_of_an_odd_tile_is_counted_once() -> None:
+    labels = np.random.default_rng(1).integers(0, 3, (37, 50)).astype(np.uint8)
+    labels[:5] = IGNORE
+    counts = cell_counts(labels, 3)
+    assert counts.shape == (3, 10 * 13)
+    assert counts.sum(dim=1).tolist() == np.bincount(labels[5:].ravel()).tolist()
+
+
+def test_features_of_a_network_lie_on_the_cells_of_the_tile_and_leave_it_as_it_is() -> None:
+    network = MultiHeadNetwork(**ENCODER, heads={"benchmark": 3}, seed=0).eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    image = np.random.default_rng(0).integers(0, 256, (70, 50, 3), dtype=np.uint8)
+    features = network_features(network, image)
+    assert {found.shape[1:] for found in features.values()} == {(18, 13)}
+    assert all(torch.isfinite(found).all() for found in features.values())
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_cells_of_a_sample_bear_the_label_and_the_features_of_their_place() -> None:
+    image, labels = stripes()
+    labels = labels.copy()
+    labels[:, 32:] = IGNORE
+    found = sample(colour_features(image), labels, np.random.default_rng(0))
+    assert len(found.labels) == 16 * 8
+    assert (found.features["rgb"].argmax(dim=1) == found.labels).all()
