@@ -273,7 +273,8 @@ def probes_sentence(gain: Intervals, draws: int) -> str:
         gain: as for ``probes_table``.
         draws: of labelled tiles at each share.
     """
-    surely, unsure = [], []
+    surely: list[str] = []
+    unsure: list[str] = []
     for features, bodies in gain.items():
         for share, found in bodies.get("pretrain", {}).items():
             told = f"{features} at {float(share):.0%} of the labels"

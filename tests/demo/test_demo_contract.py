@@ -112,6 +112,7 @@ def test_a_scene_shows_what_it_is_there_for_or_is_drawn_again() -> None:
 DEMO = read_parameters(ROOT)["download"]
 
 
+@pytest.mark.slow  # renders the whole demo; the metrics in git tell it of the run that made them
 @pytest.mark.parametrize("name", sorted(DEMO.keys() - {"hrsc2016"}))  # trained on: all others
 def test_every_class_that_is_tested_can_be_learned(name: str, tmp_path: Path) -> None:
     writer = axis.load("samrs.datasets", name, "demo")
