@@ -71,9 +71,8 @@ def pretrain(
             "subsets in params.yaml"
         )
     about = {"encoder": encoder, "encoder_weights": encoder_weights, "decoder": decoder}
-    parameters = {**about, **vars(settings), "subsets": list(releases)}
     folder = work / fingerprint(
-        parameters,
+        {**about, **vars(settings), "subsets": list(releases)},
         code=["samrs.pretrain"],
         libraries=LIBRARIES,
         inputs=list(releases.values()),
@@ -82,8 +81,7 @@ def pretrain(
     held = {name: hold_out(t.splits) for name, t in tiles.items()}
     kept = {name: _to_train_on(t, held[name]) for name, t in tiles.items()}
     unlearned = {
-        name: warn_of_untrained(f"pretrain {name}", t, kept[name], held[name])
-        for name, t in tiles.items()
+        n: warn_of_untrained(f"pretrain {n}", t, kept[n], held[n]) for n, t in tiles.items()
     }
     sizes = {name: len(found) for name, found in kept.items()}
     parts = split_batch(sizes, settings.batch_size)
@@ -100,7 +98,6 @@ def pretrain(
         callbacks=callbacks,
     )
     miou = _held_out_miou(network, tiles, held, settings, runtime)
-    fresh_product(out)
     _export(network, losses, out)
     categories = {name: list(t.categories) for name, t in tiles.items()}
     inputs = {name: sha256(path / "manifest.json") for name, path in releases.items()}
@@ -167,6 +164,7 @@ def _held_out_miou(
 
 
 def _export(network: MultiHeadNetwork, losses: Sequence[float], out: Path) -> None:
+    fresh_product(out)
     save_network(network, out)
     write_csv(out / "history.csv", ["step", "loss"], history_rows(losses))
 

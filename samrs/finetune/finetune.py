@@ -105,18 +105,10 @@ def finetune(
         rows = full.runs(benchmark, settings=settings, callbacks=callbacks, **runs)
         told = {"runs": full.by_init(rows), **full.compare(rows)}
         _export_runs(rows, out)
-    weights = str(about["files"]["encoder_decoder.safetensors"])
-    inputs = {"normalize": sha256(normalized / "manifest.json"), "pretrain": weights}
-    files = {path.name: sha256(path) for path in sorted(out.iterdir())}
-    product = {"product": "finetune", "dataset": name}
-    write_manifest(out, {**product, "parameters": parameters, "inputs": inputs, "files": files})
+    _write_manifest(out, {"dataset": name, "parameters": parameters}, normalized, about)
     shutil.rmtree(folder)
-    return {
-        "mode": mode,
-        "tested": len(test),
-        "classes_without_training_pixel": unlearned,
-        **told,
-    }
+    told |= {"tested": len(test), "classes_without_training_pixel": unlearned}
+    return {"mode": mode, **told}
 
 
 def check_runs(*, mode: str, inits: Sequence[str], shares: Sequence[float], draws: int) -> None:
@@ -158,6 +150,15 @@ def check_runs(*, mode: str, inits: Sequence[str], shares: Sequence[float], draw
                 f"finetune.shares: not a share, got {share}; above 0 and up to 1 is allowed; "
                 "correct params.yaml"
             )
+
+
+def _write_manifest(
+    out: Path, product: Mapping[str, Any], normalized: Path, about: Mapping[str, Any]
+) -> None:
+    weights = str(about["files"]["encoder_decoder.safetensors"])
+    inputs = {"normalize": sha256(normalized / "manifest.json"), "pretrain": weights}
+    files = {path.name: sha256(path) for path in sorted(out.iterdir())}
+    write_manifest(out, {"product": "finetune", **product, "inputs": inputs, "files": files})
 
 
 def _export_probes(rows: Sequence[Mapping[str, Any]], out: Path) -> None:
