@@ -200,6 +200,8 @@ def find_pictures(root: Path, said: Description, quarantine: Quarantine) -> list
             continue
         for image, split in members:
             name = f"{beside}{image.stem}"
+            if name not in labels and f"{beside}{image.name}" in labels:  # a.jpg.txt
+                name = f"{beside}{image.name}"
             used.add(name)
             prefix = _prefix(relative_name(image, root), split)
             scene_id = f"{prefix}_{clean_id(image.stem)}" if several else clean_id(image.stem)

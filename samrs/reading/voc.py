@@ -4,7 +4,8 @@ Layout read::
 
     Annotations/a.xml                          or annotations/; folders below are read, too
     JPEGImages/a.jpg                           or images/
-    ImageSets/Main/{train,val,test}.txt        optional: names of the images by split
+    ImageSets/Main/{train,val,test}.txt        optional, or ImageSets/: names of the images by
+                                               split; else folders of images that mean one
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from samrs.reading.annotations import (
     set_image_aside,
 )
 from samrs.reading.files import files_below
-from samrs.reading.splits import split_of
+from samrs.reading.splits import split_of, split_of_folders
 from samrs.reading.xml import child_text, read_xml
 
 ANNOTATIONS = ("Annotations", "annotations")
@@ -87,7 +88,8 @@ def read_voc(root: Path, quarantine: Quarantine, *, first: int) -> Iterator[Scen
         if any((a.hbb[:2] < 0).any() for a in annotations):
             at_zero.append(where)
         size_wh = _declared(tree)
-        found = splits.get(stem, "all")
+        name = relative_name(images[stem], root)
+        found = splits.get(stem) or split_of_folders(name) or "all"
         yield SceneRecord(
             scene_id=clean_id(stem),
             split=found,
@@ -128,7 +130,8 @@ def _splits(root: Path, images: dict[str, str], quarantine: Quarantine) -> dict[
         parts = name.rpartition(".")[0].split("/")
         ends |= {"/".join(parts[start:]): stem for start in range(len(parts))}
     found: dict[str, str] = {}
-    for path in files_below(root / "ImageSets" / "Main", (".txt",)):
+    lists = first_folder(root, ("ImageSets/Main", "ImageSets"))
+    for path in [] if lists is None else files_below(lists, (".txt",)):
         split = split_of(path.stem)
         where = relative_name(path, root)
         if split is None or (path.stem == "trainval" and _has_parts(path.parent)):

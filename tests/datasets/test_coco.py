@@ -386,3 +386,25 @@ def test_names_are_found_in_either_form_of_unicode(tmp_path: Path) -> None:
     write_image(tmp_path / "images" / decomposed)
     scenes, _ = read(tmp_path)
     assert "ueele" in [scene.scene_id for scene in scenes]
+
+
+def test_a_file_of_all_is_not_read_beside_its_parts(tmp_path: Path) -> None:
+    one, other = {"a.jpg": "images/a.jpg"}, {"b.jpg": "images/b.jpg"}
+    layout = {
+        "annotations/instances_train.json": one,
+        "annotations/instances_trainval.json": one | other,
+        "annotations/instances_val.json": other,
+    }
+    found, counts = files(tmp_path, layout)
+    assert [split for _, split, _ in found] == ["train", "val"]
+    assert counts == {}
+
+
+def test_ids_may_be_numbers_in_quotes(tmp_path: Path) -> None:
+    value = coco_value()
+    value["images"][0]["id"] = "10"
+    value["annotations"][0]["category_id"] = "7"
+    by_hand.coco(tmp_path, value)
+    scenes, quarantine = read(tmp_path)
+    assert [a.category for a in scenes[0].annotations] == ["ship"]
+    assert quarantine.rows == []

@@ -214,3 +214,25 @@ def test_a_second_image_of_the_same_name_is_quarantined(tmp_path: Path) -> None:
     (scene,), quarantine = read(tmp_path)
     assert scene.image.name == "P1.png"
     assert [row["source_file"] for row in quarantine.rows] == ["images/P1.tif"]
+
+
+@pytest.mark.parametrize(
+    ("word", "difficult"), [("1", True), ("0", False), ("True", True), ("Unspecified", False)]
+)
+def test_difficult_may_be_a_word(tmp_path: Path, word: str, difficult: bool) -> None:
+    scene, quarantine = flat(tmp_path, f"{LINE[:-1]}{word}\n")
+    assert [a.difficult for a in scene.annotations] == [difficult]
+    assert quarantine.rows == []
+
+
+def test_test_images_are_read_with_labels_and_listed_without(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        write_image(tmp_path / split / f"images/{split}.png")
+    write_text(tmp_path / "train/labelTxt/train.txt", LINE)
+    scenes, quarantine = read(tmp_path)
+    assert [scene.split for scene in scenes] == ["train"]
+    assert quarantine.counts() == {"split without annotations": 1}
+    write_text(tmp_path / "test/labelTxt/test.txt", LINE)
+    scenes, quarantine = read(tmp_path)
+    assert [scene.split for scene in scenes] == ["test", "train"]
+    assert quarantine.rows == []

@@ -188,3 +188,15 @@ def test_the_declared_size_goes_with_the_scene(tmp_path: Path) -> None:
         tmp_path / "Annotations/b.xml", "<annotation><size><width>0</width></size></annotation>"
     )
     assert [scene.declared_wh for scene in read(tmp_path)[0]] == [(40, 30), None]
+
+
+def test_folders_and_lists_of_the_top_give_splits_too(tmp_path: Path) -> None:
+    by_hand.voc(tmp_path)
+    for split, name in (("train", "a"), ("val", "b")):
+        for folder, suffix in (("JPEGImages", ".jpg"), ("Annotations", ".xml")):
+            (tmp_path / folder / split).mkdir()
+            path = tmp_path / folder / f"{name}{suffix}"
+            path.rename(path.parent / split / path.name)
+    assert [scene.split for scene in read(tmp_path)[0]] == ["train", "val"]
+    write_text(tmp_path / "ImageSets/test.txt", "b\n")
+    assert [scene.split for scene in read(tmp_path)[0]] == ["train", "test"]

@@ -350,3 +350,10 @@ def test_polygons_are_true_masks_and_their_hulls_the_boxes(tmp_path: Path) -> No
     assert rle_area(first.truth) == 60
     assert 25 <= rle_area(second.truth) <= 40
     assert quarantine.rows == []
+
+
+def test_labels_may_be_named_by_the_whole_name_of_their_image(tmp_path: Path) -> None:
+    files = {"images/a.jpg": None, "labels/a.jpg.txt": LINE}
+    scenes, quarantine = layout(tmp_path, "names: [ship]", files)
+    assert scenes == [("a", "all", 1)]
+    assert quarantine.rows == []

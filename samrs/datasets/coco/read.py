@@ -25,6 +25,7 @@ file, per image.
 from __future__ import annotations
 
 import logging
+import re
 import reprlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -61,6 +62,7 @@ CATEGORIES: tuple[str, ...] = ()
 SUBSET: str | None = None
 
 _LAYOUT = "annotations.json (COCO's format) with the images of its file_name entries"
+_NUMBER = re.compile("0|[1-9][0-9]{0,18}")
 _KEYS = ("images", "annotations", "categories")
 _OTHER_TASKS = ("image_info", "stuff", "person_keypoints", "captions", "panoptic", "labels")
 """Beginnings of the files that a set has beside its ``instances_*.json``, of the same images."""
@@ -209,7 +211,12 @@ def _places(root: Path) -> list[Path]:
     left_out = [p for p in found if instances and p.stem.startswith(_OTHER_TASKS)]
     for path in left_out:
         log.info("coco: %s is not read, instances stand beside it", relative_name(path, root))
-    return [p for p in found if p not in left_out]
+    found = [p for p in found if p not in left_out]
+    both = [p for p in found if "trainval" in p.stem.lower()]
+    parts = {split_of(p.stem) for p in found if p not in both} & {"train", "val"}
+    for path in both if parts else []:
+        log.info("coco: %s is not read, its parts stand beside it", relative_name(path, root))
+    return [p for p in found if not (parts and p in both)]
 
 
 def _read_files(root: Path) -> list[_File]:
@@ -279,9 +286,11 @@ def _by_image(
 
 
 def _id(entry: Any, key: str) -> int | str | None:
-    """An entry's number or name; None where it has none. Some tools write whole numbers as 1.0."""
+    """An entry's number or name; None where it has none. Some tools write 1 as 1.0 or "1"."""
     value = entry.get(key) if isinstance(entry, Mapping) else None
     if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if key != "file_name" and isinstance(value, str) and _NUMBER.fullmatch(value):
         return int(value)
     return value if isinstance(value, int | str) and not isinstance(value, bool) else None
 

@@ -49,6 +49,7 @@ from samrs.reading.annotations import (
     read_items,
     read_text,
     relative_name,
+    says_yes,
     set_aside,
     set_image_aside,
 )
@@ -89,6 +90,8 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     splits = [s for s in ("train", "val") if (root / s / "images").is_dir()]
     if not splits and not (root / "images").is_dir():
         raise missing_dataset(root, "dota", "<split>/images/*.png with <split>/labelTxt/*.txt")
+    if splits and (root / "test" / "images").is_dir():
+        splits += _tests(root, quarantine)
     for split in splits or ["all"]:
         base = root / split if splits else root
         rotated, horizontal = _label_folders(base, split)
@@ -116,6 +119,20 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         yield SceneRecord(
             scene_id=scene_id, split=split, image=image, annotations=tuple(annotations), gsd=gsd
         )
+
+
+def _tests(root: Path, quarantine: Quarantine) -> list[str]:
+    """The split test where it has labels, which DOTA keeps for itself; else it is listed."""
+    if any(_label_folders(root / "test", "test")):
+        return ["test"]
+    quarantine.add(
+        "test/images",
+        None,
+        "split without annotations",
+        "test/images: none of its images is annotated, got no labelTxt beside them; one file an "
+        "image is needed; add them or remove the folder",
+    )
+    return []
 
 
 def _label_folders(base: Path, split: str) -> tuple[Path | None, Path | None]:
@@ -182,5 +199,5 @@ def _parse_line(source_file: str, ordinal: int, line: int, text: str) -> Annotat
         source_file=source_file,
         ordinal=ordinal,
         source_line=line,
-        difficult=len(tokens) == 10 and number(tokens[9], where) != 0,
+        difficult=len(tokens) == 10 and says_yes(tokens[9]),
     )
