@@ -69,12 +69,15 @@ def files_by_stem(
         apart: names of folders that are not part of this one, though they lie in it.
     """
     found = files_below(folder, suffixes, apart)
-    stems = Counter(path.stem for path in found)
+    # strings, as a Path costs ten times as much to make or to compare
+    names = [relative_name(path, folder) for path in found]
+    bare = [name.rpartition(".")[0] for name in names]
+    stems = Counter(name.rpartition("/")[2] for name in bare)
     named: dict[str, Path] = {}
-    for path in sorted(found, key=lambda path: (path.parent != folder, path)):
-        below = relative_name(path, folder)
-        stem = path.stem if stems[path.stem] == 1 else below.rpartition(".")[0]
-        named[below if stem in named else stem] = path
+    for index in sorted(range(len(found)), key=lambda index: "/" in names[index]):
+        stem = bare[index].rpartition("/")[2]
+        stem = stem if stems[stem] == 1 else bare[index]
+        named[names[index] if stem in named else stem] = found[index]
     return dict(sorted(named.items()))
 
 

@@ -65,7 +65,7 @@ def files_below(folder: Path, suffixes: Collection[str], apart: Collection[str] 
     for path in named_so:
         if not any(path in other.parents for other in found):
             found.append(path)
-    return sorted(found)
+    return sorted(found, key=lambda path: os.fspath(path).split("/"))  # as paths compare, but quick
 
 
 def lost_links(root: Path) -> Iterator[tuple[Path, str]]:
