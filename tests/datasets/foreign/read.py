@@ -36,7 +36,9 @@ def ultralytics(folder: Path) -> Found:
         if not data.get(split):
             continue
         task = "pose" if "kpt_shape" in data else "detect"
-        dataset = YOLODataset(img_path=data[split], data=data, task=task, augment=False, cache=False)
+        dataset = YOLODataset(
+            img_path=data[split], data=data, task=task, augment=False, cache=False
+        )
         for label in dataset.labels:
             height, width = label["shape"]
             boxes = []
@@ -85,7 +87,9 @@ def supervision(folder: Path) -> Found:
 
 
 def coco_files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*.json") if "__MACOSX" not in p.parts)
+    found = sorted(p for p in folder.rglob("*.json") if "__MACOSX" not in p.parts)
+    instances = [p for p in found if p.name.startswith("instances_")]  # beside other tasks' files
+    return instances or found
 
 
 def relative(path: Path, folder: Path) -> str:
