@@ -28,6 +28,9 @@ KILLS = 3
 """Of each stage."""
 
 RECIPES = ["hbox", "hbox+point"]
+TIMES = "timing.json"
+"""What an audit writes of its seconds, which no two runs share."""
+
 LONGEST = 600.0
 
 
@@ -149,10 +152,14 @@ def digest(folder: Path, outs: Sequence[str]) -> str:
     found = hashlib.sha256()
     for out in outs:
         path = folder / out
-        for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
+        for file in [path] if path.is_file() else _files(path):
             found.update(f"{file.relative_to(folder)}\0".encode())
             found.update(hashlib.sha256(file.read_bytes()).digest())
     return found.hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != TIMES)
 
 
 def _publication(work: Path, moment: float) -> Outcome:
