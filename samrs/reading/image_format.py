@@ -136,6 +136,23 @@ def _exif(data: mmap.mmap, driver: str) -> bytes:
     return b"Exif\0\0" + found if found else b""
 
 
+def header_size(path: Path, kind: Kind) -> tuple[int, int] | None:
+    """Width and height of a PNG or JPEG as it is stored, px, out of its header alone.
+
+    None where the header does not say, and for other formats, whose files may lie on the map.
+
+    Args:
+        kind: the format that the content has.
+    """
+    if kind.driver not in ("PNG", "JPEG"):
+        return None
+    try:
+        with Image.open(path, formats=(kind.driver,)) as image:
+            return image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
 def plain_file(path: Path, kind: Kind) -> tuple[bytes, str] | None:
     """Bytes and suffix (".png", ".jpg") of a file that any reader shows alike.
 

@@ -27,11 +27,13 @@ from samrs.core.errors import ImageError, ImageSizeError
 from samrs.core.tiling import Window
 from samrs.reading.completeness import damage_told, missing_block
 from samrs.reading.ground import georeference, ground_sample_distance
-from samrs.reading.image_format import Kind, image_kind, orientation, plain_file
+from samrs.reading.image_format import Kind, header_size, image_kind, orientation, plain_file
 from samrs.reading.stretch import percentile_range, stretch_bands
 from samrs.reading.turning import AS_STORED, Turn
 
 LARGEST_PX = 2**30
+HEADER_SIDE = 2**13
+"""Sides from which on an image is opened to tell whether it is too large."""
 """Most px an image may have: 32,768 x 32,768; DOTA's largest scene has 0.8e9."""
 
 LARGEST_BLOCK = 2**28
@@ -200,6 +202,10 @@ def open_scene(path: Path, where: str, stretch: float | None = None) -> Iterator
 def size_of(path: Path) -> tuple[int, int] | None:
     """Width and height of an image as it is seen, px; None where it does not open."""
     try:
+        kind = image_kind(path, path.name)
+        stored_wh = header_size(path, kind)  # to open it costs fifty times as much
+        if stored_wh is not None and max(stored_wh) < HEADER_SIDE:
+            return Turn.of(orientation(path, kind)).size(stored_wh)
         with open_scene(path, path.name, stretch=0.0) as scene:
             return scene.size_wh
     except ImageError:

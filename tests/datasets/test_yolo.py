@@ -357,3 +357,22 @@ def test_labels_may_be_named_by_the_whole_name_of_their_image(tmp_path: Path) ->
     scenes, quarantine = layout(tmp_path, "names: [ship]", files)
     assert scenes == [("a", "all", 1)]
     assert quarantine.rows == []
+
+
+def test_a_file_of_good_boxes_is_read_as_line_by_line(tmp_path: Path) -> None:
+    by_hand.yolo(tmp_path)
+    rng = np.random.default_rng(3)
+    rows = rng.uniform(-0.1, 1.1, (50, 4))
+    text = "".join(
+        f"{i % 2} {' '.join(map(repr, row.tolist()))}\r\n\n" for i, row in enumerate(rows)
+    )
+    found = []
+    for more in ("", "9 9\n"):  # a bad line: then each is parsed by itself
+        write_text(tmp_path / LABEL, text + more)
+        (first, _), quarantine = read(tmp_path)
+        assert len(quarantine.rows) == len(more.split()) // 2
+        found.append(
+            [(a.category, a.hbb.tolist(), a.ordinal, a.source_line) for a in first.annotations]
+        )
+    assert len(found[0]) == 50
+    assert found[0] == found[1]

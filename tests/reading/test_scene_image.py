@@ -318,3 +318,12 @@ def test_real_truncated_file_is_an_error(real: Path, tmp_path: Path) -> None:
     path.write_bytes(data[: len(data) * 2 // 3])
     with pytest.raises(ImageError, match="cut off"), open_scene(path, "00001.jpg"):
         pass
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".tif"])
+def test_the_size_of_the_header_is_that_of_the_open_image(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    write_image(path, image(0, 17, 9))
+    assert scene_image.size_of(path) == (17, 9)
+    path.write_bytes(path.read_bytes()[:20])
+    assert scene_image.size_of(path) is None
