@@ -101,7 +101,15 @@ def _scored(rows: pa.Table, parts: Ints) -> pa.Table:
     sizes = pc.list_flatten(pc.struct_field(rows["rle"], "size")).to_numpy().reshape(-1, 2)
     runs = decode_runs(*text_buffers(_chunk(pc.struct_field(rows["rle"], "counts"))))
     areas, found = runs.areas(), mask_boxes(runs, heights)
-    inside = overlaps(runs, _rasterised(boxes * 1.0, sizes, upright=True))
+    inside = areas.copy()
+    over = np.flatnonzero(  # others lie in px that are the box's whichever way it is rasterised
+        (found[:, :2] < np.ceil(boxes[:, :2])).any(axis=1)
+        | (found[:, 2:] > np.floor(boxes[:, 2:])).any(axis=1)
+    )
+    if len(over):
+        texts = _chunk(pc.struct_field(rows["rle"], "counts")).take(pa.array(over))
+        box_runs = _rasterised(boxes[over], sizes[over], upright=True)
+        inside[over] = overlaps(decode_runs(*text_buffers(texts)), box_runs)
     there = pc.is_valid(_chunk(rows["obb"])).to_numpy(zero_copy_only=False)
     corners = np.zeros((len(rows), 8))
     corners[there] = _chunk(rows["obb"]).drop_null().flatten().to_numpy().reshape(-1, 8)

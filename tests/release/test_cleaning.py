@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from samrs.core.rle import mask_to_rle, rle_to_mask
+from samrs.core.rle import hbb_to_rle, mask_to_rle, rle_to_mask
 from samrs.core.runs import encode_runs, rle_runs
 from samrs.core.shards import iter_rows, read_table, write_table
 from samrs.label.scores import mask_scores
@@ -152,6 +153,14 @@ def test_parts_of_neighbouring_masks_are_not_joined():
     found, parts = cleaned([first, second], [[0, 0, 4, 4]] * 2, min_part=0.3)
     assert [mask.sum() for mask in found] == [4, 4]
     assert parts == [1, 1]
+
+
+@given(st.tuples(*[st.floats(0, 40)] * 4))
+def test_px_that_lie_wholly_in_a_box_are_its_own_when_it_is_rasterised(numbers):
+    (x0, x1), (y0, y1) = np.sort(np.reshape(numbers, (2, 2)), axis=1)
+    mask = rle_to_mask(hbb_to_rle([x0, y0, x1, y1], (40, 40)))
+    whole = mask[math.ceil(y0) : math.floor(y1), math.ceil(x0) : math.floor(x1)]
+    assert whole.all()
 
 
 def blots(seed: int, count: int) -> list[np.ndarray]:
