@@ -29,7 +29,8 @@ def project(root: Path) -> Path:
     for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, root / name)
     params = root / "params.yaml"
-    params.write_text(params.read_text().replace("segmenter: sam", "segmenter: box"))
+    said = params.read_text().replace("segmenter: sam", "segmenter: box")
+    params.write_text(said.replace("batch_size: 12", "batch_size: 16"))  # one sample a subset
     for format in FORMATS:
         WRITERS[format](root / "mine" / format)
         add(params, format, root / "mine" / format, f"my_{format}")
