@@ -49,6 +49,9 @@ CATEGORIES: tuple[str, ...] = ()
 SUBSET: str | None = None
 
 _BOX, _CORNERS = 5, 9
+_AT_ONCE = 2**16
+"""Lines of a file that are read at once; more take a third of the memory one by one."""
+
 _FARTHEST = 2.0
 """Largest share, either sign: rotated boxes leave the image, px written by mistake go beyond."""
 
@@ -139,7 +142,7 @@ def _read_labels(
     if size_wh is None:
         return []
     labels = _Labels(where, size_wh, said, polygons)
-    found = _boxes_alone(labels, lines)
+    found = _boxes_alone(labels, lines) if len(lines) <= _AT_ONCE else None
     if found is not None:
         return found
     return read_items(numbered, partial(_parse, labels), where, quarantine)
