@@ -272,15 +272,12 @@ def _ranges(params: Mapping[str, Any]) -> Iterator[str]:
     from samrs.finetune.finetune import check_runs
     from samrs.normalize.normalize import check_cut
     from samrs.release.thresholds import Thresholds
-    from samrs.training.sampling import check_batch
     from samrs.training.segmentation import Settings
 
-    subsets = len(params["subsets"])
     checks: list[tuple[str, Callable[..., Any], Mapping[str, Any]]] = [
         *((f"normalize.{n}", check_cut, params["normalize"][n]) for n in params["datasets"]),
         ("release", Thresholds, params["release"]),
         ("pretrain", Settings, params["pretrain"]),
-        ("pretrain", check_batch, {**params["pretrain"], "parts": subsets}),
         ("finetune", Settings, params["finetune"]),
         ("finetune", check_runs, params["finetune"]),
     ]

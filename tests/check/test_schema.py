@@ -75,7 +75,6 @@ def test_the_projects_own_are_valid() -> None:
         ),
         ("min_quality: 0.0", "min_quality: 60.0", r"release\.min_quality: out of range, got 60"),
         ("crop: 128", "crop: 100", r"pretrain\.crop: does not fit .*got 100"),
-        ("batch_size: 12", "batch_size: 2", r"pretrain\.batch_size: too small for 3 subsets"),
         (r"  - 0\.5", "  - 5.0", r"finetune\.shares: not a share, got 5\.0"),
         (
             r"\nprompt: \S+(.*\n.*\nmodel:) \S+",
