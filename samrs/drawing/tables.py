@@ -266,13 +266,24 @@ def _interval(found: Mapping[str, float], sign: str) -> str:
     return f"{mean} ({low} to {high})"
 
 
-def probes_sentence(gain: Intervals, draws: int) -> str:
+HARDLY = 0.02
+"""Mean IoU below which a benchmark's probes tell nothing of their bodies."""
+
+
+def probes_sentence(miou: Intervals, gain: Intervals, draws: int) -> str:
     """Where the interval of the gain of pre-training is above 0.
 
     Args:
+        miou: as for ``probes_table``.
         gain: as for ``probes_table``.
         draws: of labelled tiles at each share.
     """
+    best = max(found["mean"] for b in miou.values() for s in b.values() for found in s.values())
+    if best < HARDLY:
+        return (
+            f"No body tells the classes apart from so few labels (mIoU below {HARDLY}): most "
+            "pixels are background, most draws lack a class. Nothing follows for pre-training."
+        )
     surely: list[str] = []
     unsure: list[str] = []
     for features, bodies in gain.items():

@@ -35,6 +35,7 @@ def runs(
     """Train and test every init x share; finished ones are not repeated.
 
     Args:
+        benchmark: to train and to test on.
         inits: of ``INITS``.
         shares: of the training tiles, in (0, 1]; at least one tile is taken.
         settings: of every training.

@@ -64,6 +64,7 @@ def probe(
     """Probe every body; a row for each of its features, shares and draws, with ``miou``.
 
     Args:
+        benchmark: to learn from and to test on.
         inits: see ``bodies``.
         shares: of the training tiles, below 1.
         draws: of labelled tiles at each share.

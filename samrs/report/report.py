@@ -106,7 +106,7 @@ def _trained(values: Mapping[str, Any]) -> dict[str, Any]:
     if values["mode"] == "probe":
         return {
             "runs": probes_table(values["miou"], values["gain"]),
-            "gain": probes_sentence(values["gain"], values["draws"]),
+            "gain": probes_sentence(values["miou"], values["gain"], values["draws"]),
         }
     return {"runs": runs_table(values["runs"]), "gain": gain_sentence(values["gain"])}
 

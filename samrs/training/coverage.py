@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from samrs.training.tiles import SemanticTiles
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("samrs")
 
 
 def untrained(tiles: SemanticTiles, train: Iterable[int], test: Iterable[int]) -> list[str]:

@@ -154,6 +154,7 @@ def joined(samples: Sequence[Sample], name: str) -> tuple[Tensor, Tensor]:
     """Features (N, C) of one name and labels (N,) of several tiles.
 
     Args:
+        samples: of the tiles.
         name: of the features.
     """
     parts: list[Mapping[str, Tensor]] = [each.features for each in samples]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from samrs.core.errors import MissingInputError, ProductError
+from samrs.core.parameters import BAD_YAML, load_yaml
 from samrs.core.shards import sha256
 from samrs.verify.manifest import DIGEST, MANIFEST
 
@@ -114,11 +115,9 @@ def _published(text: str) -> dict[str, list[str]]:
 
 def _locked(text: str, where: str) -> Iterator[tuple[str, list[str]]]:
     """DVC's names of the folders that a lock lists as outputs."""
-    import yaml
-
     try:
-        lock: Any = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        lock: Any = load_yaml(text)
+    except BAD_YAML as error:
         raise ProductError(
             f"{where}: unreadable, got {' '.join(str(error).split())[:200]}; a dvc.lock is "
             "allowed; take that of a release"
@@ -145,7 +144,7 @@ def dvc_name(folder: Path) -> str:
         ({"md5": _md5(p), "relpath": p.relative_to(folder).as_posix()} for p in files),
         key=lambda entry: entry["relpath"],
     )
-    text = json.dumps(listed, sort_keys=True)
+    text = json.dumps(listed, sort_keys=True, allow_nan=False)
     return f"{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}.dir"
 
 

@@ -47,15 +47,17 @@ GAIN = {
 }
 
 
+MIOU = {
+    "decoder": {"pretrain": {"0.1": {"mean": 0.2, "low": 0.1, "high": 0.3}}},
+    "encoder": {
+        body: {"0.1": {"mean": 0.2, "low": 0.1, "high": 0.3}}
+        for body in ("rgb", "scratch", "pretrain")
+    },
+}
+
+
 def test_probes_are_told_with_their_intervals_the_base_without_a_gain() -> None:
-    miou = {
-        "decoder": {"pretrain": {"0.1": {"mean": 0.2, "low": 0.1, "high": 0.3}}},
-        "encoder": {
-            body: {"0.1": {"mean": 0.2, "low": 0.1, "high": 0.3}}
-            for body in ("rgb", "scratch", "pretrain")
-        },
-    }
-    table = probes_table(miou, GAIN)
+    table = probes_table(MIOU, GAIN)
     assert [row[:3] for row in table.rows] == [
         ["encoder", "10%", "rgb"],
         ["encoder", "10%", "scratch"],
@@ -67,8 +69,10 @@ def test_probes_are_told_with_their_intervals_the_base_without_a_gain() -> None:
 
 
 def test_a_gain_is_claimed_only_where_its_interval_shows_it() -> None:
-    assert probes_sentence(GAIN, 10) == (
+    assert probes_sentence(MIOU, GAIN, 10) == (
         "Pre-training helps in encoder at 10% of the labels. No gain can be told from the spread "
         "in decoder at 10% of the labels. Intervals: 95 %, 10 draws of labelled tiles, paired."
     )
-    assert probes_sentence({}, 10).startswith("Pre-training was not probed")
+    assert probes_sentence(MIOU, {}, 10).startswith("Pre-training was not probed")
+    near_0 = {"encoder": {"scratch": {"0.1": {"mean": 0.004, "low": 0.0, "high": 0.01}}}}
+    assert probes_sentence(near_0, GAIN, 10).startswith("No body tells the classes apart")
