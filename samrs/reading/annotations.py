@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -232,6 +232,13 @@ def read_items(
         except (AnnotationError, UnknownNameError) as error:
             set_aside(source_file, line, error, quarantine)
     return parsed
+
+
+def taken(items: list[T]) -> Iterator[T]:
+    """The items of a list in their order, each taken out of it, so that memory is free at once."""
+    items.reverse()
+    while items:
+        yield items.pop()
 
 
 def set_aside(source_file: str, line: int | None, error: SamrsError, q: Quarantine) -> None:

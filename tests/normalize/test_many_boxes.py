@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,7 @@ print(metrics["instances"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss /
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux")
-@pytest.mark.parametrize("dataset", ["dota", "yolo"])
+@pytest.mark.parametrize("dataset", ["dota", "yolo", "coco"])
 def test_a_million_boxes_on_an_image_take_at_most_a_gibibyte(dataset: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     corners = rng.integers(0, SIDE - 40, (COUNT, 2))
@@ -38,6 +39,18 @@ def test_a_million_boxes_on_an_image_take_at_most_a_gibibyte(dataset: str, tmp_p
     if dataset == "dota":
         lines = (f"{x0} {y0} {x1} {y0} {x1} {y1} {x0} {y1} ship 0\n" for x0, y0, x1, y1 in boxes)
         write_text(root / "labelTxt/a.txt", "".join(lines))
+    elif dataset == "coco":
+        sizes = (ends - corners).tolist()
+        entries = (
+            {"id": i, "image_id": 1, "category_id": 1, "bbox": [x0, y0, *sizes[i]]}
+            for i, (x0, y0, *_) in enumerate(boxes)
+        )
+        document = {
+            "categories": [{"id": 1, "name": "ship"}],
+            "images": [{"id": 1, "file_name": "a.png", "width": SIDE, "height": SIDE}],
+            "annotations": list(entries),
+        }
+        write_text(root / "annotations.json", json.dumps(document))
     else:
         shares = np.hstack([(corners + ends) / 2, ends - corners]) / SIDE
         lines = (f"0 {x:.4f} {y:.4f} {w:.4f} {h:.4f}\n" for x, y, w, h in shares.tolist())

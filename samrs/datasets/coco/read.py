@@ -46,6 +46,7 @@ from samrs.reading.annotations import (
     read_items,
     relative_name,
     says_yes,
+    taken,
 )
 from samrs.reading.files import files_below
 from samrs.reading.image_names import Images
@@ -132,9 +133,9 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         ids[scene.file.name].add(_id(scene.entry, "id"))
     grouped = {file.name: _by_image(file, ids[file.name], quarantine) for file in files}
     for scene in sorted(scenes, key=lambda scene: (scene.scene_id, scene.position)):
-        items = grouped[scene.file.name].get(_id(scene.entry, "id"), [])
+        items = grouped[scene.file.name].pop(_id(scene.entry, "id"), [])
         parse = partial(_parse, scene, quarantine)
-        annotations = tuple(read_items(items, parse, scene.file.name, quarantine))
+        annotations = tuple(read_items(taken(items), parse, scene.file.name, quarantine))
         declared = declared_size(scene.entry)
         yield SceneRecord(
             scene_id=scene.scene_id,
@@ -271,11 +272,13 @@ def _by_image(
 ) -> dict[Any, list[tuple[int, dict[str, Any]]]]:
     """(number in the file from 1, annotation) by image id; those of no image are quarantined.
 
+    The file's own list is empty afterwards, so that an entry goes when its annotation is made.
+
     Args:
         ids: of the images that were found.
     """
     grouped: dict[Any, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
-    for position, annotation in enumerate(file.annotations, start=1):
+    for position, annotation in enumerate(taken(file.annotations), start=1):
         image_id = _id(annotation, "image_id")
         if image_id is not None and image_id in ids:
             grouped[image_id].append((position, annotation))
