@@ -20,14 +20,14 @@ import pyarrow.parquet as pq
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from samrs.core import axis
-from samrs.core.errors import ProductError
 from samrs.core.names import plain_text
 from samrs.core.parameters import yaml_text
 from samrs.core.records import SCORES
-from samrs.core.shards import read_manifest, read_table, sha256, shard_paths
+from samrs.core.shards import read_table, sha256, shard_paths
 from samrs.drawing import markdown
 from samrs.drawing.html import TEMPLATES, model_note
 from samrs.drawing.tables import NONE, number
+from samrs.verify.refusal import listed_release
 
 DATASETS = "samrs.datasets"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -68,14 +68,9 @@ def card(release: Path, *, header: Mapping[str, Any] | None = None, about: str =
 
     Raises:
         MissingInputError: there is no release.
-        ProductError: it is another product.
+        ProductError: it is another product, or its manifest is none that ``samrs verify`` passes.
     """
-    manifest = read_manifest(release)
-    if manifest.get("product") != "release":
-        raise ProductError(
-            f"{release}: no release, got product {manifest.get('product')!r}; a folder of "
-            "data/release is allowed; correct the path"
-        )
+    manifest = listed_release(release)
     name = plain_text(manifest["subset"])
     tiles = read_table(release, "tiles", ["scene_id", "split", "width", "height"]).to_pandas()
     there = pq.read_schema(shard_paths(release, "instances")[0]).names

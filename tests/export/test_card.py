@@ -94,10 +94,11 @@ def test_provenance_and_terms_are_there(release):
 
 def test_names_from_a_dataset_are_text_and_nothing_else(tmp_path):
     evil = ["<img src=x onerror=alert(1)>", "a|b\n# title", "`[x](http://evil)`{{ 7*7 }}"]
-    text = card(write_release(tmp_path / "sota", categories=evil, subset="<b>", terms="a\n\n# b"))
+    text = card(write_release(tmp_path / "sota", categories=evil, subset="*b*", terms="a\n\n# b"))
     body = text.split("---\n", 2)[2]
     assert "<img" not in body
-    assert "<b>" not in body
+    assert "*b*" not in body
+    assert "\\*b\\*" in body
     assert "\n# title" not in body
     assert "[x](http" not in body
     assert "\\[x\\](http://evil)" in body
