@@ -5,7 +5,8 @@
 
 Prints a table: attacks tried, survived (found, refused in a sentence, or the right result all the
 same), wrong results without a word, tracebacks. The exit status is 1 where one did not survive;
-each is told on stderr. ``kills`` runs real stages and takes minutes.
+each is told on stderr. ``kills`` and ``small_kills`` run real stages and take
+minutes.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ CLASSES = {
     "folders": "odd folders and files for readers",
     "consumers": "exports read by others",
     "kills": "SIGKILL of stages and commands",
+    "small_kills": "SIGKILL of trainings, check and report",
 }
 HEAD = "| attack | tried | survived | wrong in silence | tracebacks |\n|---|--:|--:|--:|--:|"
 

@@ -31,6 +31,9 @@ RECIPES = ["hbox", "hbox+point"]
 TIMES = "timing.json"
 """What an audit writes of its seconds, which no two runs share."""
 
+UNFINISHED = ".work"
+"""Where stages keep unfinished work."""
+
 LONGEST = 600.0
 
 
@@ -76,14 +79,14 @@ def attacks(work: Path, seed: int, tries: int) -> Iterator[Outcome]:
     _prepare(work)
     for stage in STAGES:
         begin = time.monotonic()
-        told = _run(work, stage.words)
+        told = run(work, stage.words)
         seconds = time.monotonic() - begin
         if told:
             yield Outcome(stage.name, TRACEBACK, told)
             return
         wanted = digest(work, stage.outs)
         for _ in range(KILLS):
-            yield _killed(work, stage, rng.uniform(0.05, 1.0) * seconds, wanted)
+            yield killed(work, stage, rng.uniform(0.05, 1.0) * seconds, wanted)
     for number in range(KILLS):
         yield _publication(work / f"publish{number}", rng.random())
 
@@ -100,14 +103,20 @@ def _prepare(work: Path) -> None:
         shutil.copyfile(ROOT / "samrs" / "models" / name, work / name)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Of what is attacked: this project's packages, and no word to DVC's makers."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1"}
 
 
-def _run(folder: Path, words: Sequence[str]) -> str:
-    """Run a command; returns what it said where it failed."""
+def run(folder: Path, words: Sequence[str]) -> str:
+    """Run a command to its end; returns what it said where it failed.
+
+    Args:
+        folder: to run it in.
+        words: of Python's command line.
+    """
     done = subprocess.run(
-        [sys.executable, *words], cwd=folder, env=_environment(), capture_output=True, text=True,
+        [sys.executable, *words], cwd=folder, env=environment(), capture_output=True, text=True,
         check=False, timeout=LONGEST,
     )  # fmt: skip
     return f"{done.stdout}{done.stderr}"[-2000:] or "no word" if done.returncode else ""
@@ -119,27 +128,51 @@ def _remove(folder: Path, outs: Sequence[str]) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _killed(work: Path, stage: Stage, after: float, wanted: str) -> Outcome:
-    """Kill a stage after some seconds, remove what DVC would, and run it to its end."""
-    attack = f"{stage.name} killed after {after:.2f} s"
+def killed(
+    work: Path, stage: Stage, after: float, wanted: str, *, at_work: bool = False
+) -> Outcome:
+    """Kill a stage after some seconds, remove what DVC would, and run it to its end.
+
+    The outcome names the files of unfinished work that the killed run left.
+
+    Args:
+        work: where it runs.
+        stage: that ran here to its end before.
+        after: seconds.
+        wanted: digest of what it wrote.
+        at_work: they are counted from the first file of unfinished work, not from the start.
+    """
     _remove(work, stage.outs)
     child = subprocess.Popen(
-        [sys.executable, *stage.words], cwd=work, env=_environment(), start_new_session=True,
+        [sys.executable, *stage.words], cwd=work, env=environment(), start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    while at_work and child.poll() is None and not unfinished(work):
+        time.sleep(0.01)
     try:
         child.wait(after)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
+    left = " ".join(unfinished(work))
+    attack = f"{stage.name} killed after {after:.2f} s, left {left or 'nothing'}"
     if (
         stage.words[1] != "samrs" or (work / stage.outs[0]).exists()
     ):  # a command's own leftovers are its own matter
         _remove(work, stage.outs)
-    if told := _run(work, stage.words):
+    if told := run(work, stage.words):
         return Outcome(attack, TRACEBACK, told)
     same = digest(work, stage.outs) == wanted
     return Outcome(attack, SURVIVED if same else SILENT, "" if same else "other bytes")
+
+
+def unfinished(work: Path) -> list[str]:
+    """Names of the files of unfinished work.
+
+    Args:
+        work: where a stage runs.
+    """
+    return sorted(p.name for p in (work / UNFINISHED).rglob("*") if p.is_file())
 
 
 def digest(folder: Path, outs: Sequence[str]) -> str:

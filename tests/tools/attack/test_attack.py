@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from samrs.core.errors import ProductError
-from tools.attack import bits, consumers
+from tests.pipeline.graph import stages
+from tools.attack import bits, consumers, kills, small_kills
 from tools.attack.__main__ import CLASSES
 from tools.attack.outcome import SILENT, SURVIVED, TRACEBACK, Tally, judged
 
@@ -47,3 +48,21 @@ def test_flipped_bits_are_survived_and_drawn_by_the_seed(tmp_path: Path) -> None
 
 def test_exports_are_what_the_release_holds(tmp_path: Path) -> None:
     assert {o.verdict for o in consumers.attacks(tmp_path, 0, 0)} == {SURVIVED}
+
+
+def test_every_stage_is_killed() -> None:
+    apart = [small_kills.CHECK, small_kills.REPORT, small_kills.PRETRAIN]
+    named = [*kills.STAGES, *apart, *small_kills.FINETUNE.values()]
+    killed = {s.words[1].removeprefix("stages.") for s in named if s.words[1] != "samrs"}
+    assert killed == {name.split("@")[0].replace("-", "_") for name in stages()}
+
+
+@pytest.mark.parametrize("says", ["same", "other"])
+def test_a_killed_stage_that_ends_with_other_bytes_is_told(tmp_path: Path, says: str) -> None:
+    writes = "import pathlib, time; pathlib.Path('out').write_text('%s'); time.sleep(1)"
+    stage = kills.Stage("writer", ["-c", writes % says], ["out"])
+    (tmp_path / "out").write_text("same")
+    wanted = kills.digest(tmp_path, stage.outs)
+    found = kills.killed(tmp_path, stage, 0.2, wanted)
+    assert found.verdict == (SURVIVED if says == "same" else SILENT)
+    assert found.attack == "writer killed after 0.20 s, left nothing"
