@@ -36,7 +36,7 @@ from samrs.reading.annotations import (
 )
 from samrs.reading.files import files_below
 from samrs.reading.splits import split_of, split_of_folders
-from samrs.reading.xml import child_text, read_xml
+from samrs.reading.xml import XmlItems, child_text
 
 ANNOTATIONS = ("Annotations", "annotations")
 IMAGES = ("JPEGImages", "images")
@@ -52,12 +52,12 @@ def class_names(root: Path) -> tuple[str, ...]:
     """
     names: set[str] = set()
     for path in _files(root)[0].values():
+        objects = XmlItems(path, relative_name(path, root), "annotation", "object")
         try:
-            tree = read_xml(path, relative_name(path, root), "annotation")
+            names |= {(element.findtext("name") or "").strip() for _, element in objects}
         except AnnotationError:
             continue  # quarantined by read_scenes
-        texts = ((element.findtext("name") or "").strip() for element in tree.iterfind("object"))
-        names.update(text for text in texts if text)
+    names.discard("")
     return tuple(sorted(names))
 
 
@@ -78,16 +78,12 @@ def read_voc(root: Path, quarantine: Quarantine, *, first: int) -> Iterator[Scen
     for stem in stems:
         where = relative_name(labels[stem], root)
         try:
-            tree = read_xml(labels[stem], where, "annotation")
+            annotations, size_wh = _read_file(labels[stem], where, first, quarantine)
         except AnnotationError as error:
             set_image_aside(images[stem], labels[stem], root, error, quarantine)
             continue
-        objects = list(enumerate(tree.iterfind("object"), start=1))
-        parse = partial(_parse, where, first)
-        annotations = read_items(objects, parse, where, quarantine)
         if any((a.hbb[:2] < 0).any() for a in annotations):
             at_zero.append(where)
-        size_wh = _declared(tree)
         name = relative_name(images[stem], root)
         found = splits.get(stem) or split_of_folders(name) or "all"
         yield SceneRecord(
@@ -106,6 +102,16 @@ def read_voc(root: Path, quarantine: Quarantine, *, first: int) -> Iterator[Scen
             "files; 1 is VOC's first pixel, and boxes were read so; if these are 0-based (as "
             "FiftyOne and Datumaro write them) say format voc_zero_based",
         )
+
+
+def _read_file(
+    path: Path, where: str, first: int, quarantine: Quarantine
+) -> tuple[list[Annotation], tuple[int, int] | None]:
+    """The objects of a file and the size it declares, without the file's tree."""
+    objects, bad = XmlItems(path, where, "annotation", "object"), Quarantine()
+    annotations = read_items(objects, partial(_parse, where, first), where, bad)
+    quarantine.rows += bad.rows
+    return annotations, _declared(objects.root)
 
 
 def _files(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:

@@ -9,6 +9,7 @@ import pytest
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.datasets.voc import read as voc
 from samrs.datasets.voc_zero_based import read as voc_zero_based
+from samrs.reading import xml
 from tests.datasets import by_hand
 from tests.datasets.by_hand import voc_object, write_image, write_text
 
@@ -57,6 +58,25 @@ def test_bad_objects_are_set_aside(tmp_path: Path, xml: str, reason: str, said: 
     (row,) = quarantine.rows
     assert row["reason"] == reason
     assert said in str(row["detail"])
+
+
+@pytest.mark.parametrize("end", ["", "</annotation>"])
+def test_a_large_file_counts_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    by_hand.voc(tmp_path)
+    objects = voc_object("ship", (1, 1, 2, 2)) + "<object><name>plane</name></object>"
+    size = "<size><width>20</width><height>30</height></size>"
+    write_text(tmp_path / "Annotations/a.xml", f"<annotation>{objects}{size}{end}")
+    names, (scenes, quarantine) = voc.categories(tmp_path), read(tmp_path)
+    monkeypatch.setattr(xml, "_AT_ONCE", 0)
+    large, large_quarantine = read(tmp_path)
+    assert voc.categories(tmp_path) == names == (("plane", "ship") if end else ())
+    assert large_quarantine.rows == quarantine.rows
+    assert [row["source_line"] for row in quarantine.rows] == ([2] if end else [None, None])
+    assert [(s.scene_id, s.declared_wh, len(s.annotations)) for s in large] == [
+        (s.scene_id, s.declared_wh, len(s.annotations)) for s in scenes
+    ]
 
 
 def test_files_without_partner_are_counted(tmp_path: Path) -> None:

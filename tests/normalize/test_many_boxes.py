@@ -28,7 +28,7 @@ print(metrics["instances"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss /
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux")
-@pytest.mark.parametrize("dataset", ["dota", "yolo", "coco"])
+@pytest.mark.parametrize("dataset", ["dota", "yolo", "coco", "voc"])
 def test_a_million_boxes_on_an_image_take_at_most_a_gibibyte(dataset: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     corners = rng.integers(0, SIDE - 40, (COUNT, 2))
@@ -51,6 +51,15 @@ def test_a_million_boxes_on_an_image_take_at_most_a_gibibyte(dataset: str, tmp_p
             "annotations": list(entries),
         }
         write_text(root / "annotations.json", json.dumps(document))
+    elif dataset == "voc":
+        objects = (
+            f"<object><name>ship</name><difficult>0</difficult><bndbox><xmin>{x0 + 1}</xmin>"
+            f"<ymin>{y0 + 1}</ymin><xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox></object>\n"
+            for x0, y0, x1, y1 in boxes
+        )
+        size = f"<size><width>{SIDE}</width><height>{SIDE}</height></size>"
+        xml = f"<annotation>{size}{''.join(objects)}</annotation>"
+        write_text(root / "Annotations/a.xml", xml)
     else:
         shares = np.hstack([(corners + ends) / 2, ends - corners]) / SIDE
         lines = (f"0 {x:.4f} {y:.4f} {w:.4f} {h:.4f}\n" for x, y, w, h in shares.tolist())

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import defusedxml.ElementTree as SafeXml
 import pytest
 from defusedxml.common import DefusedXmlException
@@ -9,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samrs.core.errors import AnnotationError
-from samrs.reading.xml import child_text, child_texts, has_no_doctype, parse_xml
+from samrs.reading import xml
+from samrs.reading.xml import XmlItems, child_text, child_texts, has_no_doctype, parse_xml
 
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
 TRICKS = {
@@ -126,6 +131,49 @@ def test_read_as_defusedxml_reads_it(data: bytes) -> None:
             parse_xml(data, "a.xml")
     else:
         assert SafeXml.tostring(parse_xml(data, "a.xml")) == expected
+
+
+def read_items(data: bytes, items: str, at_once: int) -> tuple[list[tuple[int, bytes]], str | None]:
+    """The items of a file up to its first fault, and what is said of that."""
+    found: list[tuple[int, bytes]] = []
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(xml, "_AT_ONCE", at_once)
+        path = Path(folder, "a.xml")
+        path.write_bytes(data)
+        try:
+            for number, element in XmlItems(path, "a.xml", "a", items):
+                element.tail = None  # what follows is not yet read in a large file
+                found.append((number, SafeXml.tostring(element)))
+        except AnnotationError as error:
+            return found, str(error)
+    return found, None
+
+
+@given(st.lists(PIECES, max_size=12).map(b"".join), st.sampled_from(["b", "a", "a/b", "b/b"]))
+def test_items_of_large_files_are_those_of_small_ones(data: bytes, items: str) -> None:
+    for whole in (data, b"<a>" + data + b"</a>"):
+        found, fault = read_items(whole, items, at_once=len(whole))
+        assert fault is None or found == []
+        large, fault_of_large = read_items(whole, items, at_once=-1)
+        assert fault_of_large == fault
+        assert fault is not None or large == found
+
+
+def test_a_long_token_of_a_large_file_costs_seconds_not_minutes() -> None:
+    data = b"<a><!--" + b"-x" * 2**24 + b"--></a>"
+    began = time.process_time()
+    assert read_items(data, "b", at_once=0) == ([], None)
+    assert time.process_time() - began < 10
+
+
+def test_a_large_file_is_emptied_item_by_item(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    path.write_text(f"<a><c><d>1</d></c>{'<b><e>22</e></b>' * 500_000}<c>3</c></a>")
+    items = XmlItems(path, "a.xml", "a", "b")
+    assert all(element.findtext("e") == "22" for _, element in items)
+    assert items.count == 500_000
+    assert items.root.findtext("c/d") == "1"
+    assert items.root.find("b/e") is None
 
 
 def test_text_of_descendants() -> None:

@@ -61,7 +61,7 @@ from samrs.reading.annotations import (
     set_image_aside,
 )
 from samrs.reading.pairing import pair_annotations
-from samrs.reading.xml import child_text, child_texts, read_xml
+from samrs.reading.xml import XmlItems, child_text, child_texts
 
 CATEGORIES: tuple[str, ...] = (
     "airplane",
@@ -234,8 +234,10 @@ def _read_objects(
     path: Path, root: Path, box: Callable[..., Annotation], quarantine: Quarantine
 ) -> list[Annotation]:
     where = relative_name(path, root)
-    objects = read_xml(path, where, "annotation").findall("object")
-    return read_items(enumerate(objects, start=1), partial(box, where), where, quarantine)
+    objects, bad = XmlItems(path, where, "annotation", "object"), Quarantine()
+    boxes = read_items(objects, partial(box, where), where, bad)
+    quarantine.rows += bad.rows
+    return boxes
 
 
 def _parse_hbb(source_file: str, ordinal: int, line: int, element: Any) -> Annotation:

@@ -48,7 +48,7 @@ from samrs.reading.annotations import (
     relative_name,
     set_image_aside,
 )
-from samrs.reading.xml import child_text, read_xml
+from samrs.reading.xml import XmlItems, child_text
 
 CATEGORIES: tuple[str, ...] = (
     "A220",
@@ -122,12 +122,13 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     for scene_id, split, image, label in sorted(found, key=lambda scene: scene[0]):
         where = relative_name(label, root)
         try:
-            objects = read_xml(label, where, "annotation").findall("objects/object")
+            objects, bad = XmlItems(label, where, "annotation", "objects/object"), Quarantine()
+            annotations = read_items(objects, partial(_parse_object, where), where, bad)
         except AnnotationError as error:
             set_image_aside(image, label, root, error, quarantine)
             continue
-        parse = partial(_parse_object, where)
-        annotations = read_items(enumerate(objects, start=1), parse, where, quarantine)
+        quarantine.rows += bad.rows
+        del objects
         yield SceneRecord(
             scene_id=scene_id, split=split, image=image, annotations=tuple(annotations)
         )

@@ -52,7 +52,7 @@ from samrs.reading.annotations import (
 )
 from samrs.reading.colour_codes import code_masks, colour_codes
 from samrs.reading.scene_image import open_scene
-from samrs.reading.xml import child_text, read_xml
+from samrs.reading.xml import XmlItems, child_text
 
 CATEGORIES: tuple[str, ...] = ("ship",)
 SUBSET: str | None = None
@@ -87,8 +87,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             found.append((clean_id(stem), folder.name.lower(), *files))
     for scene_id, split, image, label, masks in sorted(found, key=lambda scene: scene[:2]):
         try:
-            xml = read_xml(label, relative_name(label, root), "HRSC_Image")
-            annotations, gsd = _read_objects(xml, label, masks, root, quarantine)
+            annotations, gsd = _read_objects(label, masks, root, quarantine)
         except AnnotationError as error:
             set_image_aside(image, label, root, error, quarantine)
             continue
@@ -98,11 +97,13 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
 
 
 def _read_objects(
-    xml: Any, label: Path, masks: Path | None, root: Path, quarantine: Quarantine
+    label: Path, masks: Path | None, root: Path, quarantine: Quarantine
 ) -> tuple[tuple[Annotation, ...], float | None]:
     where = relative_name(label, root)
-    objects = xml.findall("HRSC_Objects/HRSC_Object")
-    if not objects and (xml.findtext("Annotated") or "1").strip() == "0":
+    objects, bad = XmlItems(label, where, "HRSC_Image", "HRSC_Objects/HRSC_Object"), Quarantine()
+    parsed = read_items(objects, partial(_parse_object, where), where, bad)
+    xml = objects.root
+    if not objects.count and (xml.findtext("Annotated") or "1").strip() == "0":
         raise AnnotationError(
             f"{where}:1: image was never annotated, got Annotated 0; annotated images are allowed; "
             "remove the image or annotate it"
@@ -111,8 +112,7 @@ def _read_objects(
         gsd = number((xml.findtext("Img_Resolution") or "").strip(), where)
     except AnnotationError:  # empty or "null": the objects are as good without
         gsd = 0.0
-    parse = partial(_parse_object, where)
-    parsed = read_items(enumerate(objects, start=1), parse, where, quarantine)
+    quarantine.rows += bad.rows
     return _with_truth(parsed, masks, root, quarantine), gsd if gsd > 0 else None
 
 
