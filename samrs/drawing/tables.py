@@ -228,6 +228,9 @@ def gain_sentence(gain: Mapping[str, float]) -> str:
     return f"mIoU of pretrain less that of scratch: {', '.join(parts)} of the labels."
 
 
+HARDLY = 0.02
+"""Mean IoU below which a benchmark's probes tell nothing of their bodies."""
+
 Intervals = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
 """``mean``, ``low`` and ``high`` by features, body and share."""
 
@@ -238,7 +241,12 @@ def probes_table(miou: Intervals, gain: Intervals) -> Table:
     Args:
         miou: of each body.
         gain: over random weights; a body without it is what gains are told against.
+
+    Returns:
+        The table; without rows where the probes tell nothing.
     """
+    if _best(miou) < HARDLY:
+        return Table([], [])
     rows = [
         (features, float(share), body, share)
         for features, bodies in miou.items()
@@ -261,13 +269,13 @@ def probes_table(miou: Intervals, gain: Intervals) -> Table:
     return Table(["Features", "Labels", "Body", "mIoU", "Gain over scratch"], cells)
 
 
+def _best(miou: Intervals) -> float:
+    return max(found["mean"] for b in miou.values() for s in b.values() for found in s.values())
+
+
 def _interval(found: Mapping[str, float], sign: str) -> str:
     mean, low, high = (f"{found[name]:{sign}.3f}" for name in ("mean", "low", "high"))
     return f"{mean} ({low} to {high})"
-
-
-HARDLY = 0.02
-"""Mean IoU below which a benchmark's probes tell nothing of their bodies."""
 
 
 def probes_sentence(miou: Intervals, gain: Intervals, draws: int) -> str:
@@ -278,8 +286,7 @@ def probes_sentence(miou: Intervals, gain: Intervals, draws: int) -> str:
         gain: as for ``probes_table``.
         draws: of labelled tiles at each share.
     """
-    best = max(found["mean"] for b in miou.values() for s in b.values() for found in s.values())
-    if best < HARDLY:
+    if _best(miou) < HARDLY:
         return (
             f"No body tells the classes apart from so few labels (mIoU below {HARDLY}): most "
             "pixels are background, most draws lack a class. Nothing follows for pre-training."

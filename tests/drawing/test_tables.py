@@ -76,3 +76,4 @@ def test_a_gain_is_claimed_only_where_its_interval_shows_it() -> None:
     assert probes_sentence(MIOU, {}, 10).startswith("Pre-training was not probed")
     near_0 = {"encoder": {"scratch": {"0.1": {"mean": 0.004, "low": 0.0, "high": 0.01}}}}
     assert probes_sentence(near_0, GAIN, 10).startswith("No body tells the classes apart")
+    assert probes_table(near_0, GAIN).rows == []
