@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from samrs.commands.options import COUNT, FOLDER, telling
+from samrs.commands.options import FOLDER, cutting, telling
 from samrs.core import axis
 
 
@@ -14,15 +14,7 @@ from samrs.core import axis
 @click.argument("format", type=click.Choice(axis.names("samrs.datasets")), required=False)
 @click.argument("folder", type=FOLDER, required=False)
 @click.option("--name", help="What the dataset is called from now on; else the folder's name.")
-@click.option("--tile", type=COUNT, help="Side of a tile, px; else 1024 where scenes are larger.")
-@click.option("--overlap", type=click.IntRange(min=0), help="Px shared by neighbouring tiles.")
-@click.option(
-    "--val",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Share of scenes for val where the dataset has no splits.",
-)
+@cutting
 @click.option("--remove", metavar="NAME", help="Take a dataset out of params.yaml again.")
 @telling
 def command(

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from samrs.commands.options import COUNT, FOLDER, NEW_FOLDER, computing
+from samrs.commands.options import FOLDER, NEW_FOLDER, computing, cutting
 from samrs.core import axis
 
 INTERRUPTED = 130
@@ -36,15 +36,7 @@ INTERRUPTED = 130
     type=click.Choice(axis.names("samrs.export.formats")),
     help="Write the release in this format too, repeatable.",
 )
-@click.option("--tile", type=COUNT, help="Side of a tile, px; else 1024 where scenes are larger.")
-@click.option("--overlap", type=click.IntRange(min=0), help="Px shared by neighbouring tiles.")
-@click.option(
-    "--val",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Share of scenes for val where the dataset has no splits.",
-)
+@cutting
 @click.option(
     "--segmenter",
     type=click.Choice(axis.names("samrs.segmenters")),

@@ -1,4 +1,4 @@
-"""Options that commands share: how much to tell, and where and how fast to compute."""
+"""Options that commands share: how to cut scenes, how much to tell, where and how to compute."""
 
 from __future__ import annotations
 
@@ -48,6 +48,27 @@ HOW = {
         help="Further processes that prepare what a network is shown.",
     ),
 }
+
+
+def cutting(command: F) -> F:
+    """Add ``--tile``, ``--overlap`` and ``--val``: how a dataset becomes tiles and splits."""
+    for option in (
+        click.option(
+            "--val",
+            type=click.FloatRange(0, 1),
+            default=0.0,
+            show_default=True,
+            help="Share of scenes for val where the dataset has no splits.",
+        ),
+        click.option(
+            "--overlap", type=click.IntRange(min=0), help="Px shared by neighbouring tiles."
+        ),
+        click.option(
+            "--tile", type=COUNT, help="Side of a tile, px; else 1024 where scenes are larger."
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def telling(command: F) -> F:
