@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from samrs.core.errors import ProductError
 from samrs.core.records import IGNORE
 from samrs.training.networks import MEAN_RGB, STD_RGB, MultiHeadNetwork
 from samrs.training.tiles import PAD_RGB, Image
@@ -107,7 +108,15 @@ def fit(features: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]
         features: (N, C) of labelled cells.
         labels: (N,) from 0 to ``classes`` - 1.
         classes: their number.
+
+    Raises:
+        ProductError: there is no labelled cell.
     """
+    if not len(labels):
+        raise ProductError(
+            "probe: nothing to learn from, got tiles without a labelled pixel; one with labels is "
+            "needed; raise finetune.shares or check the benchmark"
+        )
     mean, spread = features.mean(0), features.std(0, correction=0).clamp(min=LEAST_SPREAD)
     standard = (features - mean) / spread
     wanted = F.one_hot(labels, classes).to(features.dtype)

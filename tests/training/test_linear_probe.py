@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
+from samrs.core.errors import ProductError
 from samrs.core.records import IGNORE
 from samrs.training.linear_probe import (
     cell_counts,
@@ -77,3 +79,10 @@ def test_cells_of_a_sample_bear_the_label_and_the_features_of_their_place() -> N
     found = sample(colour_features(image), labels, np.random.default_rng(0))
     assert len(found.labels) == 16 * 8
     assert (found.features["rgb"].argmax(dim=1) == found.labels).all()
+
+
+def test_tiles_without_a_labelled_pixel_are_refused() -> None:
+    image, labels = stripes()
+    nothing = sample(colour_features(image), np.full_like(labels, IGNORE), np.random.default_rng(0))
+    with pytest.raises(ProductError, match="probe: nothing to learn from, got tiles without"):
+        fit(nothing.features["rgb"], nothing.labels, 3)
