@@ -8,8 +8,15 @@ import pytest
 import yaml
 
 from samrs.core import axis
+from stages.check import SHARED
 from tests.pipeline.closure import ROOT, closure
 from tests.pipeline.graph import paths, stages
+
+
+def python_files(path: Path) -> set[Path]:
+    """A file, or the Python files of a folder and below it."""
+    return set(path.rglob("*.py")) if path.is_dir() else {path}
+
 
 SCRIPTS = {name.split("@")[0] for name in stages()}
 
@@ -22,6 +29,8 @@ AXES = {
     "compare-prompts": ("samrs.prompts",),
 }
 """Axes whose values a stage finds by name: it depends on the whole axis."""
+SHARED_FILES = {file for path in SHARED for file in python_files(ROOT / path)}
+"""What every stage imports, told by the output of ``check``."""
 
 
 def axis_files(stage: str) -> set[Path]:
@@ -43,21 +52,31 @@ def code_deps(stage: str) -> dict[str, set[Path]]:
     for dep in paths(stages()[stage]["deps"]):
         path = ROOT / dep
         if dep.startswith(("samrs", "stages")) and not dep.startswith("samrs/models/"):
-            found[dep] = set(path.rglob("*.py")) if path.is_dir() else {path}
+            found[dep] = python_files(path)
     return found
 
 
 @pytest.mark.parametrize("name", sorted(SCRIPTS))
 def test_code_deps_hold_the_import_closure_and_nothing_that_is_not_imported(name: str) -> None:
-    """Folders may hold more files than are imported, but not none."""
+    """Folders may hold more than is imported, but not nothing; ``check`` tells what is shared."""
     expanded = [s for s in stages() if s.split("@")[0] == name]
     needed = {s: closure(script(s), *axis_files(s)) for s in expanded}
     for stage in expanded:
-        missing = needed[stage] - set.union(*code_deps(stage).values())
+        told = SHARED_FILES if stage != "check" else set()
+        missing = needed[stage] - set.union(told, *code_deps(stage).values())
         assert not missing, f"{stage}: add {sorted(str(p.relative_to(ROOT)) for p in missing)}"
     for stage in expanded:
         for dep, files in code_deps(stage).items():
             assert files & needed[stage], f"{stage}: remove {dep}"
+
+
+def test_all_stages_depend_on_the_digests_of_the_code_that_every_stage_imports() -> None:
+    for name in set(stages()) - {"check"}:
+        assert "data/check" in paths(stages()[name]["deps"]), name
+        assert closure(script(name)) & SHARED_FILES, name
+    assert {ROOT / path for path in SHARED} <= {
+        parent for file in SHARED_FILES for parent in (file, file.parent)
+    }
 
 
 def test_no_dependency_lies_within_another() -> None:
