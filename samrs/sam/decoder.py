@@ -52,7 +52,7 @@ def decode(
     own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
     tokens = torch.cat([own.expand(len(sparse), -1, -1), sparse], 1)
     rows, where = image.flatten(2).mT.contiguous(), places.flatten(2).mT.contiguous()
-    said, seen = _two_way(decoder.transformer, rows, where, tokens, marks)
+    said, seen = two_way(decoder.transformer, rows, where, tokens, marks)
     heads = decoder.output_hypernetworks_mlps[which]
     vectors = torch.stack(
         [head(said[:, 1 + i]) for i, head in zip(_positions(decoder, which), heads, strict=True)], 1
@@ -72,7 +72,7 @@ def _positions(decoder: MaskDecoder, which: slice) -> range:
     return range(decoder.num_mask_tokens)[which]
 
 
-def _two_way(
+def two_way(
     transformer: TwoWayTransformer, image: Tensor, places: Tensor, tokens: Tensor,
     marks: Marks | None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
@@ -178,9 +178,9 @@ def _upscaled(decoder: MaskDecoder, rows: Tensor, vectors: Tensor, size_hw: torc
     times the (B, M, C / 8) of the hypernetworks."""
     first, norm, rise, second, again = decoder.output_upscaling
     cells: Tensor = rise(functional.layer_norm(
-        _transposed(first, rows), norm.weight.shape, norm.weight, norm.bias, norm.eps
+        transposed(first, rows), norm.weight.shape, norm.weight, norm.bias, norm.eps
     ))  # fmt: skip
-    cells = again(_transposed(second, cells.flatten(1, 2))).flatten(1, 2)
+    cells = again(transposed(second, cells.flatten(1, 2))).flatten(1, 2)
     cells = torch.bmm(cells, vectors.mT)
     height, width = size_hw
     # token row, token column, then row and column within the first and within the second 2 x 2
@@ -188,7 +188,7 @@ def _upscaled(decoder: MaskDecoder, rows: Tensor, vectors: Tensor, size_hw: torc
     return grid.reshape(len(rows), -1, 4 * height, 4 * width)
 
 
-def _transposed(convolution: torch.nn.ConvTranspose2d, rows: Tensor) -> Tensor:
+def transposed(convolution: torch.nn.ConvTranspose2d, rows: Tensor) -> Tensor:
     """(B, N, 4, out) of a 2 x 2 transposed convolution of stride 2 on rows (B, N, in)."""
     assert convolution.bias is not None
     weight = convolution.weight.permute(0, 2, 3, 1).flatten(1)

@@ -8,12 +8,10 @@ prompts.
 from __future__ import annotations
 
 import copy
-import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,19 +19,24 @@ from numpy.typing import NDArray
 from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 
-from samrs.core.errors import ParameterError
 from samrs.core.rle import polygons_to_rle, rle_to_mask
-from samrs.prompting.soft_masks import to_prediction
-from samrs.prompting.types import FLOOR, Answer, Floats, Prediction, Prompt
+from samrs.prompting.types import FLOOR, Answer, Floats, Prompt
 from samrs.sam import checkpoints, frame
 from samrs.sam import encoder as encoding
-from samrs.sam.batches import Alone, Networks, Prompts, Several, out_of_memory
+from samrs.sam.batches import Alone, Networks, Prompts, Several
+from samrs.sam.chunked import Chunked
+from samrs.sam.computing import (
+    PRECISIONS,
+    Compiled,
+    check_device,
+    check_precision,
+    device,
+    one_thread,
+)
 from samrs.sam.mask_prompts import Marks, marks
 from samrs.weights.checkpoint import Checkpoint
 
-log = logging.getLogger("samrs")
-PRECISIONS = ("float32", "bfloat16", "bfloat16-compiled")
-"""The last is compiled by ``torch.compile``, for GPUs: it rounds otherwise, so it has a name."""
+__all__ = ["NETWORKS", "PRECISIONS", "Encoded", "SamSegmenter", "device", "load"]
 
 NETWORKS: dict[str, Callable[..., Networks]] = {
     "cpu": partial(Alone, chunk=4),
@@ -51,7 +54,7 @@ class Encoded:
     size_hw: tuple[int, int]
 
 
-class SamSegmenter:
+class SamSegmenter(Chunked):
     """A SAM model that answers prompts in tile px.
 
     Args:
@@ -60,20 +63,18 @@ class SamSegmenter:
         networks: of ``NETWORKS``; None: the device's.
     """
 
+    name = "sam"
+
     def __init__(
         self, sam: Sam, precision: str, networks: Callable[..., Networks] | None = None
     ) -> None:
-        if precision not in PRECISIONS:
-            raise ParameterError(
-                f"precision: unknown, got {precision!r}; allowed are {', '.join(PRECISIONS)}; "
-                "use one of these"
-            )
+        check_precision(precision)
         self.sam = sam
         self.encoder = sam.image_encoder
         if precision != "float32":
             self.encoder = copy.deepcopy(sam.image_encoder).bfloat16()
         compiled = precision == "bfloat16-compiled"
-        embed = _Compiled(encoding.encode) if compiled else encoding.encode
+        embed = Compiled(encoding.encode) if compiled else encoding.encode
         self.networks = (networks or NETWORKS[sam.device.type])(
             partial(embed, self.encoder), sam.mask_decoder
         )
@@ -105,7 +106,7 @@ class SamSegmenter:
 
     def _pixels(self, image: NDArray[np.uint8]) -> torch.Tensor:
         """What the encoder sees (1, 3, H, W) of an image."""
-        _one_thread()
+        one_thread()
         size_hw = (image.shape[0], image.shape[1])
         if frame.input_size(size_hw, self.frame) != size_hw:
             image = self.transform.apply_image(image)
@@ -121,68 +122,15 @@ class SamSegmenter:
                 self._empty = self.networks.encode(torch.zeros_like(like)).float()
             return self._empty
 
-    def decode(self, state: Encoded, prompt: Prompt) -> Prediction:
-        """One mask per prompt; boxes, points and masks may come together.
+    @property
+    def chunk(self) -> int:
+        """Prompts worth giving at once."""
+        return self.networks.chunk
 
-        Args:
-            state: what ``encode`` gave for the image.
-
-        Raises:
-            ParameterError: the prompt holds none of them.
-        """
-        if prompt.is_empty:
-            raise ParameterError(
-                "segmenter sam: empty prompt, got no box, point or mask; at least one is needed; "
-                "choose a recipe of samrs/prompts"
-            )
-        return to_prediction(self.answers(state, prompt), state.size_hw)
-
-    def answers(self, state: Encoded, prompt: Prompt) -> Iterator[Answer]:
-        """The soft mask of each prompt (``multimask_output=False``).
-
-        Args:
-            state: what ``encode`` gave for the image.
-        """
-        for (answer,) in self._answered(state, prompt, slice(0, 1)):
-            yield answer
-
-    def candidates(self, state: Encoded, prompt: Prompt) -> Iterator[list[Answer]]:
-        """SAM's three masks for each prompt (``multimask_output=True``).
-
-        Args:
-            state: what ``encode`` gave for the image.
-        """
-        yield from self._answered(state, prompt, slice(1, None))
-
-    def _answered(self, state: Encoded, prompt: Prompt, which: slice) -> Iterator[list[Answer]]:
-        _one_thread()
-        chunk = self.networks.chunk
-        for start in range(0, len(prompt), chunk):
-            part = prompt.take(slice(start, start + chunk))
-            for logits, ious in self._low_res_of(state, part, which):
-                yield [self._answer(*pair, state) for pair in zip(logits, ious, strict=True)]
-
-    def _answer(self, low_res: frame.Logits, iou: np.float32, state: Encoded) -> Answer:
+    def answer(self, low_res: frame.Logits, iou: np.float32, state: Encoded) -> Answer:
+        """One soft mask, brought to the tile's px."""
         crop, x0, y0 = frame.logits_to_crop(low_res, self.frame, state.size_hw, FLOOR)
         return Answer(logits=crop, x0=x0, y0=y0, predicted_iou=float(iou), frame_logits=low_res)
-
-    def _low_res_of(
-        self, state: Encoded, prompt: Prompt, which: slice
-    ) -> Iterator[tuple[frame.Logits, NDArray[np.float32]]]:
-        """Logits (M, h, w) and predicted IoUs (M,) of each prompt; in halves where memory does not
-        do."""
-        try:
-            low_res, ious = self._low_res(state, prompt, which)
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not out_of_memory(error) or len(prompt) == 1:
-                raise
-            half = len(prompt) // 2
-        else:
-            yield from zip(low_res, ious, strict=True)
-            return
-        log.warning("segmenter sam: out of memory with %d prompts, now %d", len(prompt), half)
-        for part in (slice(0, half), slice(half, len(prompt))):
-            yield from self._low_res_of(state, prompt.take(part), which)
 
     @torch.inference_mode()
     def _low_res(
@@ -250,59 +198,6 @@ class SamSegmenter:
         return torch.as_tensor(values, dtype=torch.float, device=self.sam.device)
 
 
-class _Compiled:
-    """An encoder pass by ``torch.compile``, for each size of pixels by itself: the sums of one that
-    serves all round otherwise, and whether there is one depends on what came first. A size's first
-    call is made alone: threads that come at once would each compile it, for minutes."""
-
-    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
-        self._function = torch.compile(function, dynamic=False)
-        self._first = threading.Lock()
-        self._ready: set[torch.Size] = set()
-
-    def __call__(self, encoder: Any, pixels: torch.Tensor) -> torch.Tensor:
-        if pixels.shape in self._ready:
-            return self._function(encoder, pixels)
-        from torch._dynamo.exc import BackendCompilerFailed  # a second that nobody else needs
-
-        with self._first:
-            try:
-                out = self._function(encoder, pixels)
-            except BackendCompilerFailed as error:
-                raise ParameterError(
-                    "precision: bfloat16-compiled does not compile here, got "
-                    f"{str(error).splitlines()[0]}; a C++ compiler is needed; install g++, or use "
-                    "bfloat16"
-                ) from error
-            self._ready.add(pixels.shape)
-        return out
-
-
-def _one_thread() -> None:
-    """The calling thread computes alone: sums round with the number of threads that share them, and
-    several tiles at once use several cores better."""
-    if torch.get_num_threads() != 1:
-        torch.set_num_threads(1)
-
-
-def device(runtime: Mapping[str, Any]) -> str:
-    """``cpu`` or ``cuda``, as ``runtime.device`` means it here; their sums round differently.
-
-    Raises:
-        ParameterError: it names no such device. Whether there is one is seen where it is used,
-            which may be another machine.
-    """
-    said = str(runtime["device"])
-    if said not in ("auto", "cpu") and said.partition(":")[0] != "cuda":
-        raise ParameterError(
-            f"runtime.device: unknown, got {said!r}; auto, cpu and cuda are allowed; use one of "
-            "these"
-        )
-    if said == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return said
-
-
 def load(*, checkpoint: Checkpoint, precision: str, device: str) -> SamSegmenter:
     """A SAM with its weights.
 
@@ -315,11 +210,7 @@ def load(*, checkpoint: Checkpoint, precision: str, device: str) -> SamSegmenter
         ParameterError: there is no GPU.
         ProductError, CheckpointError: the weights are not there or not the model's.
     """
-    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
-        raise ParameterError(
-            "runtime.device: torch finds no GPU here, got cuda; one and its driver are needed; "
-            "check `nvidia-smi`, or use cpu or auto"
-        )
+    check_device(device)
     path = checkpoint.verified()
     sam = checkpoints.build_sam(checkpoint.model, path, device=torch.device(device))
     return SamSegmenter(sam, precision)

@@ -127,7 +127,7 @@ def count(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, place: int) -
 def test_every_pass_has_one_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = count(monkeypatch, encoding, "encode", 1)
     asked = count(monkeypatch, decoding, "decode", 3)
-    images = count(monkeypatch, decoding, "_two_way", 1)
+    images = count(monkeypatch, decoding, "two_way", 1)
     engine = SamSegmenter(tiny_sam(), "float32", SEVERAL)
     by_threads(engine, [(*tile[:2], "hbox") for tile in tiles()], 5)
     assert set(encoded) == {3}

@@ -1,0 +1,93 @@
+"""How a network is computed: in which precision, on which device, by how many threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from samrs.core.errors import ParameterError
+
+PRECISIONS = ("float32", "bfloat16", "bfloat16-compiled")
+"""The last is compiled by ``torch.compile``, for GPUs: it rounds otherwise, so it has a name."""
+
+
+def check_precision(precision: str) -> None:
+    """Refuse what is none of ``PRECISIONS``.
+
+    Raises:
+        ParameterError: it is none.
+    """
+    if precision not in PRECISIONS:
+        raise ParameterError(
+            f"precision: unknown, got {precision!r}; allowed are {', '.join(PRECISIONS)}; "
+            "use one of these"
+        )
+
+
+class Compiled:
+    """An encoder pass by ``torch.compile``, for each size of pixels by itself: the sums of one that
+    serves all round otherwise, and whether there is one depends on what came first. A size's first
+    call is made alone: threads that come at once would each compile it, for minutes."""
+
+    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
+        self._function = torch.compile(function, dynamic=False)
+        self._first = threading.Lock()
+        self._ready: set[torch.Size] = set()
+
+    def __call__(self, encoder: Any, pixels: torch.Tensor) -> torch.Tensor:
+        if pixels.shape in self._ready:
+            return self._function(encoder, pixels)
+        from torch._dynamo.exc import BackendCompilerFailed  # a second that nobody else needs
+
+        with self._first:
+            try:
+                out = self._function(encoder, pixels)
+            except BackendCompilerFailed as error:
+                raise ParameterError(
+                    "precision: bfloat16-compiled does not compile here, got "
+                    f"{str(error).splitlines()[0]}; a C++ compiler is needed; install g++, or use "
+                    "bfloat16"
+                ) from error
+            self._ready.add(pixels.shape)
+        return out
+
+
+def one_thread() -> None:
+    """The calling thread computes alone: sums round with the number of threads that share them, and
+    several tiles at once use several cores better."""
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
+def device(runtime: Mapping[str, Any]) -> str:
+    """``cpu`` or ``cuda``, as ``runtime.device`` means it here; their sums round differently.
+
+    Raises:
+        ParameterError: it names no such device. Whether there is one is seen where it is used,
+            which may be another machine.
+    """
+    said = str(runtime["device"])
+    if said not in ("auto", "cpu") and said.partition(":")[0] != "cuda":
+        raise ParameterError(
+            f"runtime.device: unknown, got {said!r}; auto, cpu and cuda are allowed; use one of "
+            "these"
+        )
+    if said == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return said
+
+
+def check_device(device: str) -> None:
+    """Refuse a GPU that is not there.
+
+    Raises:
+        ParameterError: there is none.
+    """
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise ParameterError(
+            "runtime.device: torch finds no GPU here, got cuda; one and its driver are needed; "
+            "check `nvidia-smi`, or use cpu or auto"
+        )
