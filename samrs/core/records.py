@@ -17,9 +17,10 @@ Products and their tables (``<table>-00000.parquet`` ...; see ``core/shards.py``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import pyarrow as pa
@@ -147,9 +148,9 @@ RELEASED = pa.schema(
 """A released instance: its annotation and its mask with every score."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)  # frozen, each of millions would cost twice as much to make
 class Annotation:
-    """One annotated object of a scene, in scene px.
+    """One annotated object of a scene, in scene px; not to be changed.
 
     Args:
         category: one of the dataset's CATEGORIES.
@@ -171,6 +172,56 @@ class Annotation:
     truth: Rle | None = None
 
 
+class Boxes(Sequence[Annotation]):
+    """Boxes alone, one on each line of a file: columns, made annotations when they are asked for.
+
+    A set of a hundred thousand files is found out about before any of them is.
+
+    Args:
+        categories: the dataset's, by number.
+        numbers: (n,) of each box's category.
+        hbbs: (n, 4) xyxy in scene px.
+        source_file: annotation file, relative to the dataset's folder.
+    """
+
+    __slots__ = ("_categories", "_hbbs", "_numbers", "_source_file")
+
+    def __init__(
+        self,
+        categories: Sequence[str],
+        numbers: NDArray[np.float64],
+        hbbs: NDArray[np.float64],
+        source_file: str,
+    ) -> None:
+        self._categories, self._numbers = categories, numbers
+        self._hbbs, self._source_file = hbbs, source_file
+
+    def __len__(self) -> int:
+        return len(self._hbbs)
+
+    @overload
+    def __getitem__(self, index: int) -> Annotation: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Annotation]: ...
+
+    def __getitem__(self, index: int | slice) -> Annotation | Sequence[Annotation]:
+        return tuple(self)[index]
+
+    def __iter__(self) -> Iterator[Annotation]:
+        for ordinal, (number, hbb) in enumerate(
+            zip(self._numbers.tolist(), self._hbbs, strict=True)
+        ):
+            yield Annotation(
+                category=self._categories[int(number)],
+                hbb=hbb,
+                obb=None,
+                source_file=self._source_file,
+                ordinal=ordinal,
+                source_line=ordinal + 1,
+            )
+
+
 @dataclass(frozen=True, kw_only=True)
 class SceneRecord:
     """One image of a dataset with its annotations, before tiling.
@@ -186,7 +237,7 @@ class SceneRecord:
     scene_id: str
     split: str
     image: Path
-    annotations: tuple[Annotation, ...] = ()
+    annotations: Sequence[Annotation] = ()
     gsd: float | None = None
     declared_wh: tuple[int, int] | None = None
     semantic: Callable[[], NDArray[np.uint8]] | None = None

@@ -28,11 +28,13 @@ class Picture(NamedTuple):
         size_hw: height and width in px, each 1 or more.
         is_plain: whether all readers show it alike: 8-bit RGB, no Exif, by which some turn it, and
             no parts that only some know.
+        exif: the Exif data, with the mark that JPEG puts before it; empty without.
     """
 
     suffix: str
     size_hw: tuple[int, int]
     is_plain: bool
+    exif: bytes
 
 
 def picture(data: Bytes) -> Picture | None:
@@ -42,20 +44,25 @@ def picture(data: Bytes) -> Picture | None:
         data: the whole file.
     """
     found = None
-    if data[:3] == JPEG and is_whole_jpeg(data):
+    if data[:3] == JPEG:
         header = jpeg_header(data)
-        height, width = struct.unpack_from(">HH", data, header.frame + 5)
-        found = Picture(".jpg", (height, width), header.rgb and not header.exif)
+        if _all_scans(data, header):
+            height, width = struct.unpack_from(">HH", data, header.frame + 5)
+            plain = header.rgb and not header.exif
+            found = Picture(".jpg", (height, width), plain, header.exif)
     elif data[:8] == PNG and data[12:16] == b"IHDR" and is_whole_png(data):
         width, height = struct.unpack_from(">II", data, 16)
         plain = data[24:26] == b"\x08\x02" and _png_is_common(data)
-        found = Picture(".png", (height, width), plain)
+        found = Picture(".png", (height, width), plain, png_exif(data))
     return found if found and min(found.size_hw) > 0 else None
 
 
 def is_whole_jpeg(data: Bytes) -> bool:
     """Whether all scans of a JPEG are there, and the end's marker after them."""
-    header = jpeg_header(data)
+    return _all_scans(data, jpeg_header(data))
+
+
+def _all_scans(data: Bytes, header: JpegHeader) -> bool:
     whole = 0 < header.scan < int(data.rfind(b"\xff\xd9"))
     return whole and (header.one_scan or scans_are_complete(data, header.frame, header.scan))
 
@@ -84,6 +91,12 @@ def png_chunk(data: Bytes, wanted: bytes) -> bytes | None:
     places = (data[start:end] for name, start, end in _png_chunks(data) if name == wanted)
     found = next(places, None)
     return None if found is None else bytes(found)
+
+
+def png_exif(data: Bytes) -> bytes:
+    """The Exif data of a PNG, with the mark that JPEG puts before it; empty without."""
+    found = png_chunk(data, b"eXIf")
+    return b"Exif\0\0" + found if found else b""
 
 
 def _png_is_common(data: Bytes) -> bool:

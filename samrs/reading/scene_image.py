@@ -9,6 +9,7 @@ agree. A picture is turned as its orientation tag says, unless it lies on a map.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,9 +33,10 @@ from samrs.reading.stretch import percentile_range, stretch_bands
 from samrs.reading.turning import AS_STORED, Turn
 
 LARGEST_PX = 2**30
+"""Most px an image may have: 32,768 x 32,768; DOTA's largest scene has 0.8e9."""
+
 HEADER_SIDE = 2**13
 """Sides from which on an image is opened to tell whether it is too large."""
-"""Most px an image may have: 32,768 x 32,768; DOTA's largest scene has 0.8e9."""
 
 LARGEST_BLOCK = 2**28
 """Most bytes that GDAL may have to decode at once: a TIFF of one compressed strip has one block."""
@@ -199,13 +201,13 @@ def open_scene(path: Path, where: str, stretch: float | None = None) -> Iterator
             yield SceneImage(dataset, path, kind, where, stretch)
 
 
-def size_of(path: Path) -> tuple[int, int] | None:
+def size_of(path: Path | str) -> tuple[int, int] | None:
     """Width and height of an image as it is seen, px; None where it does not open."""
+    size_wh = header_size(os.fspath(path))
+    if size_wh is not None and max(size_wh) < HEADER_SIDE:
+        return size_wh
+    path = Path(path)
     try:
-        kind = image_kind(path, path.name)
-        stored_wh = header_size(path, kind)  # to open it costs fifty times as much
-        if stored_wh is not None and max(stored_wh) < HEADER_SIDE:
-            return Turn.of(orientation(path, kind)).size(stored_wh)
         with open_scene(path, path.name, stretch=0.0) as scene:
             return scene.size_wh
     except ImageError:

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import logging
 import reprlib
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from samrs.core.errors import AnnotationError
 from samrs.core.names import clean_id
@@ -33,7 +34,7 @@ from samrs.reading.annotations import (
     relative_name,
     set_folder_aside,
 )
-from samrs.reading.files import files_below, is_leftover
+from samrs.reading.files import is_leftover, paths_below, printable
 from samrs.reading.splits import SPLITS, split_of_folders
 
 log = logging.getLogger("samrs")
@@ -62,19 +63,25 @@ class Description:
     where: str
 
 
-@dataclass(frozen=True)
-class Picture:
+class File(NamedTuple):
+    """A file of the set: its path as text, and its relative name for errors."""
+
+    path: str
+    name: str
+
+
+class Picture(NamedTuple):
     """One image of the set.
 
-    Args:
+    Attributes:
         scene_id: unique where the files' paths are.
         label: its file of labels; None for a negative.
     """
 
     scene_id: str
     split: str
-    image: Path
-    label: Path | None
+    image: File
+    label: File | None
 
 
 def describe(root: Path) -> Description:
@@ -177,72 +184,89 @@ def find_pictures(root: Path, said: Description, quarantine: Quarantine) -> list
         MissingInputError: there is no image.
         AnnotationError: no image has labels, wherever they might lie.
     """
-    images = files_below(root, IMAGE_SUFFIXES)
+    images, texts = _files(root)
     if not images:
         raise missing_dataset(root, "yolo", LAYOUT)
-    splits = _Splits(root, said, images, quarantine)
-    texts = (p for p in files_below(root, (".txt",)) if not _is_list(p, root))
-    labels = {relative_name(path, root).rpartition(".")[0]: path for path in texts}
-    folders: dict[Path, list[tuple[Path, str]]] = defaultdict(list)
+    splits = _Splits(root, said, {image.name for image in images}, quarantine)
+    labels = {text.name.rpartition(".")[0]: text for text in texts if not _is_list(text.name)}
     there = {f"{name.rpartition('/')[0]}/".lstrip("/") for name in labels}
+    beside: dict[str, str | None] = {}
+    members: list[tuple[File, str, str]] = []
     used: set[str] = set()
     for image in images:
-        if (split := splits.of(image)) is not None:
-            folders[image.parent].append((image, split))
-        elif beside := _label_folder(relative_name(image, root), there):
-            used.add(f"{beside}{image.stem}")
-    several = len(folders) > 1
+        folder, _, name = image.name.rpartition("/")
+        if folder not in beside:
+            beside[folder] = _label_folder(folder, there)
+        if (split := splits.of(image.name)) is not None:
+            members.append((image, folder, split))
+        elif (place := beside[folder]) is not None:
+            used.add(place + name.rpartition(".")[0])
+    counts = Counter(folder for _, folder, _ in members)
+    for folder in sorted(counts, key=lambda name: name.split("/")):
+        if beside[folder] is None:
+            set_folder_aside(folder or ".", counts[folder], quarantine)
     found = []
-    for folder, members in sorted(folders.items()):
-        beside = _label_folder(relative_name(members[0][0], root), there)
-        if beside is None:
-            set_folder_aside(relative_name(folder, root), len(members), quarantine)
+    for image, folder, split in members:
+        if (place := beside[folder]) is None:
             continue
-        for image, split in members:
-            name = f"{beside}{image.stem}"
-            if name not in labels and f"{beside}{image.name}" in labels:  # a.jpg.txt
-                name = f"{beside}{image.name}"
-            used.add(name)
-            prefix = _prefix(relative_name(image, root), split)
-            scene_id = f"{prefix}_{clean_id(image.stem)}" if several else clean_id(image.stem)
-            found.append(Picture(scene_id, split, image, labels.get(name)))
+        file_name = image.name.rpartition("/")[2]
+        stem = file_name.rpartition(".")[0]
+        name = place + stem
+        if name not in labels and place + file_name in labels:  # a.jpg.txt
+            name = place + file_name
+        used.add(name)
+        scene_id = clean_id(stem)
+        if len(counts) > 1:
+            scene_id = f"{_prefix(folder, split)}_{scene_id}"
+        found.append(Picture(scene_id, split, image, labels.get(name)))
     if not found:
         raise AnnotationError(
             f"{root}: a yolo dataset without labels, got {len(images)} images and no .txt file "
             f"that belongs to one; {LAYOUT} is needed; put the labels there"
         )
-    _report_labels_alone(labels, used, root, quarantine)
-    return sorted(found, key=lambda picture: (picture.scene_id, picture.image))
+    _report_labels_alone(labels, used, quarantine)
+    return sorted(found, key=lambda picture: picture.scene_id)  # those of one id: by path
 
 
-def _is_list(path: Path, root: Path) -> bool:
-    return path.name == "classes.txt" or (path.parent == root and path.name in NO_LABELS)
+def _files(root: Path) -> tuple[list[File], list[File]]:
+    """The images and the text files of the set, sorted by path."""
+    before = f"{root.as_posix().rstrip('/')}/"
+    images: list[File] = []
+    texts: list[File] = []
+    for path in paths_below(root, (*IMAGE_SUFFIXES, ".txt")):
+        file = File(path, printable(path.removeprefix(before)))
+        (texts if path[-4:].lower() == ".txt" else images).append(file)
+    return images, texts
 
 
-def _label_folder(image: str, there: Set[str]) -> str | None:
-    """The folder with the labels of an image's folder, with a slash at its end; None without any.
+def _is_list(name: str) -> bool:
+    return name in NO_LABELS or name.endswith("/classes.txt")
+
+
+def _label_folder(folder: str, there: Set[str]) -> str | None:
+    """The folder with the labels of a folder of images, with a slash at its end; None without any.
 
     Args:
-        image: relative name of one of the images.
+        folder: relative name.
         there: folders that hold labels.
     """
-    folder = image.rpartition("/")[0]
     before, _, after = f"/{folder}/".rpartition("/images/")
     places = [f"{before}/{word}/{after}".lstrip("/") for word in ("labels", "Labels")]
     places = [*(places if "/images/" in f"/{folder}/" else []), f"{folder}/".lstrip("/")]
     return next((place for place in places if place in there), None)
 
 
-def _prefix(image: str, split: str) -> str:
+@lru_cache(maxsize=256)
+def _prefix(folder: str, split: str) -> str:
     """What tells images of one name apart: their folder below ``images/``, or beside it."""
-    before, found, after = f"/{image.rpartition('/')[0]}/".rpartition("/images/")
+    before, found, after = f"/{folder}/".rpartition("/images/")
     folder = f"{before}/{after}" if found else f"{before}{after}"
     folder = folder.strip("/").replace("//", "/")
     return {"": split, "valid": "val"}.get(folder) or clean_id(folder)
 
 
 def _report_labels_alone(
-    labels: Mapping[str, Path], used: set[str], root: Path, quarantine: Quarantine
+    labels: Mapping[str, File], used: set[str], quarantine: Quarantine
 ) -> None:
     """List labels without an image, of folders that hold labels of images; name other folders."""
     folders = {name.rpartition("/")[0] for name in used}
@@ -252,7 +276,7 @@ def _report_labels_alone(
         if folder not in folders:
             left_over.add(folder or ".")
             continue
-        where = relative_name(labels[name], root)
+        where = labels[name].name
         quarantine.add(
             where,
             None,
@@ -268,42 +292,44 @@ class _Splits:
     """Tells the split of an image, None for one of no split, which is listed with its folder."""
 
     def __init__(
-        self, root: Path, said: Description, images: list[Path], quarantine: Quarantine
+        self, root: Path, said: Description, names: Set[str], quarantine: Quarantine
     ) -> None:
         self._root, self._quarantine, self._where = root, quarantine, said.where
         self._folders: dict[str, str] = {}
         self._listed: dict[str, str] = {}
-        self._outside: set[str] = set()
-        names = {relative_name(path, root) for path in images}
+        self._known: dict[str, str | None] = {}
         for split, entries in said.splits.items():
             for entry in entries:
                 self._add(split, entry, said.path, names)
         self._any = bool(self._folders or self._listed)
 
-    def of(self, image: Path) -> str | None:
-        name = relative_name(image, self._root)
+    def of(self, name: str) -> str | None:
         if name in self._listed:
             return self._listed[name]
-        parents = [f"{p}/" for p in _parents(name)]
-        if (folder := next((p for p in parents if p in self._folders), None)) is not None:
-            return self._folders[folder]
-        if (split := split_of_folders(name)) is not None:
+        folder = name.rpartition("/")[0]
+        if folder not in self._known:
+            self._known[folder] = self._of_folder(folder)
+        return self._known[folder]
+
+    def _of_folder(self, folder: str) -> str | None:
+        parents = [*(f"{parent}/" for parent in _parents(folder)), ""]
+        if (named := next((p for p in parents if p in self._folders), None)) is not None:
+            return self._folders[named]
+        if (split := split_of_folders(f"{folder}/")) is not None:
             return split
         if not self._any:
-            return _prefix(name, "all")
-        folder = name.rpartition("/")[0] or "."
-        if folder not in self._outside:
-            self._outside.add(folder)
-            self._quarantine.add(
-                folder,
-                None,
-                "images of no split",
-                f"{folder}: its images are of no split, got none in data.yaml that names "
-                "it; train, val and test are allowed; name the folder there or remove it",
-            )
+            return _prefix(folder, "all")
+        where = folder or "."
+        self._quarantine.add(
+            where,
+            None,
+            "images of no split",
+            f"{where}: its images are of no split, got none in data.yaml that names "
+            "it; train, val and test are allowed; name the folder there or remove it",
+        )
         return None
 
-    def _add(self, split: str, entry: str, path: str, names: set[str]) -> None:
+    def _add(self, split: str, entry: str, path: str, names: Set[str]) -> None:
         place = self._place(entry, path)
         if place is None:
             return
@@ -325,7 +351,7 @@ class _Splits:
             if line.strip():
                 self._add_listed(split, line.strip(), where, number, names)
 
-    def _add_listed(self, split: str, line: str, where: str, number: int, names: set[str]) -> None:
+    def _add_listed(self, split: str, line: str, where: str, number: int, names: Set[str]) -> None:
         parts = [part for part in line.replace("\\", "/").split("/") if part not in ("", ".")]
         ends = ("/".join(parts[start:]) for start in range(len(parts)))
         name = next((end for end in ends if end in names), None)
@@ -354,9 +380,8 @@ class _Splits:
         return None
 
 
-def _parents(name: str) -> Iterator[str]:
-    """The folders above a file, innermost first, without the root."""
-    folder = name.rpartition("/")[0]
+def _parents(folder: str) -> Iterator[str]:
+    """A folder and those above it, innermost first, without the root."""
     while folder:
         yield folder
         folder = folder.rpartition("/")[0]

@@ -359,12 +359,13 @@ def test_labels_may_be_named_by_the_whole_name_of_their_image(tmp_path: Path) ->
     assert quarantine.rows == []
 
 
-def test_a_file_of_good_boxes_is_read_as_line_by_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \n", "\r\n\n"])
+def test_a_file_of_good_boxes_is_read_as_line_by_line(tmp_path: Path, end: str) -> None:
     by_hand.yolo(tmp_path)
     rng = np.random.default_rng(3)
     rows = rng.uniform(-0.1, 1.1, (50, 4))
     text = "".join(
-        f"{i % 2} {' '.join(map(repr, row.tolist()))}\r\n\n" for i, row in enumerate(rows)
+        f"{i % 2} {' '.join(map(repr, row.tolist()))}{end}" for i, row in enumerate(rows)
     )
     found = []
     for more in ("", "9 9\n"):  # a bad line: then each is parsed by itself
@@ -376,3 +377,34 @@ def test_a_file_of_good_boxes_is_read_as_line_by_line(tmp_path: Path) -> None:
         )
     assert len(found[0]) == 50
     assert found[0] == found[1]
+    assert first.annotations[3].ordinal == 3
+    assert [a.ordinal for a in first.annotations[-2:]] == [48, 49]
+
+
+def test_a_bad_file_among_many_costs_no_other_its_boxes(tmp_path: Path) -> None:
+    by_hand.yolo(tmp_path)
+    image = (tmp_path / "images/train/a.jpg").read_bytes()
+    for number in range(600):
+        (tmp_path / f"images/train/b{number:03d}.jpg").write_bytes(image)
+        line = "1 0.5 0.5 0.1 1e\n" if number == 300 else f"1 0.5 0.5 0.1 {number / 600}\n"
+        write_text(tmp_path / f"labels/train/b{number:03d}.txt", line)
+    scenes, quarantine = read(tmp_path)
+    (row,) = quarantine.rows
+    assert (row["source_file"], row["source_line"]) == ("labels/train/b300.txt", 1)
+    heights = {
+        scene.scene_id: [float(np.ptp(a.hbb[1::2])) for a in scene.annotations]
+        for scene in scenes
+        if scene.scene_id.startswith("train_b")
+    }
+    assert heights["train_b300"] == []
+    assert len(heights) == 600
+    for number in (0, 255, 256, 299, 301, 599):
+        assert np.allclose(heights[f"train_b{number:03d}"], [HEIGHT * number / 600])
+
+
+@pytest.mark.parametrize("said", [".", "./", "images/.."])
+def test_the_sets_own_folder_may_be_a_split(tmp_path: Path, said: str) -> None:
+    files = {"a.jpg": None, "a.txt": LINE, "more/b.jpg": None, "more/b.txt": LINE}
+    scenes, quarantine = layout(tmp_path, f"train: {said}\nnames: [ship]", files)
+    assert [split for _, split, _ in scenes] == ["train", "train"]
+    assert quarantine.rows == []

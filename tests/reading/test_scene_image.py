@@ -321,9 +321,35 @@ def test_real_truncated_file_is_an_error(real: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".tif"])
-def test_the_size_of_the_header_is_that_of_the_open_image(tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize("size_wh", [(17, 9), (400, 300)])
+def test_the_size_of_the_header_is_that_of_the_open_image(
+    tmp_path: Path, suffix: str, size_wh: tuple[int, int]
+) -> None:
     path = tmp_path / f"a{suffix}"
-    write_image(path, image(0, 17, 9))
-    assert scene_image.size_of(path) == (17, 9)
+    write_image(path, image(0, *size_wh))
+    assert scene_image.size_of(path) == size_wh
+    assert scene_image.size_of(str(path)) == size_wh
     path.write_bytes(path.read_bytes()[:20])
     assert scene_image.size_of(path) is None
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize(("number", "size_wh"), [(1, (17, 9)), (3, (17, 9)), (6, (9, 17))])
+def test_the_size_of_the_header_is_that_of_the_turned_image(
+    tmp_path: Path, suffix: str, number: int, size_wh: tuple[int, int]
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = number
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(image(0, 17, 9)).save(path, exif=exif)
+    assert scene_image.size_of(path) == size_wh
+    with open_scene(path, "a") as scene:
+        assert scene.size_wh == size_wh
+
+
+def test_an_image_of_another_format_than_its_name_says_has_no_size(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", image(0, 17, 9))
+    (tmp_path / "a.png").rename(tmp_path / "a.jpg")
+    assert scene_image.size_of(tmp_path / "a.jpg") is None
+    (tmp_path / "b.jpg").mkdir()
+    assert scene_image.size_of(tmp_path / "b.jpg") is None

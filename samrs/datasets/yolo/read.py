@@ -23,25 +23,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from samrs.core.errors import AnnotationError, UnknownNameError
 from samrs.core.geometry import Array, clockwise, polygon_to_hbb
-from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.core.records import Annotation, Boxes, Quarantine, SceneRecord
 from samrs.core.rle import polygons_to_rle, rle_area
 from samrs.reading.annotations import (
     number,
     read_items,
     read_text,
-    relative_name,
     set_image_aside,
 )
 from samrs.reading.files import read_bytes
 from samrs.reading.scene_image import size_of
-from samrs.reading.ultralytics import Description, Picture, describe, find_pictures
+from samrs.reading.ultralytics import Description, File, Picture, describe, find_pictures
 
 CATEGORIES: tuple[str, ...] = ()
 """Empty: see ``categories``."""
@@ -49,8 +49,12 @@ CATEGORIES: tuple[str, ...] = ()
 SUBSET: str | None = None
 
 _BOX, _CORNERS = 5, 9
-_AT_ONCE = 2**16
-"""Lines of a file that are read at once; more take a third of the memory one by one."""
+_NUMERIC, _BLANKS = b"0123456789.+-eE", b"    \n"
+"""What numbers are written with, and what remains of a line of a box without it."""
+
+_FILES_AT_ONCE = 256
+_LARGEST = 2**21
+"""Bytes of a file that is read at once: more take a third of the memory line by line."""
 
 _FARTHEST = 2.0
 """Largest share, either sign: rotated boxes leave the image, px written by mistake go beyond."""
@@ -63,13 +67,11 @@ class _Labels:
     Args:
         source_file: relative name of the file of labels.
         size_wh: of its image, px.
-        polygons: whether the set is one of polygons.
     """
 
     source_file: str
     size_wh: tuple[int, int]
-    said: Description
-    polygons: bool
+    set_: _Set
 
 
 def categories(root: Path) -> tuple[str, ...]:
@@ -91,21 +93,35 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     """
     said = describe(root)
     pictures = find_pictures(root, said, quarantine)
-    polygons = not said.keypoints and any(map(_has_polygons, pictures))
-    for picture in pictures:
-        annotations: list[Annotation] = []
-        if picture.label is not None:
-            try:
-                annotations = _read_labels(picture, root, said, polygons, quarantine)
-            except AnnotationError as error:
-                set_image_aside(picture.image, picture.label, root, error, quarantine)
-                continue
-        yield SceneRecord(
-            scene_id=picture.scene_id,
-            split=picture.split,
-            image=picture.image,
-            annotations=tuple(annotations),
-        )
+    set_ = _Set(root, said, pictures)
+    for begin in range(0, len(pictures), _FILES_AT_ONCE):
+        some = pictures[begin : begin + _FILES_AT_ONCE]
+        boxes = _boxes_alone(some, said.names)
+        for picture, found in zip(some, boxes, strict=True):
+            annotations: Sequence[Annotation] | None = found
+            if found is None:
+                annotations = _line_by_line(picture, set_, quarantine)
+            if annotations is not None:
+                yield SceneRecord(
+                    scene_id=picture.scene_id,
+                    split=picture.split,
+                    image=Path(picture.image.path),
+                    annotations=annotations,
+                )
+
+
+@dataclass(frozen=True)
+class _Set:
+    """What the set says as a whole."""
+
+    root: Path
+    said: Description
+    pictures: Sequence[Picture]
+
+    @cached_property
+    def polygons(self) -> bool:
+        """Whether it is one of polygons; asked for where a line holds more than a box."""
+        return not self.said.keypoints and any(map(_has_polygons, self.pictures))
 
 
 def _has_polygons(picture: Picture) -> bool:
@@ -113,85 +129,112 @@ def _has_polygons(picture: Picture) -> bool:
     if picture.label is None:
         return False
     try:
-        data = read_bytes(picture.label, picture.label.name)
+        data = read_bytes(*picture.label)
     except AnnotationError:
         return False  # quarantined when its lines are read
     counts = {len(line.split()) for line in data.splitlines()}
     return any(count > _BOX and count % 2 == 1 and count != _CORNERS for count in counts)
 
 
-def _read_labels(
-    picture: Picture, root: Path, said: Description, polygons: bool, quarantine: Quarantine
-) -> list[Annotation]:
-    assert picture.label is not None
-    where = relative_name(picture.label, root)
-    text = read_text(picture.label, where)
-    lines = text.split("\n")
-    numbered = ((i, line) for i, line in enumerate(lines, start=1) if line.strip())
-    size_wh = size_of(picture.image) if text.strip() else None
-    if text.strip() and size_wh is None:
-        name = relative_name(picture.image, root)
-        for line, _ in numbered:
-            quarantine.add(
-                where,
-                line,
-                "annotation of a bad image",
-                f"{where}:{line}: set aside with its image {name}, got a size that does not read; "
-                "a good image is needed; correct it",
-            )
-    if size_wh is None:
-        return []
-    labels = _Labels(where, size_wh, said, polygons)
-    found = _boxes_alone(labels, lines) if len(lines) <= _AT_ONCE else None
-    if found is not None:
-        return found
-    return read_items(numbered, partial(_parse, labels), where, quarantine)
+def _boxes_alone(
+    pictures: Sequence[Picture], names: Sequence[str]
+) -> list[Sequence[Annotation] | None]:
+    """The annotations of files that hold good boxes and nothing else; None for any other file.
 
-
-def _boxes_alone(labels: _Labels, lines: Sequence[str]) -> list[Annotation] | None:
-    """The annotations of a file that holds good boxes and nothing else; None of any other file.
-
-    As line by line, but all at once: most files are so.
+    As line by line, but of many files at once: most are so.
     """
-    fields = [(line, text.split()) for line, text in enumerate(lines, start=1)]
-    fields = [(line, found) for line, found in fields if found]
-    if any(len(found) != _BOX or "_" in "".join(found) for _, found in fields):
-        return None
+    tokens: list[list[bytes]] = []
+    sizes: list[tuple[int, int]] = []
+    found: list[Sequence[Annotation] | None] = [None] * len(pictures)
+    plain: list[int] = []
+    for index, picture in enumerate(pictures):
+        if picture.label is None:
+            found[index] = ()
+        elif fields := _fields(picture.label):
+            size_wh = size_of(picture.image.path)
+            if size_wh is not None:
+                plain.append(index)
+                tokens.append(fields)
+                sizes.append(size_wh)
     try:
-        rows = [[float(field) for field in found] for _, found in fields]
-    except ValueError:
-        return None
-    values = np.array(rows, np.float64).reshape(-1, _BOX)
+        values = np.array([*chain.from_iterable(tokens)], np.float64).reshape(-1, _BOX)
+    except ValueError:  # one is no number: each file by itself tells which
+        if len(pictures) == 1:
+            return found
+        return [boxes for picture in pictures for boxes in _boxes_alone([picture], names)]
     numbers, places = values[:, 0], values[:, 1:]
-    names = labels.said.names
     good = (numbers >= 0) & (numbers < len(names)) & (numbers == np.floor(numbers))
-    if not (good.all() and (np.abs(places) <= _FARTHEST).all()):
-        return None
-    size = np.array(labels.size_wh, np.float64)
+    good &= (np.abs(places) <= _FARTHEST).all(axis=1)
+    counts = [len(fields) // _BOX for fields in tokens]
+    size = np.repeat(np.array(sizes, np.float64).reshape(-1, 2), counts, axis=0)
     centres, halves = places[:, :2] * size, places[:, 2:] * size / 2
     hbbs = np.concatenate([centres - halves, centres + halves], axis=1)
-    return [
-        Annotation(
-            category=names[int(number)],
-            hbb=hbb,
-            obb=None,
-            source_file=labels.source_file,
-            ordinal=ordinal,
-            source_line=line,
+    ends = np.cumsum(counts).tolist()
+    for index, end, count in zip(plain, ends, counts, strict=True):
+        rows = slice(end - count, end)
+        label = pictures[index].label
+        if label is not None and good[rows].all():
+            found[index] = Boxes(names, numbers[rows], hbbs[rows], label.name)
+    return found
+
+
+def _fields(label: File) -> list[bytes] | None:
+    """The fields of a file all of whose lines have those of a box, parted by blanks; else None."""
+    try:
+        data = read_bytes(*label)
+    except AnnotationError:
+        return None  # quarantined when its lines are read
+    if len(data) > _LARGEST:
+        return None
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n")
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    lines = data.count(b"\n")
+    if data.translate(None, _NUMERIC) != _BLANKS * lines:
+        return None
+    fields = data.split()
+    return fields if len(fields) == _BOX * lines else None
+
+
+def _line_by_line(
+    picture: Picture, set_: _Set, quarantine: Quarantine
+) -> Sequence[Annotation] | None:
+    """The annotations of any file; None where it is set aside with its image."""
+    assert picture.label is not None
+    where = picture.label.name
+    image, path = Path(picture.image.path), Path(picture.label.path)
+    try:
+        text = read_text(path, where)
+    except AnnotationError as error:
+        set_image_aside(image, path, set_.root, error, quarantine)
+        return None
+    if not text.strip():
+        return ()
+    numbered = ((i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip())
+    size_wh = size_of(image)
+    if size_wh is not None:
+        labels = _Labels(where, size_wh, set_)
+        return tuple(read_items(numbered, partial(_parse, labels), where, quarantine))
+    for line, _ in numbered:
+        quarantine.add(
+            where,
+            line,
+            "annotation of a bad image",
+            f"{where}:{line}: set aside with its image {picture.image.name}, got a size that does "
+            "not read; a good image is needed; correct it",
         )
-        for ordinal, ((line, _), number, hbb) in enumerate(
-            zip(fields, numbers.tolist(), hbbs, strict=True)
-        )
-    ]
+    return ()
 
 
 def _parse(labels: _Labels, ordinal: int, line: int, text: str) -> Annotation:
     where = f"{labels.source_file}:{line}"
     fields = text.split()
-    if labels.said.keypoints and len(fields) == _BOX + labels.said.keypoints:
+    said = labels.set_.said
+    if said.keypoints and len(fields) == _BOX + said.keypoints:
         fields = fields[:_BOX]
     is_box = len(fields) == _BOX
-    is_polygon = labels.polygons and len(fields) > _BOX and len(fields) % 2 == 1
+    is_polygon = len(fields) > _BOX and len(fields) % 2 == 1 and labels.set_.polygons
     if not (is_box or is_polygon or len(fields) == _CORNERS):
         raise AnnotationError(
             f"{where}: does not parse, got {len(fields)} fields; a class with 4 (box), 8 (corners) "
@@ -203,7 +246,7 @@ def _parse(labels: _Labels, ordinal: int, line: int, text: str) -> Annotation:
             f"{where}: not shares of the image, got {' '.join(fields[1:])}; numbers from 0 to 1 "
             "are allowed; divide by the image's width and height"
         )
-    category = _category(fields[0], labels.said.names, where)
+    category = _category(fields[0], said.names, where)
     size = np.array(labels.size_wh, np.float64)
     found = partial(
         Annotation,
