@@ -41,6 +41,7 @@ def pretrain(
     encoder: str,
     encoder_weights: str | None,
     decoder: str,
+    seed: int,
     settings: Settings,
     runtime: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -52,6 +53,7 @@ def pretrain(
         work: folder for unfinished training; a killed run goes on from there.
         encoder: see ``samrs/training/networks.py``, as are ``encoder_weights`` and ``decoder``.
         callbacks: of Lightning, beside the trainer's own.
+        seed: of crops, their order and random weights.
         settings: of the training.
         runtime: speed only.
 
@@ -72,7 +74,7 @@ def pretrain(
         )
     about = {"encoder": encoder, "encoder_weights": encoder_weights, "decoder": decoder}
     folder = work / fingerprint(
-        {**about, **vars(settings), "subsets": list(releases)},
+        {**about, **vars(settings), "seed": seed, "subsets": list(releases)},
         code=["samrs.pretrain"],
         libraries=LIBRARIES,
         inputs=list(releases.values()),
@@ -83,16 +85,15 @@ def pretrain(
     unlearned = {
         n: warn_of_untrained(f"pretrain {n}", t, kept[n], held[n]) for n, t in tiles.items()
     }
-    sizes = {name: len(found) for name, found in kept.items()}
-    parts = split_batch(sizes, settings.batch_size)
     heads = {name: len(t.categories) for name, t in tiles.items()}
-    network = MultiHeadNetwork(encoder, encoder_weights, decoder, heads, seed=settings.seed)
+    network = MultiHeadNetwork(encoder, encoder_weights, decoder, heads, seed=seed)
     losses = train_network(
         network,
         tiles,
         kept,
         folder,
         settings=settings,
+        seed=seed,
         desc="pretrain",
         runtime=runtime,
         callbacks=callbacks,
@@ -101,16 +102,21 @@ def pretrain(
     _export(network, losses, out)
     categories = {name: list(t.categories) for name, t in tiles.items()}
     inputs = {name: sha256(path / "manifest.json") for name, path in releases.items()}
-    _write_manifest(out, {**about, "categories": categories, "inputs": inputs}, settings)
+    _write_manifest(
+        out, {**about, "categories": categories, "inputs": inputs}, {**vars(settings), "seed": seed}
+    )
     shutil.rmtree(folder)
-    last = losses[-max(1, len(losses) // 10) :]
+    told = _told(losses, {name: len(found) for name, found in kept.items()}, settings)
+    return {**told, "miou": miou, "classes_without_training_pixel": unlearned}
+
+
+def _told(losses: Sequence[float], sizes: Mapping[str, int], settings: Settings) -> dict[str, Any]:
+    parts, last = split_batch(sizes, settings.batch_size), losses[-max(1, len(losses) // 10) :]
     return {
         "steps": settings.steps,
         "epochs": round(settings.steps / epoch_steps(sizes, parts), 2),
         "final_loss": round(sum(last) / len(last), 4),
         "samples": {name: settings.steps * part for name, part in parts.items()},
-        "miou": miou,
-        "classes_without_training_pixel": unlearned,
     }
 
 
@@ -169,8 +175,6 @@ def _export(network: MultiHeadNetwork, losses: Sequence[float], out: Path) -> No
     write_csv(out / "history.csv", ["step", "loss"], history_rows(losses))
 
 
-def _write_manifest(out: Path, about: Mapping[str, Any], settings: Settings) -> None:
+def _write_manifest(out: Path, about: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
     files = {path.name: sha256(path) for path in sorted(out.iterdir())}
-    write_manifest(
-        out, {"product": "pretrain", **about, "parameters": vars(settings), "files": files}
-    )
+    write_manifest(out, {"product": "pretrain", **about, "parameters": parameters, "files": files})

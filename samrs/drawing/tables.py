@@ -199,33 +199,45 @@ def input_table(normalized: Mapping[str, Mapping[str, Any]]) -> Table:
 RUN = {"Tiles": "tiles", "mIoU": "miou", "OA": "oa", "mF1": "mf1"}
 
 
-def runs_table(runs: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
+def runs_table(runs: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]]) -> Table:
     """Fine-tuning runs, those with few labels first.
 
     Args:
-        runs: by init and share, as ``samrs.finetune`` returned them.
+        runs: by init, share and seed, as ``samrs.finetune`` returned them.
     """
     ordered = [
-        (float(share), init, run) for init, shares in runs.items() for share, run in shares.items()
+        (float(share), init, int(seed), run)
+        for init, shares in runs.items()
+        for share, seeds in shares.items()
+        for seed, run in seeds.items()
     ]
-    ordered.sort(key=lambda entry: (entry[0], entry[1] != "scratch", entry[1]))
+    ordered.sort(key=lambda entry: (entry[0], entry[1] != "scratch", entry[1], entry[2]))
     rows = [
-        [f"{share:.0%}", init, *(number(run[key]) for key in RUN.values())]
-        for share, init, run in ordered
+        [f"{share:.0%}", init, str(seed), *(number(run[key]) for key in RUN.values())]
+        for share, init, seed, run in ordered
     ]
-    return Table(["Labels", "Start", *RUN], rows)
+    return Table(["Labels", "Start", "Seed", *RUN], rows)
 
 
-def gain_sentence(gain: Mapping[str, float]) -> str:
-    """What pre-training adds to the mIoU at each share of the labels.
+def gain_sentence(gain: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """Where the interval of the gain of pre-training is above 0.
 
     Args:
-        gain: mIoU of pre-training less that of scratch, by share.
+        gain: ``mean``, ``low`` and ``high`` of the mIoU of pre-training less that of another init,
+            by that init and share.
     """
-    parts = [f"{value:+.3f} at {float(share):.0%}" for share, value in gain.items()]
+    parts = [
+        f"{_interval(found, '+')} over {init} at {float(share):.0%} of the labels"
+        + ("" if found["low"] > 0 else ", which is no gain that can be told from the spread")
+        for init, shares in gain.items()
+        for share, found in shares.items()
+    ]
     if not parts:
-        return "Not both scratch and pretrain were run, so there is no gain to tell."
-    return f"mIoU of pretrain less that of scratch: {', '.join(parts)} of the labels."
+        return (
+            "No gain is told: it takes pretrain, another start, and at least three seeds "
+            "(finetune.seeds)."
+        )
+    return f"mIoU of pretrain, paired by seed, with 95 % intervals: {'; '.join(parts)}."
 
 
 HARDLY = 0.02

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from samrs.core.errors import ProductError
+from samrs.core.shards import read_manifest
 from samrs.reading.splits import use_of
 from samrs.training.networks import MultiHeadNetwork, load_encoder_decoder
 from samrs.training.tiles import SemanticTiles
@@ -53,6 +54,31 @@ class Benchmark:
         if init == "pretrain":
             load_encoder_decoder(network, self.pretrained / "encoder_decoder.safetensors")
         return network
+
+
+def read_benchmark(normalized: Path, pretrained: Path, folder: Path) -> Benchmark:
+    """The benchmark of a product ``normalize`` and of a product ``pretrain``.
+
+    Args:
+        normalized: product ``normalize/<benchmark>`` with true label maps.
+        pretrained: product ``pretrain``.
+        folder: for unfinished work.
+
+    Raises:
+        MissingInputError: a product is missing.
+        ProductError: the benchmark lacks tiles to train or to test on.
+    """
+    tiles = SemanticTiles(normalized, folder / "tiles")
+    train, test = split_tiles(tiles.splits, normalized)
+    return Benchmark(
+        name=str(read_manifest(normalized)["dataset"]),
+        tiles=tiles,
+        train=train,
+        test=test,
+        pretrained=pretrained,
+        about=read_manifest(pretrained),
+        folder=folder,
+    )
 
 
 def split_tiles(splits: Sequence[str], product: Path) -> tuple[list[int], list[int]]:

@@ -2,7 +2,8 @@
 
 ``mode: probe`` learns a linear map of frozen features (``probe.py``) and writes ``probe.csv``
 (body, features, share, draw, tiles, miou); ``mode: full`` trains all weights (``full.py``) and
-writes ``history.csv`` (init, share, step, loss) and ``scores.csv`` (init, share, category, iou).
+writes ``history.csv`` (init, share, seed, step, loss) and ``scores.csv`` (init, share, seed,
+category, iou).
 """
 
 from __future__ import annotations
@@ -15,17 +16,15 @@ from typing import Any
 from lightning.pytorch import Callback
 
 from samrs.core.errors import ParameterError
-from samrs.core.shards import fresh_product, read_manifest, sha256, write_csv, write_manifest
+from samrs.core.shards import fresh_product, sha256, write_csv, write_manifest
 from samrs.finetune import full, probe
-from samrs.finetune.benchmark import INITS, Benchmark, split_tiles
+from samrs.finetune.benchmark import INITS, read_benchmark
+from samrs.finetune.intervals import FEWEST
 from samrs.training.coverage import warn_of_untrained
 from samrs.training.segmentation import LIBRARIES, Settings
-from samrs.training.tiles import SemanticTiles
 from samrs.work.fingerprint import fingerprint
 
 MODES = ("probe", "full")
-FEWEST_DRAWS = 3
-"""Draws below which an interval tells nothing."""
 PROBED = ("body", "features", "share", "draw", "tiles", "miou")
 
 
@@ -40,6 +39,7 @@ def finetune(
     inits: Sequence[str],
     shares: Sequence[float],
     draws: int,
+    seeds: Sequence[int],
     settings: Settings,
     runtime: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -58,67 +58,73 @@ def finetune(
         shares: of the training tiles, in (0, 1], below 1 for probes; at least one tile is taken.
         callbacks: of Lightning, beside the trainer's own.
         draws: of labelled tiles at each share, for probes.
-        settings: of every training; probes use its seed.
+        seeds: one a training, which chooses labelled tiles, crops and random weights; from three on
+            means have intervals; probes use the first.
+        settings: of every training.
         runtime: speed only.
 
     Returns:
         ``mode``, ``tested`` tiles, ``classes_without_training_pixel``, how many tested classes can
         only score 0. Of probes ``draws``, ``miou`` and ``gain`` of ``summarise`` in ``probe.py``.
-        Of full fine-tuning ``runs``, each with init, share, tiles, miou, oa, mf1 and iou by
-        category (``samrs/training/evaluation.py`` says what is in the means); ``miou`` by init and
-        share; ``gain``: by share the mIoU of ``pretrain`` less that of ``scratch``, where both ran.
+        Of full fine-tuning ``runs`` by init, share and seed, each with tiles, miou, oa, mf1 and iou
+        by category (``samrs/training/evaluation.py`` says what is in the means); ``miou`` and
+        ``gain`` of ``compare`` in ``full.py``.
 
     Raises:
         ParameterError: an init is unknown or a number out of range.
         MissingInputError: a product or the encoder's weights are missing.
         ProductError: the benchmark lacks tiles to train or to test on.
     """
-    check_runs(mode=mode, inits=inits, shares=shares, draws=draws)
+    check_runs(mode=mode, inits=inits, shares=shares, draws=draws, seeds=seeds)
     parameters = {
-        **vars(settings), "mode": mode, "inits": list(inits), "shares": list(shares), "draws": draws
-    }  # fmt: skip
+        **vars(settings),
+        "mode": mode,
+        "inits": list(inits),
+        "shares": list(shares),
+        "draws": draws,
+        "seeds": list(seeds),
+    }
     folder = work / fingerprint(
         parameters,
         code=["samrs.finetune.finetune"],
         libraries=LIBRARIES,
         inputs=[normalized, pretrained],
     )
-    about, name = read_manifest(pretrained), str(read_manifest(normalized)["dataset"])
-    tiles = SemanticTiles(normalized, folder / "tiles")
-    train, test = split_tiles(tiles.splits, normalized)
-    benchmark = Benchmark(
-        name=name,
-        tiles=tiles,
-        train=train,
-        test=test,
-        pretrained=pretrained,
-        about=about,
-        folder=folder,
-    )
-    unlearned = warn_of_untrained(f"finetune {name}", tiles, train, test)
+    benchmark = read_benchmark(normalized, pretrained, folder)
+    tiles, train, test = benchmark.tiles, benchmark.train, benchmark.test
+    unlearned = warn_of_untrained(f"finetune {benchmark.name}", tiles, train, test)
     runs: dict[str, Any] = {"inits": inits, "shares": shares, "runtime": runtime}
     if mode == "probe":
-        rows = probe.probe(benchmark, draws=draws, seed=settings.seed, **runs)
+        rows = probe.probe(benchmark, draws=draws, seed=seeds[0], **runs)
         told = {"draws": draws, **probe.summarise(rows)}
         _export_probes(rows, out)
     else:
-        rows = full.runs(benchmark, settings=settings, callbacks=callbacks, **runs)
+        rows = full.runs(benchmark, seeds=seeds, settings=settings, callbacks=callbacks, **runs)
         told = {"runs": full.by_init(rows), **full.compare(rows)}
         _export_runs(rows, out)
-    _write_manifest(out, {"dataset": name, "parameters": parameters}, normalized, about)
+    about = {"dataset": benchmark.name, "parameters": parameters}
+    _write_manifest(out, about, normalized, benchmark.about)
     shutil.rmtree(folder)
     told |= {"tested": len(test), "classes_without_training_pixel": unlearned}
     return {"mode": mode, **told}
 
 
-def check_runs(*, mode: str, inits: Sequence[str], shares: Sequence[float], draws: int) -> None:
+def check_runs(
+    *,
+    mode: str,
+    inits: Sequence[str],
+    shares: Sequence[float],
+    draws: int,
+    seeds: Sequence[int],
+) -> None:
     """Refuse runs that cannot be.
 
     Args:
         mode: of ``MODES``.
         inits: of ``INITS``.
         shares: of the training tiles, in (0, 1], below 1 for probes.
-        draws: at least ``FEWEST_DRAWS``.
+        draws: at least ``FEWEST``.
+        seeds: at least one, none twice.
 
     Raises:
         ParameterError: a name is unknown, or a number out of range.
@@ -128,10 +134,15 @@ def check_runs(*, mode: str, inits: Sequence[str], shares: Sequence[float], draw
             f"finetune.mode: unknown name, got {mode!r}; {', '.join(MODES)} are allowed; correct "
             "params.yaml"
         )
-    if draws < FEWEST_DRAWS:
+    if draws < FEWEST:
         raise ParameterError(
-            f"finetune.draws: too few for an interval, got {draws}; at least {FEWEST_DRAWS} are "
+            f"finetune.draws: too few for an interval, got {draws}; at least {FEWEST} are "
             "allowed; raise it"
+        )
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise ParameterError(
+            f"finetune.seeds: not a list of seeds, got {list(seeds)}; at least one natural number, "
+            "none twice, is allowed; correct params.yaml"
         )
     if mode == "probe" and 1 in shares:
         raise ParameterError(
@@ -168,8 +179,8 @@ def _export_probes(rows: Sequence[Mapping[str, Any]], out: Path) -> None:
 
 def _export_runs(rows: Sequence[Mapping[str, Any]], out: Path) -> None:
     fresh_product(out)
-    keyed = [((row["init"], row["share"]), row) for row in rows]
+    keyed = [((row["init"], row["share"], row["seed"]), row) for row in rows]
     history = [(*key, *step) for key, row in keyed for step in row["history"]]
-    write_csv(out / "history.csv", ["init", "share", "step", "loss"], history)
+    write_csv(out / "history.csv", ["init", "share", "seed", "step", "loss"], history)
     ious = [(*key, name, value) for key, row in keyed for name, value in row["iou"].items()]
-    write_csv(out / "scores.csv", ["init", "share", "category", "iou"], ious)
+    write_csv(out / "scores.csv", ["init", "share", "seed", "category", "iou"], ious)

@@ -1,14 +1,15 @@
 """Full fine-tuning, as the paper does it: all weights are trained.
 
-For every initialisation and every share of the training tiles one network is trained and tested.
-Smaller shares are part of larger ones, and every run of a share sees the same tiles in the same
-order, so that runs differ in their initialisation alone.
+For every initialisation, every share of the training tiles and every seed one network is trained
+and tested. Smaller shares are part of larger ones, and every run of a share and seed sees the same
+tiles in the same order, so that these differ in their initialisation alone.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from lightning.pytorch import Callback
 
 from samrs.core.shards import json_bytes
 from samrs.finetune.benchmark import Benchmark
+from samrs.finetune.intervals import FEWEST, interval, paired
 from samrs.training.evaluation import confusion, scores
 from samrs.training.loop import device_of
 from samrs.training.segmentation import Settings, history_rows, train_network
@@ -28,41 +30,43 @@ def runs(
     *,
     inits: Sequence[str],
     shares: Sequence[float],
+    seeds: Sequence[int],
     settings: Settings,
     runtime: Mapping[str, Any],
     callbacks: Sequence[Callback],
 ) -> list[dict[str, Any]]:
-    """Train and test every init x share; finished ones are not repeated.
+    """Train and test every init x share x seed; finished ones are not repeated.
 
     Args:
         benchmark: to train and to test on.
         inits: of ``INITS``.
         shares: of the training tiles, in (0, 1]; at least one tile is taken.
+        seeds: each chooses labelled tiles, crops and the random weights.
         settings: of every training.
         runtime: speed only.
         callbacks: of Lightning, beside the trainer's own.
 
     Returns:
-        Each with init, share, tiles, scores and the ``history`` of its loss.
+        Each with init, share, seed, tiles, scores and the ``history`` of its loss.
     """
     rows: list[dict[str, Any]] = []
-    for init in inits:
-        for share in shares:
-            place = benchmark.folder / f"{init}-{share}"
-            finished = kept(place / "run.json")
-            if finished is None:
-                run = _run(
-                    benchmark,
-                    place,
-                    init=init,
-                    share=share,
-                    settings=settings,
-                    runtime=runtime,
-                    callbacks=callbacks,
-                )
-                finished = json_bytes({"init": init, "share": share, **run})
-                keep(place / "run.json", finished)
-            rows.append(json.loads(finished))
+    for init, share, seed in product(inits, shares, seeds):
+        place = benchmark.folder / f"{init}-{share}-{seed}"
+        finished = kept(place / "run.json")
+        if finished is None:
+            run = _run(
+                benchmark,
+                place,
+                init=init,
+                share=share,
+                seed=seed,
+                settings=settings,
+                runtime=runtime,
+                callbacks=callbacks,
+            )
+            finished = json_bytes({"init": init, "share": share, "seed": seed, **run})
+            keep(place / "run.json", finished)
+        rows.append(json.loads(finished))
     return rows
 
 
@@ -83,19 +87,21 @@ def _run(
     *,
     init: str,
     share: float,
+    seed: int,
     settings: Settings,
     runtime: Mapping[str, Any],
     callbacks: Sequence[Callback],
 ) -> dict[str, Any]:
-    network = benchmark.start(init, settings.seed)
-    train = nested_share(benchmark.train, share, settings.seed)
-    desc = f"finetune {benchmark.name} {init} {share:g}"
+    network = benchmark.start(init, seed)
+    train = nested_share(benchmark.train, share, seed)
+    desc = f"finetune {benchmark.name} {init} {share:g} {seed}"
     losses = train_network(
         network,
         {"benchmark": benchmark.tiles},
         {"benchmark": train},
         work,
         settings=settings,
+        seed=seed,
         desc=desc,
         runtime=runtime,
         callbacks=callbacks,
@@ -115,28 +121,47 @@ def _run(
     return {"tiles": len(train), **scores(matrix, benchmark.tiles.categories), "history": history}
 
 
-def by_init(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Scores of runs by init and share, as ``dvc metrics show`` names them: ``scratch.0.05.miou``.
+def by_init(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Scores of runs by init, share and seed: ``scratch.0.05.2023.miou`` in ``dvc metrics show``.
 
     Args:
-        runs: each with ``init``, ``share``, ``tiles`` and scores; a ``history`` is left out.
+        runs: each with ``init``, ``share``, ``seed``, ``tiles`` and scores; a ``history`` is left
+            out.
     """
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Any] = {}
     for run in runs:
-        scores = {k: v for k, v in run.items() if k not in ("init", "share", "history")}
-        found.setdefault(run["init"], {})[f"{run['share']:g}"] = scores
+        scores = {k: v for k, v in run.items() if k not in ("init", "share", "seed", "history")}
+        shares = found.setdefault(run["init"], {})
+        shares.setdefault(f"{run['share']:g}", {})[str(run["seed"])] = scores
     return found
 
 
 def compare(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """``miou`` by init and share, and ``gain`` by share of ``pretrain`` over ``scratch``.
+    """``miou`` by init and share, and ``gain`` of ``pretrain`` over each other init by share.
+
+    Runs of a share and seed see the same tiles in the same order, so that gains are paired. Of
+    fewer than ``FEWEST`` seeds there is a mean without ends and no gain.
 
     Args:
-        runs: each with ``init``, ``share`` and ``miou``.
+        runs: each with ``init``, ``share``, ``seed`` and ``miou``.
     """
-    miou: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, list[float]]] = {}
     for run in runs:
-        miou.setdefault(run["init"], {})[f"{run['share']:g}"] = run["miou"]
-    base, ours = miou.get("scratch", {}), miou.get("pretrain", {})
-    gain = {share: round(ours[share] - base[share], 4) for share in ours if share in base}
+        shares = found.setdefault(run["init"], {})
+        shares.setdefault(f"{run['share']:g}", []).append(run["miou"])
+    enough = all(len(v) >= FEWEST for shares in found.values() for v in shares.values())
+    miou = {
+        init: {share: interval(v) if enough else _mean(v) for share, v in shares.items()}
+        for init, shares in found.items()
+    }
+    ours = found.get("pretrain", {}) if enough else {}
+    gain = {
+        init: {share: paired(ours[share], theirs[share]) for share in ours}
+        for init, theirs in found.items()
+        if ours and init != "pretrain"
+    }
     return {"miou": miou, "gain": gain}
+
+
+def _mean(values: Sequence[float]) -> dict[str, float]:
+    return {"mean": round(float(np.mean(values)), 4)}

@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from samrs.core.progress import progress
 from samrs.core.shards import json_bytes
 from samrs.finetune.benchmark import Benchmark
+from samrs.finetune.intervals import interval, paired
 from samrs.training.evaluation import scores
 from samrs.training.linear_probe import (
     Features,
@@ -38,7 +38,6 @@ from samrs.work.kept import keep, kept
 BASE = "scratch"
 """The body that gains are told against: random weights."""
 COLOUR, CONTROL = "rgb", "scratch_of_another_seed"
-LEVEL = 0.95
 
 Row = dict[str, Any]
 
@@ -165,20 +164,6 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
             for share, values in shares.items():
                 miou.setdefault(features, {}).setdefault(body, {})[share] = interval(values)
                 if body != BASE:
-                    pairs = zip(values, found[BASE][share], strict=True)
-                    differences = [ours - theirs for ours, theirs in pairs]
                     of_body = gain.setdefault(features, {}).setdefault(body, {})
-                    of_body[share] = interval(differences)
+                    of_body[share] = paired(values, found[BASE][share])
     return {"miou": miou, "gain": gain}
-
-
-def interval(values: Sequence[float]) -> dict[str, float]:
-    """Mean of at least two draws and the ends of its 95 % interval, by Student's t.
-
-    Args:
-        values: one a draw.
-    """
-    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
-    ends = {"mean": mean, "low": mean - reach, "high": mean + reach}
-    return {name: round(value, 4) for name, value in ends.items()}

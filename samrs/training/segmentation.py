@@ -58,7 +58,6 @@ class Settings:
     lr: float
     weight_decay: float
     precision: str
-    seed: int
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -85,9 +84,15 @@ class SegmentationTask(Task):
     """
 
     def __init__(
-        self, network: MultiHeadNetwork, crops: Crops, parts: Mapping[str, int], settings: Settings
+        self,
+        network: MultiHeadNetwork,
+        crops: Crops,
+        parts: Mapping[str, int],
+        settings: Settings,
+        *,
+        seed: int,
     ) -> None:
-        super().__init__(crops, steps=settings.steps, seed=settings.seed, clip=GRADIENT_CLIP)
+        super().__init__(crops, steps=settings.steps, seed=seed, clip=GRADIENT_CLIP)
         self.network, self.parts, self.settings = network, parts, settings
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
@@ -132,6 +137,7 @@ def train_network(
     work: Path,
     *,
     settings: Settings,
+    seed: int,
     desc: str,
     runtime: Mapping[str, Any],
     callbacks: Sequence[Callback] = (),
@@ -142,6 +148,7 @@ def train_network(
         network: a head for each of ``tiles``.
         indices: the tiles of each subset to train on.
         work: folder of the checkpoints; a training found there goes on.
+        seed: of crops, their order and random layers.
         desc: what to call it while it runs.
         runtime: ``device``, ``threads``, ``workers``: speed only.
         callbacks: more Lightning callbacks, see ``fit``.
@@ -154,12 +161,12 @@ def train_network(
     """
     sizes = {name: len(indices[name]) for name in tiles}
     parts = split_batch(sizes, settings.batch_size)
-    draws = Draws(sizes, parts, seed=settings.seed)
-    crops = Crops(tiles, indices, draws, crop=settings.crop, seed=settings.seed)
+    draws = Draws(sizes, parts, seed=seed)
+    crops = Crops(tiles, indices, draws, crop=settings.crop, seed=seed)
     network.check_side(settings.crop)
     network.to(memory_format=torch.channels_last)
     losses = fit(
-        SegmentationTask(network, crops, parts, settings),
+        SegmentationTask(network, crops, parts, settings, seed=seed),
         work,
         every=min(MAX_INTERVAL, math.ceil(settings.steps / 5)),
         precision=settings.precision,

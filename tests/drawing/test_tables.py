@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from samrs.drawing.tables import input_table, number, probes_sentence, probes_table
+from samrs.drawing.tables import gain_sentence, input_table, number, probes_sentence, probes_table
 
 METRICS = Path(__file__).parents[2] / "metrics"
 
@@ -77,3 +77,16 @@ def test_a_gain_is_claimed_only_where_its_interval_shows_it() -> None:
     near_0 = {"encoder": {"scratch": {"0.1": {"mean": 0.004, "low": 0.0, "high": 0.01}}}}
     assert probes_sentence(near_0, GAIN, 10).startswith("No body tells the classes apart")
     assert probes_table(near_0, GAIN).rows == []
+
+
+def test_a_gain_of_full_fine_tuning_is_told_with_its_interval_or_not_at_all() -> None:
+    gain = {
+        "scratch": {"0.05": {"mean": 0.1, "low": 0.02, "high": 0.18}},
+        "imagenet": {"1": {"mean": 0.01, "low": -0.02, "high": 0.04}},
+    }
+    assert gain_sentence(gain) == (
+        "mIoU of pretrain, paired by seed, with 95 % intervals: +0.100 (+0.020 to +0.180) over "
+        "scratch at 5% of the labels; +0.010 (-0.020 to +0.040) over imagenet at 100% of the "
+        "labels, which is no gain that can be told from the spread."
+    )
+    assert gain_sentence({}).startswith("No gain is told")

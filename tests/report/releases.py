@@ -56,10 +56,15 @@ def write_metrics(root: Path, releases: Mapping[str, Path]) -> Path:
     )
     run = {"tiles": 3, "oa": 0.7, "mf1": None}
     runs = {
-        "pretrain": {"0.05": {**run, "miou": 0.3}},
-        "scratch": {"1": {**run, "miou": 0.5}, "0.05": {**run, "miou": 0.2}},
+        "pretrain": {"0.05": {"7": {**run, "miou": 0.3}}},
+        "scratch": {"1": {"7": {**run, "miou": 0.5}}, "0.05": {"7": {**run, "miou": 0.2}}},
     }
-    tuned = {"mode": "full", "tested": 4, "runs": runs, "gain": {"0.05": 0.1}}
+    tuned = {
+        "mode": "full",
+        "tested": 4,
+        "runs": runs,
+        "gain": {"scratch": {"0.05": {"mean": 0.1, "low": 0.02, "high": 0.18}}},
+    }
     write_json(metrics / "finetune" / "potsdam.json", tuned)
     read = {"scenes": 2, "tiles": 3, "tiles_empty": 1, "instances": 1234}
     bad = {"total": 1235, "by_reason": {"box has no area": 1234, "image too large": 1}}

@@ -134,7 +134,7 @@ def test_numbers_are_those_of_the_metrics(html):
     text = re.sub(r"\s+", " ", Page(html).text)
     assert "81.2 / 70.0" in text
     assert "60.0 / 50.0" in text
-    assert "+0.100 at 5% of the labels" in text
+    assert "+0.100 (+0.020 to +0.180) over scratch at 5% of the labels" in text
     assert "1,234" in text
     assert "0.812" in text
     assert "box IoU 0.25" in text

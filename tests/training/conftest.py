@@ -23,8 +23,8 @@ SETTINGS: dict[str, Any] = {
     "lr": 0.001,
     "weight_decay": 0.05,
     "precision": "32-true",
-    "seed": 7,
 }
+SEED = 7
 RUNTIME: dict[str, Any] = {"device": "cpu", "threads": 1, "workers": 0}
 
 

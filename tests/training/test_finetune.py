@@ -15,12 +15,13 @@ from samrs.finetune.full import compare, nested_share
 from samrs.training.networks import MultiHeadNetwork, save_network
 from samrs.training.segmentation import Settings
 from samrs.work import fingerprint
-from tests.training.conftest import ENCODER, RUNTIME, SETTINGS
+from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
 
 OPTIONS: dict[str, Any] = {
     "mode": "full",
     "inits": ["scratch", "pretrain"],
     "draws": 3,
+    "seeds": [SEED],
     "shares": [0.05, 1.0],
     "settings": Settings(
         **{**SETTINGS, "steps": 2, "batch_size": 2, "precision": "bf16-mixed"},
@@ -45,15 +46,21 @@ def test_every_init_and_share_is_trained_and_tested(
     out, work = tmp_path / "finetune", tmp_path / "work"
     metrics = finetune(benchmark, pretrained, out, work, **OPTIONS)
     assert metrics["tested"] == 2
-    runs = [run for shares in metrics["runs"].values() for run in shares.values()]
+    runs = [
+        run
+        for shares in metrics["runs"].values()
+        for seeds in shares.values()
+        for run in seeds.values()
+    ]
     tiles = {"0.05": 1, "1": 5}
     for init in ("scratch", "pretrain"):
-        assert {s: run["tiles"] for s, run in metrics["runs"][init].items()} == tiles
+        assert {s: seeds["7"]["tiles"] for s, seeds in metrics["runs"][init].items()} == tiles
     assert "[" not in json.dumps(metrics)  # dvc metrics show leaves lists out
     for run in runs:
         assert 0 <= run["miou"] <= run["mf1"] <= 1
         assert "background" not in run["iou"]
-    assert set(metrics["gain"]) == {"0.05", "1"}
+    assert metrics["gain"] == {}  # one seed has no spread
+    assert set(metrics["miou"]["pretrain"]["1"]) == {"mean"}
     assert read_manifest(out)["dataset"] == "isaid"
     assert len((out / "history.csv").read_text().splitlines()) == 1 + 4 * 2
     assert list(work.iterdir()) == []
@@ -132,16 +139,39 @@ def test_the_test_split_is_tested_and_val_where_there_is_none() -> None:
         split_tiles(["train"], Path("p"))
 
 
-def test_the_gain_is_pretrain_less_scratch_by_share() -> None:
+def test_the_gain_is_that_of_pairs_of_a_seed_with_its_interval() -> None:
     runs = [
-        {"init": "scratch", "share": 0.05, "miou": 0.25},
-        {"init": "pretrain", "share": 0.05, "miou": 0.4},
-        {"init": "pretrain", "share": 1.0, "miou": 0.5},
+        {"init": init, "share": 0.05, "seed": seed, "miou": value + seed}
+        for init, value in (("scratch", 0.2), ("imagenet", 0.3), ("pretrain", 0.4))
+        for seed in (1, 2, 3)
+    ]
+    found = compare(runs)
+    assert found["gain"]["scratch"] == {"0.05": {"mean": 0.2, "low": 0.2, "high": 0.2}}
+    assert found["gain"]["imagenet"] == {"0.05": {"mean": 0.1, "low": 0.1, "high": 0.1}}
+    # Student's t for 2 degrees of freedom is 4.303, the standard error of 1, 2, 3 is 0.5774.
+    assert found["miou"]["scratch"]["0.05"] == {"mean": 2.2, "low": -0.2841, "high": 4.6841}
+
+
+def test_of_two_seeds_no_gain_is_told() -> None:
+    runs = [
+        {"init": init, "share": 1.0, "seed": seed, "miou": 0.5}
+        for init in ("scratch", "pretrain")
+        for seed in (1, 2)
     ]
     assert compare(runs) == {
-        "miou": {"scratch": {"0.05": 0.25}, "pretrain": {"0.05": 0.4, "1": 0.5}},
-        "gain": {"0.05": 0.15},
+        "miou": {init: {"1": {"mean": 0.5}} for init in ("scratch", "pretrain")},
+        "gain": {},
     }
+
+
+def test_seeds_differ_in_the_tiles_they_label_and_are_the_same_for_every_init(
+    benchmark: Path, pretrained: Path, tmp_path: Path
+) -> None:
+    options = {**OPTIONS, "shares": [0.4], "seeds": [1, 2, 3], "inits": ["scratch", "pretrain"]}
+    told = finetune(benchmark, pretrained, tmp_path / "out", tmp_path / "work", **options)
+    assert set(told["runs"]["scratch"]["0.4"]) == {"1", "2", "3"}
+    assert set(told["gain"]["scratch"]["0.4"]) == {"mean", "low", "high"}
+    assert len({tuple(nested_share(range(20), 0.4, seed)) for seed in (1, 2, 3)}) == 3
 
 
 @pytest.mark.parametrize(
@@ -151,6 +181,8 @@ def test_the_gain_is_pretrain_less_scratch_by_share() -> None:
         ({"mode": "prob"}, "finetune.mode: unknown name, got 'prob'; probe, full are allowed"),
         ({"draws": 2}, "finetune.draws: too few for an interval, got 2; at least 3"),
         ({"mode": "probe", "shares": [1.0]}, "finetune.shares: all tiles can be drawn in one way"),
+        ({"seeds": []}, "finetune.seeds: not a list of seeds, got "),
+        ({"seeds": [3, 3]}, "finetune.seeds: not a list of seeds, got .3, 3.; .*none twice"),
         ({"shares": [0.0]}, "finetune.shares: not a share, got 0.0"),
     ],
 )

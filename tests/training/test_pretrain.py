@@ -9,10 +9,11 @@ from samrs.core.errors import MissingInputError, ParameterError
 from samrs.core.shards import read_manifest, sha256
 from samrs.pretrain import hold_out, pretrain
 from samrs.training.segmentation import Settings
-from tests.training.conftest import ENCODER, RUNTIME, SETTINGS
+from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
 
 OPTIONS: dict[str, Any] = {
     **ENCODER,
+    "seed": SEED,
     "settings": Settings(**SETTINGS),
     "runtime": RUNTIME,
 }
@@ -23,7 +24,7 @@ def test_pretraining_writes_weights_history_and_numbers(
 ) -> None:
     out, work = tmp_path / "pretrain", tmp_path / "work"
     metrics = pretrain(
-        releases, out, work, **ENCODER, settings=Settings(**SETTINGS), runtime=RUNTIME
+        releases, out, work, **ENCODER, seed=SEED, settings=Settings(**SETTINGS), runtime=RUNTIME
     )
     assert metrics["steps"] == 5
     assert metrics["samples"] == {"sota": 10, "fast": 15}
@@ -46,6 +47,7 @@ def test_pretraining_writes_weights_history_and_numbers(
         tmp_path / "again",
         work,
         **ENCODER,
+        seed=SEED,
         settings=Settings(**SETTINGS),
         runtime=RUNTIME,
     )

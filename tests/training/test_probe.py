@@ -10,17 +10,19 @@ import pytest
 
 from samrs.core.shards import sha256, write_manifest
 from samrs.finetune.finetune import finetune
-from samrs.finetune.probe import BASE, COLOUR, CONTROL, drawn, interval, summarise
+from samrs.finetune.intervals import interval
+from samrs.finetune.probe import BASE, COLOUR, CONTROL, drawn, summarise
 from samrs.training.networks import MultiHeadNetwork, save_network
 from samrs.training.segmentation import Settings
 from tests.training import discs
-from tests.training.conftest import ENCODER, RUNTIME, SETTINGS
+from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
 
 OPTIONS: dict[str, Any] = {
     "mode": "probe",
     "inits": ["scratch", "pretrain"],
     "shares": [0.4, 0.8],
     "draws": 3,
+    "seeds": [SEED],
     "settings": Settings(**SETTINGS),
     "runtime": RUNTIME,
 }
@@ -49,7 +51,7 @@ def test_every_body_is_probed_at_every_share_with_the_same_draws(
 
 
 def test_a_body_of_the_same_weights_gains_exactly_nothing(benchmark: Path, tmp_path: Path) -> None:
-    same = pretrained(tmp_path / "p", SETTINGS["seed"])
+    same = pretrained(tmp_path / "p", SEED)
     told = finetune(benchmark, same, tmp_path / "out", tmp_path / "work", **OPTIONS)
     for features in ("encoder", "decoder"):
         for gain in told["gain"][features]["pretrain"].values():

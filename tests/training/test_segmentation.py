@@ -20,7 +20,7 @@ from samrs.training.segmentation import (
     train_network,
 )
 from samrs.training.tiles import SemanticTiles
-from tests.training.conftest import ENCODER, RUNTIME, SETTINGS
+from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
 from tests.training.kill import Kill
 
 
@@ -31,7 +31,12 @@ def train(
     indices = {name: list(range(len(found))) for name, found in tiles.items()}
     network = MultiHeadNetwork(**ENCODER, heads={"sota": 2, "fast": 3}, seed=0)
     settings = Settings(**{**SETTINGS, "steps": 10})
-    options: dict[str, Any] = {"settings": settings, "desc": "test", "runtime": RUNTIME}
+    options: dict[str, Any] = {
+        "settings": settings,
+        "seed": SEED,
+        "desc": "test",
+        "runtime": RUNTIME,
+    }
     losses = train_network(network, tiles, indices, work / "run", callbacks=callbacks, **options)
     return network, losses
 

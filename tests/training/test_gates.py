@@ -1,0 +1,118 @@
+"""Gates: pre-training learns what is easy to learn, and a fault in its parts is not overlooked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+import samrs.pretrain
+from samrs.core.records import IGNORE
+from samrs.pretrain import pretrain
+from samrs.scenes.render import render_scene
+from samrs.scenes.scene import LAND_COVERS
+from samrs.training.evaluation import confusion, scores
+from samrs.training.networks import MultiHeadNetwork
+from samrs.training.segmentation import Settings, train_network
+from samrs.training.tiles import SemanticTiles
+from tests.training import discs
+from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
+
+GATE = 0.9
+STEPS: dict[str, Any] = {**SETTINGS, "crop": 64, "batch_size": 8, "steps": 30, "lr": 0.003}
+
+
+@pytest.fixture(scope="module")
+def coloured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two subsets that give the same colours other labels, so that no head can stand in."""
+    root = tmp_path_factory.mktemp("coloured")
+    splits = ["train"] * 8 + ["val"] * 3
+    return {
+        "sota": discs.write(root / "sota", ["red", "green", "blue"], splits, side=128),
+        "fast": discs.write(root / "fast", ["green", "blue", "red"], splits, side=128),
+    }
+
+
+def held_out(releases: dict[str, Path], root: Path) -> dict[str, float]:
+    miou: dict[str, float] = pretrain(
+        releases,
+        root / "out",
+        root / "work",
+        **ENCODER,
+        seed=SEED,
+        settings=Settings(**STEPS),
+        runtime=RUNTIME,
+    )["miou"]
+    return miou
+
+
+def test_every_head_tells_coloured_discs_apart_after_30_steps(
+    coloured: dict[str, Path], tmp_path: Path
+) -> None:
+    found = held_out(coloured, tmp_path)
+    assert set(found) == {"sota", "fast"}
+    assert min(found.values()) >= GATE, found
+
+
+def swap_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def swapped(network: MultiHeadNetwork, head: str, *rest: Any, **given: Any) -> Tensor:
+        return confusion(network, {"sota": "fast", "fast": "sota"}[head], *rest, **given)
+
+    monkeypatch.setattr(samrs.pretrain, "confusion", swapped)
+
+
+def shift_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shifted(*given: Any, **named: Any) -> Tensor:
+        return confusion(*given, **named).roll(1, dims=0)
+
+    monkeypatch.setattr(samrs.pretrain, "confusion", shifted)
+
+
+def skip_normalisation(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raw(network: MultiHeadNetwork, *rest: Any, **given: Any) -> Tensor:
+        network.mean.zero_()
+        network.std.fill_(255.0)
+        return confusion(network, *rest, **given)
+
+    monkeypatch.setattr(samrs.pretrain, "confusion", raw)
+
+
+@pytest.mark.parametrize("fault", [swap_heads, shift_ids, skip_normalisation])
+def test_the_gate_sees_swapped_heads_shifted_ids_and_another_normalisation(
+    fault: Any, coloured: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault(monkeypatch)
+    assert min(held_out(coloured, tmp_path).values()) < GATE
+
+
+@pytest.mark.slow
+def test_one_tile_is_learned_by_heart(tmp_path: Path) -> None:
+    scene = render_scene(3, size_hw=(256, 256), gsd=0.1, theme="residential")
+    shown = sorted(set(np.unique(scene.land_cover).tolist()))
+    labels = np.full(scene.land_cover.shape, IGNORE, np.uint8)
+    for label, cover in enumerate(shown):
+        labels[scene.land_cover == cover] = label
+    names = [LAND_COVERS[cover] for cover in shown]
+    product = discs.write_tiles(tmp_path / "p", names, [("train", scene.image, labels)])
+    tiles = SemanticTiles(product, tmp_path / "cache")
+    network = MultiHeadNetwork(**ENCODER, heads={"p": len(names)}, seed=SEED)
+    settings = Settings(**{**STEPS, "steps": 300})
+    train_network(
+        network,
+        {"p": tiles},
+        {"p": [0]},
+        tmp_path / "work",
+        settings=settings,
+        seed=SEED,
+        desc="overfit",
+        runtime=RUNTIME,
+    )
+    matrix = confusion(
+        network, "p", tiles, [0], desc="", window=128, stride=64, flip=True, precision="32-true"
+    )
+    found = scores(matrix, names)
+    assert len(found["iou"]) >= 3
+    assert found["miou"] >= 0.8, found
