@@ -4,7 +4,8 @@ A shared encoder and decoder with one head a subset; the loss is the sum of the 
 over labelled pixels. Batches are split over the subsets in proportion to their size.
 
 Output: ``encoder_decoder.safetensors`` (what ``samrs/finetune/`` starts from),
-``heads.safetensors``, ``history.csv`` (step, loss), ``manifest.json``.
+``heads.safetensors``; ``encoder.safetensors`` and its card ``encoder.md`` for other programs
+(``samrs/training/encoder_file.py``); ``history.csv`` (step, loss), ``manifest.json``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from samrs.core.errors import ParameterError
 from samrs.core.shards import fresh_product, sha256, write_csv, write_manifest
 from samrs.reading.splits import use_of
 from samrs.training.coverage import warn_of_untrained
+from samrs.training.encoder_file import save_encoder
 from samrs.training.evaluation import confusion, scores
 from samrs.training.loop import device_of
 from samrs.training.networks import MultiHeadNetwork, save_network
@@ -99,7 +101,7 @@ def pretrain(
         callbacks=callbacks,
     )
     miou = _held_out_miou(network, tiles, held, settings, runtime)
-    _export(network, losses, out)
+    _export(network, encoder, list(releases), losses, out)
     categories = {name: list(t.categories) for name, t in tiles.items()}
     inputs = {name: sha256(path / "manifest.json") for name, path in releases.items()}
     _write_manifest(
@@ -169,9 +171,12 @@ def _held_out_miou(
     }
 
 
-def _export(network: MultiHeadNetwork, losses: Sequence[float], out: Path) -> None:
+def _export(
+    network: MultiHeadNetwork, encoder: str, subsets: list[str], losses: Sequence[float], out: Path
+) -> None:
     fresh_product(out)
     save_network(network, out)
+    save_encoder(network, encoder, out, subsets)
     write_csv(out / "history.csv", ["step", "loss"], history_rows(losses))
 
 

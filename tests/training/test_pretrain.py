@@ -35,6 +35,8 @@ def test_pretraining_writes_weights_history_and_numbers(
     assert manifest["encoder"] == ENCODER["encoder"]
     assert manifest["categories"]["fast"] == ["red", "green", "blue"]
     assert set(manifest["files"]) == {
+        "encoder.md",
+        "encoder.safetensors",
         "encoder_decoder.safetensors",
         "heads.safetensors",
         "history.csv",
