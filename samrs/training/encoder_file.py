@@ -20,9 +20,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from samrs.training.networks import TIMM, MultiHeadNetwork
+from samrs.training.vit import is_plain
 
 ENCODER_FILE = "encoder.safetensors"
 CARD_FILE = "encoder.md"
+BODY = "body."
+"""Begins the names of a plain transformer's tensors in our encoder; the others make its scales."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,9 @@ def own_names(encoder: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     if not encoder.startswith(TIMM):
         return dict(state)
-    whole = {_flat(name): name for name in _timm_shapes(encoder.removeprefix(TIMM))}
+    if is_plain(theirs := encoder.removeprefix(TIMM)):
+        return {n.removeprefix(BODY): t for n, t in state.items() if n.startswith(BODY)}
+    whole = {_flat(name): name for name in _timm_shapes(theirs)}
     return {whole[_flat(_unwrapped(name))]: tensor for name, tensor in state.items()}
 
 
@@ -134,6 +139,10 @@ def card(encoder: str, found: Sequence[Reader], subsets: Sequence[str], tensors:
         "deviation. How it was trained stands in `manifest.json` beside it; the terms of the "
         "releases that it was trained on hold.\n"
     ]
+    if not found:
+        parts.append(
+            "No library has this network; `samrs.training.networks.MultiHeadNetwork` makes it.\n"
+        )
     parts += [f"## {reader.library}\n\n```python\n{lines(reader)}```\n" for reader in found]
     return "\n".join(parts)
 

@@ -1,6 +1,7 @@
 """Segmentation networks with a shared encoder and decoder and one head for each subset.
 
-Encoders and decoders are those of segmentation-models-pytorch (and timm, as ``tu-<name>``). Heads
+Encoders and decoders are those of segmentation-models-pytorch and timm, as ``tu-<name>``; plain
+transformers of timm have scales and, with ``+rvsa``, windows of their own (``vit.py``). Heads
 have no background class, as in SAMRS: 18, 20 and 37 outputs for SOTA, SIOR and FAST. Networks take
 uint8 images and normalize them with ImageNet's statistics, which its encoder weights expect.
 """
@@ -8,7 +9,9 @@ uint8 images and normalize them with ImageNet's statistics, which its encoder we
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import segmentation_models_pytorch as smp
 import timm
@@ -19,6 +22,7 @@ from segmentation_models_pytorch.base import SegmentationHead, SegmentationModel
 from torch import Tensor, nn
 
 from samrs.core.errors import MissingInputError, ParameterError, ProductError, advice, full_disk
+from samrs.training.vit import RVSA, VitEncoder, is_plain
 
 DECODERS = ("unet", "upernet")
 MEAN_RGB = (123.675, 116.28, 103.53)
@@ -26,13 +30,16 @@ STD_RGB = (58.395, 57.12, 57.375)
 SHARED = ("encoder.", "decoder.")
 TIMM = "tu-"
 """Begins the names of timm's encoders."""
+ANY_SIZE = {"strict_img_size": False}
+"""Timm's option of Swin and SwinV2, whose tables are of windows, to take images of any size."""
 
 
 class MultiHeadNetwork(nn.Module):
     """Shared encoder and decoder, one linear head a subset.
 
     Args:
-        encoder: a name segmentation-models-pytorch knows, e.g. ``resnet18`` or ``tu-swin_tiny...``.
+        encoder: a name segmentation-models-pytorch knows, e.g. ``resnet50``, or one of timm after
+            ``tu-``, e.g. ``tu-swin_tiny_patch4_window7_224`` or ``tu-vit_base_patch16_224+rvsa``.
         encoder_weights: its pre-trained weights, e.g. ``imagenet`` (downloaded); None for random.
         decoder: one of ``DECODERS``.
         heads: number of outputs of each head by its subset.
@@ -120,7 +127,8 @@ def _build(encoder: str, encoder_weights: str | None, decoder: str) -> Segmentat
         )
     _check_names(encoder, encoder_weights)
     try:
-        model: SegmentationModel = smp.create_model(decoder, encoder, encoder_weights)
+        name, weights, options = _asked_of_smp(encoder, encoder_weights)
+        model: SegmentationModel = smp.create_model(decoder, name, weights, **options)
     except OSError as error:
         if encoder_weights is None or full_disk(error):
             raise
@@ -143,10 +151,33 @@ def _build(encoder: str, encoder_weights: str | None, decoder: str) -> Segmentat
     return model
 
 
+def _asked_of_smp(encoder: str, weights: str | None) -> tuple[str, str | None, dict[str, Any]]:
+    """Name, weights and options by which smp makes an encoder."""
+    theirs = encoder.removeprefix(TIMM)
+    if theirs == encoder:
+        return encoder, weights, {}
+    if is_plain(theirs):
+        make = partial(VitEncoder, theirs, pretrained=weights is not None)
+        smp.encoders.encoders[theirs] = {"encoder": make, "params": {}, "pretrained_settings": {}}
+        return theirs, None, {}
+    return encoder, weights, ANY_SIZE if _takes(theirs, ANY_SIZE) else {}
+
+
+def _takes(name: str, options: Mapping[str, Any]) -> bool:
+    try:
+        with torch.device("meta"):
+            timm.create_model(name, features_only=True, **options)
+    except TypeError:
+        return False
+    except RuntimeError:  # told with the reason when the encoder itself is made
+        return False
+    return True
+
+
 def _check_names(encoder: str, encoder_weights: str | None) -> None:
     """Refuses an encoder, or weights of it, that the libraries do not know."""
     ours, theirs = smp.encoders.encoders, encoder.removeprefix(TIMM)
-    is_timm = encoder.startswith(TIMM) and timm.is_model(theirs)
+    is_timm = encoder.startswith(TIMM) and (timm.is_model(theirs) or is_plain(theirs))
     if not (is_timm or encoder in ours):
         names = [*ours, *(TIMM + name for name in timm.list_models())]
         raise ParameterError(
@@ -154,7 +185,7 @@ def _check_names(encoder: str, encoder_weights: str | None) -> None:
             f"those of timm after {TIMM}, are allowed; {advice(encoder, names, 'correct the name')}"
         )
     if is_timm:  # takes any word for the one set of weights that it has
-        known = ["imagenet"] if timm.models.is_model_pretrained(theirs) else []
+        known = ["imagenet"] if timm.models.is_model_pretrained(theirs.removesuffix(RVSA)) else []
     else:
         known = sorted(ours[encoder]["pretrained_settings"])
     if encoder_weights is not None and encoder_weights not in known:

@@ -66,7 +66,10 @@ def test_an_unknown_decoder_is_refused() -> None:
         ("resnet18", "imaginet", "encoder_weights: .*'imaginet' for resnet18; null, imagenet, ssl"),
         ("tu-resnet18", "imaginet", "'imaginet' for tu-resnet18; .*did you mean imagenet"),
         ("tu-test_resnet", "ssl", "'ssl' for tu-test_resnet; null, imagenet are allowed"),
-        ("tu-vit_tiny_patch16_224", None, "does not serve as one, got 'tu-vit_tiny.*downsampling"),
+        ("tu-vit_tiny_patch16_224+rsva", None, "encoder: unknown name, .*patch16_224.rsva"),
+        ("tu-resnet18+rvsa", None, "encoder: unknown name, got 'tu-resnet18.rvsa'"),
+        ("tu-vit_small_patch32_224", None, "encoder: not a plain vision transformer of 16 px"),
+        ("tu-beit_base_patch16_224", None, "does not serve as one, got 'tu-beit.*downsampling"),
     ],
 )
 def test_an_encoder_that_cannot_be_built_is_named_for_what_it_is(
@@ -102,11 +105,30 @@ def test_what_fails_while_weights_are_fetched_is_named(
 
 
 def test_a_crop_that_the_encoder_does_not_take_is_named() -> None:
-    swin = MultiHeadNetwork("tu-swin_tiny_patch4_window7_224", None, "unet", HEADS, seed=0)
-    swin.check_side(224)
-    with pytest.raises(ParameterError, match=r"crop: .*got 64: .*match model"):
-        swin.check_side(64)
-    assert swin.training
+    maxvit = MultiHeadNetwork("tu-maxvit_pico_rw_256", None, "unet", HEADS, seed=0)
+    with pytest.raises(ParameterError, match=r"crop: .*got 96: .*divisible by window"):
+        maxvit.check_side(96)
+    assert maxvit.training
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        "tu-swin_tiny_patch4_window7_224",
+        "tu-swinv2_tiny_window8_256",
+        "tu-convnext_atto",
+        "tu-vit_tiny_patch16_224",
+        "tu-vit_tiny_patch16_224+rvsa",
+        "mit_b0",
+    ],
+)
+def test_networks_take_crops_of_other_sizes_than_their_own(encoder: str, decoder: str) -> None:
+    network = MultiHeadNetwork(encoder, None, decoder, {"a": 3}, seed=0).eval()
+    with torch.inference_mode():
+        for side in (96, 160):
+            images = torch.zeros((1, 3, side, side), dtype=torch.uint8)
+            assert network(images, {"a": 1})["a"].shape == (1, 3, side, side)
 
 
 def test_asking_for_the_size_changes_nothing() -> None:
