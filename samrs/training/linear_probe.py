@@ -49,14 +49,15 @@ def network_features(network: MultiHeadNetwork, image: Image) -> Features:
     )
     grid = padded.shape[0] // CELL, padded.shape[1] // CELL
     with torch.inference_mode():
-        pixels = torch.from_numpy(padded).to(network.mean.device).permute(2, 0, 1)[None]
-        levels = network.encoder(((pixels - network.mean) / network.std).contiguous())
+        given = torch.from_numpy(padded).to(network.mean.device).permute(2, 0, 1)[None]
+        levels = network.encoder(((given - network.mean) / network.std).contiguous())
         decoded = network.decoder(levels)
+        pixels = decoded if isinstance(decoded, Tensor) else decoded.pixels
         encoded = [_on_grid(level, grid) for level in levels[1:]]  # the first is the image itself
         rows, columns = -(-height // CELL), -(-width // CELL)
         return {
             "encoder": torch.cat(encoded)[:, :rows, :columns],
-            "decoder": _on_grid(decoded, grid)[:, :rows, :columns],
+            "decoder": _on_grid(pixels, grid)[:, :rows, :columns],
         }
 
 

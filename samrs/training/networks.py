@@ -8,23 +8,31 @@ uint8 images and normalize them with ImageNet's statistics, which its encoder we
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import segmentation_models_pytorch as smp
 import timm
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from segmentation_models_pytorch.base import SegmentationHead, SegmentationModel
 from torch import Tensor, nn
 
 from samrs.core.errors import MissingInputError, ParameterError, ProductError, advice, full_disk
+from samrs.core.records import IGNORE
 from samrs.training.vit import RVSA, VitEncoder, is_plain
 
-DECODERS = ("unet", "upernet")
+if TYPE_CHECKING:
+    from samrs.training.mask2former import Masks
+
+Decoded: TypeAlias = "Tensor | Masks"
+"""(B, C, h, w) features, or masks."""
+MASK2FORMER = "mask2former"
+DECODERS = ("unet", "upernet", MASK2FORMER)
 MEAN_RGB = (123.675, 116.28, 103.53)
 STD_RGB = (58.395, 57.12, 57.375)
 SHARED = ("encoder.", "decoder.")
@@ -61,32 +69,19 @@ class MultiHeadNetwork(nn.Module):
     ) -> None:
         super().__init__()
         torch.manual_seed(seed)
-        body = _build(encoder, encoder_weights, decoder)
+        self.encoder, self.decoder, head = _build(encoder, encoder_weights, decoder)
         self.mean: Tensor
         self.std: Tensor
-        self.encoder, self.decoder = body.encoder, body.decoder
-        first, upsample = body.segmentation_head[0], body.segmentation_head[1]
-        self.heads = nn.ModuleDict(
-            {
-                name: SegmentationHead(
-                    first.in_channels,
-                    outputs,
-                    kernel_size=first.kernel_size[0],
-                    upsampling=int(getattr(upsample, "scale_factor", 1)),
-                )
-                for name, outputs in heads.items()
-            }
-        )
+        self.heads = nn.ModuleDict({name: head(outputs) for name, outputs in heads.items()})
         self.register_buffer("mean", torch.tensor(MEAN_RGB).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD_RGB).view(3, 1, 1), persistent=False)
 
-    def features(self, images: Tensor) -> Tensor:
-        """Decoded features (B, C, h, w) of uint8 RGB images (B, 3, H, W), sides divisible by 32."""
+    def decoded(self, images: Tensor) -> Decoded:
+        """What the heads see of uint8 RGB images (B, 3, H, W), sides divisible by 32."""
         pixels = (images - self.mean) / self.std
-        decoded: Tensor = self.decoder(
-            self.encoder(pixels.contiguous(memory_format=torch.channels_last))
-        )
-        return decoded
+        levels = self.encoder(pixels.contiguous(memory_format=torch.channels_last))
+        found: Decoded = self.decoder(levels)
+        return found
 
     def forward(self, images: Tensor, parts: Mapping[str, int]) -> dict[str, Tensor]:
         """Logits (B_s, outputs_s, H, W) of each subset.
@@ -95,11 +90,25 @@ class MultiHeadNetwork(nn.Module):
             images: (B, 3, H, W) uint8 RGB, subset after subset.
             parts: number of images B_s of each subset, in that order; they add up to B.
         """
-        split = torch.split(self.features(images), list(parts.values()))
-        return {name: self.heads[name](part) for name, part in zip(parts, split, strict=True)}
+        split = _split(self.decoded(images), parts)
+        return {name: self.heads[name](part) for name, part in split.items()}
+
+    def loss(self, images: Tensor, labels: Tensor, parts: Mapping[str, int]) -> Tensor:
+        """The sum of the subsets' losses.
+
+        Args:
+            images: as in ``forward``.
+            labels: (B, H, W), 255 where nothing is known.
+            parts: as in ``forward``.
+        """
+        truth = torch.split(labels, list(parts.values()))
+        split = _split(self.decoded(images), parts)
+        heads = cast(Mapping[str, Any], self.heads)
+        losses = [heads[n].loss(part, y) for (n, part), y in zip(split.items(), truth, strict=True)]
+        return torch.stack(losses).sum()
 
     def check_side(self, side: int) -> None:
-        """Ask once for the features of an image of ``side`` x ``side`` px; changes nothing.
+        """Look once at an image of ``side`` x ``side`` px; changes nothing.
 
         Raises:
             ParameterError: the encoder does not take it, as some are made for one size.
@@ -107,7 +116,7 @@ class MultiHeadNetwork(nn.Module):
         was_training = self.training
         try:
             with torch.no_grad():
-                self.eval().features(self.mean.new_zeros((1, 3, side, side), dtype=torch.uint8))
+                self.eval().decoded(self.mean.new_zeros((1, 3, side, side), dtype=torch.uint8))
         except (AssertionError, ValueError, RuntimeError) as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
@@ -119,12 +128,66 @@ class MultiHeadNetwork(nn.Module):
             self.train(was_training)
 
 
-def _build(encoder: str, encoder_weights: str | None, decoder: str) -> SegmentationModel:
+class PixelHead(SegmentationHead):  # type: ignore[misc]
+    """A convolution to the classes of one subset and the cross-entropy of its pixels."""
+
+    def loss(self, decoded: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of labelled pixels.
+
+        Args:
+            decoded: (B, C, h, w).
+            labels: (B, H, W), 255 where nothing is known.
+        """
+        return cross_entropy(self(decoded), labels)
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of logits (B, C, H, W) over the labelled pixels of (B, H, W); 0 if none.
+
+    Labelled pixels are picked first: the mean of none would be NaN, and the flat form of the loss
+    is the one that is deterministic on GPUs.
+    """
+    known = labels != IGNORE
+    picked = logits.movedim(1, -1)[known].float()
+    total = F.cross_entropy(picked, labels[known].long(), reduction="sum")
+    return total / max(int(known.sum()), 1)
+
+
+def _split(decoded: Decoded, parts: Mapping[str, int]) -> dict[str, Decoded]:
+    """What each subset's head sees."""
+    sizes = list(parts.values())
+    if isinstance(decoded, Tensor):
+        return dict(zip(parts, torch.split(decoded, sizes), strict=True))
+    fields = zip(*(torch.split(field, sizes) for field in decoded), strict=True)
+    return {name: type(decoded)(*field) for name, field in zip(parts, fields, strict=True)}
+
+
+def _build(
+    encoder: str, encoder_weights: str | None, decoder: str
+) -> tuple[nn.Module, nn.Module, Callable[[int], nn.Module]]:
+    """Encoder, decoder, and what makes a head of so many outputs."""
     if decoder not in DECODERS:
         raise ParameterError(
             f"decoder: unknown name, got {decoder!r}; {', '.join(DECODERS)} are allowed; "
             "use one of these"
         )
+    if decoder == MASK2FORMER:
+        body = _smp_model(encoder, encoder_weights, "unet")  # whose decoder is left
+        from samrs.training.mask2former import MaskDecoder, MaskHead
+
+        return body.encoder, MaskDecoder(body.encoder.out_channels), MaskHead
+    body = _smp_model(encoder, encoder_weights, decoder)
+    first, upsample = body.segmentation_head[0], body.segmentation_head[1]
+    head = partial(
+        PixelHead,
+        first.in_channels,
+        kernel_size=first.kernel_size[0],
+        upsampling=int(getattr(upsample, "scale_factor", 1)),
+    )
+    return body.encoder, body.decoder, head
+
+
+def _smp_model(encoder: str, encoder_weights: str | None, decoder: str) -> SegmentationModel:
     _check_names(encoder, encoder_weights)
     try:
         name, weights, options = _asked_of_smp(encoder, encoder_weights)

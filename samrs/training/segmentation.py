@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from lightning.pytorch import Callback
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
 from samrs.core.errors import ParameterError
-from samrs.core.records import IGNORE
 from samrs.training.loop import PRECISIONS, Task, fit
 from samrs.training.networks import MultiHeadNetwork
 from samrs.training.sampling import Draws, split_batch
@@ -36,6 +34,7 @@ LIBRARIES = (
     "segmentation-models-pytorch",
     "timm",
     "torchmetrics",
+    "transformers",
 )
 """Their versions may change weights or scores."""
 
@@ -101,10 +100,7 @@ class SegmentationTask(Task):
         Args:
             batch: ``images`` (B, 3, H, W) and ``labels`` (B, H, W) of all subsets, in their order.
         """
-        logits = self.network(batch["images"], self.parts)
-        labels = torch.split(batch["labels"], list(self.parts.values()))
-        losses = [cross_entropy(logits[n], y) for n, y in zip(self.parts, labels, strict=True)]
-        return torch.stack(losses).sum()
+        return self.network.loss(batch["images"], batch["labels"], self.parts)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW under one cosine over all steps."""
@@ -116,18 +112,6 @@ class SegmentationTask(Task):
         )
         cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self.settings.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
-
-
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of logits (B, C, H, W) over the labelled pixels of (B, H, W); 0 if none.
-
-    Labelled pixels are picked first: the mean of none would be NaN, and the flat form of the loss
-    is the one that is deterministic on GPUs.
-    """
-    known = labels != IGNORE
-    picked = logits.movedim(1, -1)[known].float()
-    total = F.cross_entropy(picked, labels[known].long(), reduction="sum")
-    return total / max(int(known.sum()), 1)
 
 
 def train_network(

@@ -12,7 +12,7 @@ from typing import Any, cast
 import timm
 import torch
 from segmentation_models_pytorch.encoders._base import EncoderMixin
-from timm.layers import LayerNorm2d
+from timm.layers.norm import LayerNorm2d
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -47,7 +47,8 @@ class VitEncoder(nn.Module, EncoderMixin):  # type: ignore[misc]
                 f"encoder: not a plain vision transformer of {PATCH} px patches, got {name!r}; "
                 f"those of timm are allowed, such as vit_base_patch16_224; take one of them"
             )
-        self.body, dim = body, body.embed_dim
+        self.body: Any = body
+        dim = body.embed_dim
         if name.endswith(RVSA):
             for number, block in enumerate(body.blocks, start=1):
                 if number % INTERVAL:

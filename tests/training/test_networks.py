@@ -36,7 +36,7 @@ def test_the_shared_weights_come_back_and_heads_stay(tmp_path: Path) -> None:
     before = {name: t.clone() for name, t in other.heads.state_dict().items()}
     load_encoder_decoder(other, shared)
     images = torch.randint(0, 255, (1, 3, 64, 64), dtype=torch.uint8)
-    assert torch.equal(one.features(images), other.features(images))
+    assert torch.equal(one.decoded(images), other.decoded(images))
     assert all(torch.equal(t, before[name]) for name, t in other.heads.state_dict().items())
 
 
@@ -52,7 +52,9 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_decoder_is_refused() -> None:
-    with pytest.raises(ParameterError, match="got 'linknet'; unet, upernet are allowed"):
+    with pytest.raises(
+        ParameterError, match="got 'linknet'; unet, upernet, mask2former are allowed"
+    ):
         network("linknet")
 
 

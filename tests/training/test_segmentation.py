@@ -12,10 +12,9 @@ from lightning.pytorch import Callback
 
 from samrs.core.errors import ParameterError
 from samrs.core.records import IGNORE
-from samrs.training.networks import MultiHeadNetwork
+from samrs.training.networks import MultiHeadNetwork, cross_entropy
 from samrs.training.segmentation import (
     Settings,
-    cross_entropy,
     history_rows,
     train_network,
 )
