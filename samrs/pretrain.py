@@ -23,6 +23,7 @@ from samrs.reading.splits import use_of
 from samrs.training.coverage import warn_of_untrained
 from samrs.training.encoder_file import save_encoder
 from samrs.training.evaluation import confusion, scores
+from samrs.training.initial_weights import is_file
 from samrs.training.loop import device_of
 from samrs.training.networks import MultiHeadNetwork, save_network
 from samrs.training.sampling import epoch_steps, split_batch
@@ -74,12 +75,17 @@ def pretrain(
             "pretrain: no subset to train on, got none; at least one release is needed; add one to "
             "subsets in params.yaml"
         )
-    about = {"encoder": encoder, "encoder_weights": encoder_weights, "decoder": decoder}
+    about: dict[str, Any] = {
+        "encoder": encoder,
+        "encoder_weights": encoder_weights,
+        "decoder": decoder,
+    }
+    files = [Path(str(encoder_weights))] if is_file(encoder_weights) else []
     folder = work / fingerprint(
         {**about, **vars(settings), "seed": seed, "subsets": list(releases)},
         code=["samrs.pretrain"],
         libraries=LIBRARIES,
-        inputs=list(releases.values()),
+        inputs=[*releases.values(), *files],
     )
     tiles = {name: SemanticTiles(path, folder / name) for name, path in releases.items()}
     held = {name: hold_out(t.splits) for name, t in tiles.items()}
@@ -104,9 +110,8 @@ def pretrain(
     _export(network, encoder, list(releases), losses, out)
     categories = {name: list(t.categories) for name, t in tiles.items()}
     inputs = {name: sha256(path / "manifest.json") for name, path in releases.items()}
-    _write_manifest(
-        out, {**about, "categories": categories, "inputs": inputs}, {**vars(settings), "seed": seed}
-    )
+    about |= {"categories": categories, "inputs": inputs, "initial_weights": network.loaded}
+    _write_manifest(out, about, {**vars(settings), "seed": seed})
     shutil.rmtree(folder)
     told = _told(losses, {name: len(found) for name, found in kept.items()}, settings)
     return {**told, "miou": miou, "classes_without_training_pixel": unlearned}

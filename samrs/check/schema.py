@@ -147,7 +147,7 @@ def allowed_names(params: Mapping[str, Any]) -> dict[str, Iterable[str]]:
         params: params.yaml as nested values.
     """
     from samrs.download import download
-    from samrs.finetune import benchmark, finetune
+    from samrs.finetune import finetune
     from samrs.release import overlap
     from samrs.sam import checkpoints
     from samrs.segmenters import sam
@@ -169,7 +169,6 @@ def allowed_names(params: Mapping[str, Any]) -> dict[str, Iterable[str]]:
         "precision": sam.PRECISIONS,
         "release.overlap": overlap.RULES,
         "pretrain.decoder": networks.DECODERS,
-        "finetune.inits": benchmark.INITS,
         "finetune.mode": finetune.MODES,
         "pretrain.precision": training.PRECISIONS,
         "finetune.precision": training.PRECISIONS,

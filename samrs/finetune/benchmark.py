@@ -10,10 +10,12 @@ from typing import Any
 from samrs.core.errors import ProductError
 from samrs.core.shards import read_manifest
 from samrs.reading.splits import use_of
+from samrs.training.initial_weights import is_file
 from samrs.training.networks import MultiHeadNetwork, load_encoder_decoder
 from samrs.training.tiles import SemanticTiles
 
 INITS = ("scratch", "imagenet", "pretrain")
+"""Words for what training starts from, beside files of weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +43,12 @@ class Benchmark:
         """A network with one head and the weights of an init; the head is the same for each.
 
         Args:
-            init: of ``INITS``.
+            init: of ``INITS``, or a file of weights.
             seed: of the random weights.
         """
         network = MultiHeadNetwork(
             self.about["encoder"],
-            "imagenet" if init == "imagenet" else None,
+            init if init == "imagenet" or is_file(init) else None,
             self.about["decoder"],
             {"benchmark": len(self.tiles.categories)},
             seed=seed,

@@ -21,6 +21,7 @@ from samrs.finetune import full, probe
 from samrs.finetune.benchmark import INITS, read_benchmark
 from samrs.finetune.intervals import FEWEST
 from samrs.training.coverage import warn_of_untrained
+from samrs.training.initial_weights import check_word, is_file
 from samrs.training.segmentation import LIBRARIES, Settings
 from samrs.work.fingerprint import fingerprint
 
@@ -54,7 +55,8 @@ def finetune(
         out: folder of the product; what stood there before is removed.
         work: folder for unfinished training; finished runs found there are not repeated.
         mode: of ``MODES``: ``probe`` (``probe.py``) or ``full``, which trains all weights.
-        inits: of ``INITS``; ``imagenet`` downloads the encoder's weights.
+        inits: ``scratch``, ``imagenet`` (downloaded), ``pretrain``, or the path of a file of the
+            encoder's weights (``samrs/training/initial_weights.py``).
         shares: of the training tiles, in (0, 1], below 1 for probes; at least one tile is taken.
         callbacks: of Lightning, beside the trainer's own.
         draws: of labelled tiles at each share, for probes.
@@ -76,22 +78,17 @@ def finetune(
         ProductError: the benchmark lacks tiles to train or to test on.
     """
     check_runs(mode=mode, inits=inits, shares=shares, draws=draws, seeds=seeds)
-    parameters = {
-        **vars(settings),
-        "mode": mode,
-        "inits": list(inits),
-        "shares": list(shares),
-        "draws": draws,
-        "seeds": list(seeds),
-    }
+    chosen = {"inits": list(inits), "shares": list(shares), "draws": draws, "seeds": list(seeds)}
+    parameters = {**vars(settings), "mode": mode, **chosen}
     folder = work / fingerprint(
         parameters,
         code=["samrs.finetune.finetune"],
         libraries=LIBRARIES,
-        inputs=[normalized, pretrained],
+        inputs=[normalized, pretrained, *(Path(init) for init in inits if is_file(init))],
     )
     benchmark = read_benchmark(normalized, pretrained, folder)
     tiles, train, test = benchmark.tiles, benchmark.train, benchmark.test
+    loaded = {i: benchmark.start(i, seeds[0]).loaded for i in inits if is_file(i)}
     unlearned = warn_of_untrained(f"finetune {benchmark.name}", tiles, train, test)
     runs: dict[str, Any] = {"inits": inits, "shares": shares, "runtime": runtime}
     if mode == "probe":
@@ -102,7 +99,7 @@ def finetune(
         rows = full.runs(benchmark, seeds=seeds, settings=settings, callbacks=callbacks, **runs)
         told = {"runs": full.by_init(rows), **full.compare(rows)}
         _export_runs(rows, out)
-    about = {"dataset": benchmark.name, "parameters": parameters}
+    about = {"dataset": benchmark.name, "parameters": parameters, "initial_weights": loaded}
     _write_manifest(out, about, normalized, benchmark.about)
     shutil.rmtree(folder)
     told |= {"tested": len(test), "classes_without_training_pixel": unlearned}
@@ -121,7 +118,7 @@ def check_runs(
 
     Args:
         mode: of ``MODES``.
-        inits: of ``INITS``.
+        inits: of ``INITS``, or files of weights.
         shares: of the training tiles, in (0, 1], below 1 for probes.
         draws: at least ``FEWEST``.
         seeds: at least one, none twice.
@@ -150,11 +147,8 @@ def check_runs(
             "needs several draws; shares below 1 are allowed; leave 1 out or set mode to full"
         )
     for init in inits:
-        if init not in INITS:
-            raise ParameterError(
-                f"finetune.inits: unknown name, got {init!r}; {', '.join(INITS)} are allowed; "
-                "correct params.yaml"
-            )
+        if fault := check_word("finetune.inits", init, INITS):
+            raise ParameterError(fault)
     for share in shares:
         if not 0 < share <= 1:
             raise ParameterError(

@@ -17,15 +17,13 @@ import timm
 import torch
 import torchvision
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from samrs.training.networks import TIMM, MultiHeadNetwork
-from samrs.training.vit import is_plain
+from samrs.training.encoder_names import TIMM, library_names, shapes_of, timm_shapes
+from samrs.training.networks import MultiHeadNetwork
 
 ENCODER_FILE = "encoder.safetensors"
 CARD_FILE = "encoder.md"
-BODY = "body."
-"""Begins the names of a plain transformer's tensors in our encoder; the others make its scales."""
 
 
 @dataclass(frozen=True)
@@ -50,36 +48,13 @@ def own_names(encoder: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         encoder: its name, as in ``MultiHeadNetwork``.
         state: of smp's module.
     """
-    if not encoder.startswith(TIMM):
-        return dict(state)
-    if is_plain(theirs := encoder.removeprefix(TIMM)):
-        return {n.removeprefix(BODY): t for n, t in state.items() if n.startswith(BODY)}
-    whole = {_flat(name): name for name in _timm_shapes(theirs)}
-    return {whole[_flat(_unwrapped(name))]: tensor for name, tensor in state.items()}
-
-
-def _unwrapped(name: str) -> str:
-    """Without the wrappers of smp and of timm's feature getter."""
-    return name.removeprefix("model.").removeprefix("model.")
-
-
-def _flat(name: str) -> str:
-    """Timm's feature lists join a module's name and its child's by an underscore."""
-    return name.replace(".", "_")
-
-
-def _timm_shapes(name: str) -> dict[str, torch.Size]:
-    with torch.device("meta"):
-        return _shapes(timm.create_model(name, num_classes=0))
+    theirs = library_names(encoder, state)
+    return {theirs[name]: tensor for name, tensor in state.items() if name in theirs}
 
 
 def _torchvision_shapes(name: str) -> dict[str, torch.Size]:
     with torch.device("meta"):
-        return _shapes(torchvision.models.get_model(name, weights=None))
-
-
-def _shapes(model: nn.Module) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in model.state_dict().items()}
+        return shapes_of(torchvision.models.get_model(name, weights=None))
 
 
 def readers(encoder: str, weights: Mapping[str, Tensor]) -> Iterator[Reader]:
@@ -93,7 +68,7 @@ def readers(encoder: str, weights: Mapping[str, Tensor]) -> Iterator[Reader]:
     models = []
     if timm.is_model(name):
         make = f"timm.create_model({name!r}, num_classes=0)"
-        models.append(("timm", make, _timm_shapes(name)))
+        models.append(("timm", make, timm_shapes(name)))
     if name in torchvision.models.list_models():
         make = f"torchvision.models.get_model({name!r}, weights=None)"
         models.append(("torchvision", make, _torchvision_shapes(name)))

@@ -24,6 +24,8 @@ from torch import Tensor, nn
 
 from samrs.core.errors import MissingInputError, ParameterError, ProductError, advice, full_disk
 from samrs.core.records import IGNORE
+from samrs.training.encoder_names import TIMM
+from samrs.training.initial_weights import is_file, load_encoder
 from samrs.training.vit import RVSA, VitEncoder, is_plain
 
 if TYPE_CHECKING:
@@ -36,8 +38,6 @@ DECODERS = ("unet", "upernet", MASK2FORMER)
 MEAN_RGB = (123.675, 116.28, 103.53)
 STD_RGB = (58.395, 57.12, 57.375)
 SHARED = ("encoder.", "decoder.")
-TIMM = "tu-"
-"""Begins the names of timm's encoders."""
 ANY_SIZE = {"strict_img_size": False}
 """Timm's option of Swin and SwinV2, whose tables are of windows, to take images of any size."""
 
@@ -48,7 +48,8 @@ class MultiHeadNetwork(nn.Module):
     Args:
         encoder: a name segmentation-models-pytorch knows, e.g. ``resnet50``, or one of timm after
             ``tu-``, e.g. ``tu-swin_tiny_patch4_window7_224`` or ``tu-vit_base_patch16_224+rvsa``.
-        encoder_weights: its pre-trained weights, e.g. ``imagenet`` (downloaded); None for random.
+        encoder_weights: its first weights: ``imagenet`` (downloaded) or another tag of its
+            library, the path of a file (``initial_weights.py``), None for random ones.
         decoder: one of ``DECODERS``.
         heads: number of outputs of each head by its subset.
         seed: of the random weights; sets torch's global generator.
@@ -56,6 +57,10 @@ class MultiHeadNetwork(nn.Module):
     Raises:
         ParameterError: encoder, its weights or decoder are unknown, or do not fit together.
         MissingInputError: the encoder's weights cannot be fetched or read.
+        ProductError: a file's weights do not fit the encoder.
+
+    Attributes:
+        loaded: what became of the file's tensors, see ``initial_weights.Loaded``; None without one.
     """
 
     def __init__(
@@ -69,7 +74,10 @@ class MultiHeadNetwork(nn.Module):
     ) -> None:
         super().__init__()
         torch.manual_seed(seed)
-        self.encoder, self.decoder, head = _build(encoder, encoder_weights, decoder)
+        file = encoder_weights if is_file(encoder_weights) else None
+        tag = None if file else encoder_weights
+        self.encoder, self.decoder, head = _build(encoder, tag, decoder)
+        self.loaded = load_encoder(self.encoder, encoder, Path(file)) if file else None
         self.mean: Tensor
         self.std: Tensor
         self.heads = nn.ModuleDict({name: head(outputs) for name, outputs in heads.items()})
@@ -221,8 +229,9 @@ def _asked_of_smp(encoder: str, weights: str | None) -> tuple[str, str | None, d
         return encoder, weights, {}
     if is_plain(theirs):
         make = partial(VitEncoder, theirs, pretrained=weights is not None)
-        smp.encoders.encoders[theirs] = {"encoder": make, "params": {}, "pretrained_settings": {}}
-        return theirs, None, {}
+        name = f"samrs {theirs}"  # no user's word, which smp would take for one of its own
+        smp.encoders.encoders[name] = {"encoder": make, "params": {}, "pretrained_settings": {}}
+        return name, None, {}
     return encoder, weights, ANY_SIZE if _takes(theirs, ANY_SIZE) else {}
 
 
@@ -241,6 +250,13 @@ def _check_names(encoder: str, encoder_weights: str | None) -> None:
     """Refuses an encoder, or weights of it, that the libraries do not know."""
     ours, theirs = smp.encoders.encoders, encoder.removeprefix(TIMM)
     is_timm = encoder.startswith(TIMM) and (timm.is_model(theirs) or is_plain(theirs))
+    plain = theirs.removesuffix(RVSA)
+    if is_timm and "." in plain and plain not in timm.list_pretrained():
+        tags = [name for name in timm.list_pretrained() if name.startswith(plain.split(".")[0])]
+        raise ParameterError(
+            f"encoder: unknown weights, got the tag {plain.split('.', 1)[1]!r} in {encoder!r}; "
+            f"those that timm has are allowed; {advice(plain, tags, 'leave the tag out')}"
+        )
     if not (is_timm or encoder in ours):
         names = [*ours, *(TIMM + name for name in timm.list_models())]
         raise ParameterError(
@@ -248,13 +264,13 @@ def _check_names(encoder: str, encoder_weights: str | None) -> None:
             f"those of timm after {TIMM}, are allowed; {advice(encoder, names, 'correct the name')}"
         )
     if is_timm:  # takes any word for the one set of weights that it has
-        known = ["imagenet"] if timm.models.is_model_pretrained(theirs.removesuffix(RVSA)) else []
+        known = ["imagenet"] if timm.models.is_model_pretrained(plain) else []
     else:
         known = sorted(ours[encoder]["pretrained_settings"])
     if encoder_weights is not None and encoder_weights not in known:
         raise ParameterError(
             f"encoder_weights: unknown name, got {encoder_weights!r} for {encoder}; null"
-            f"{''.join(', ' + name for name in known)} are allowed; "
+            f"{''.join(', ' + name for name in known)} and files of weights are allowed; "
             f"{advice(encoder_weights, known, 'correct the name')}"
         )
 

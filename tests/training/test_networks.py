@@ -67,7 +67,7 @@ def test_an_unknown_decoder_is_refused() -> None:
         ("xyzzy", None, "encoder: unknown name, got 'xyzzy'; .*correct the name"),
         ("resnet18", "imaginet", "encoder_weights: .*'imaginet' for resnet18; null, imagenet, ssl"),
         ("tu-resnet18", "imaginet", "'imaginet' for tu-resnet18; .*did you mean imagenet"),
-        ("tu-test_resnet", "ssl", "'ssl' for tu-test_resnet; null, imagenet are allowed"),
+        ("tu-test_resnet", "ssl", "'ssl' for tu-test_resnet; null, imagenet and files"),
         ("tu-vit_tiny_patch16_224+rsva", None, "encoder: unknown name, .*patch16_224.rsva"),
         ("tu-resnet18+rvsa", None, "encoder: unknown name, got 'tu-resnet18.rvsa'"),
         ("tu-vit_small_patch32_224", None, "encoder: not a plain vision transformer of 16 px"),
