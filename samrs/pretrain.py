@@ -22,7 +22,7 @@ from samrs.core.shards import fresh_product, sha256, write_csv, write_manifest
 from samrs.reading.splits import use_of
 from samrs.training.coverage import warn_of_untrained
 from samrs.training.encoder_file import save_encoder
-from samrs.training.evaluation import confusion, scores
+from samrs.training.evaluation import PLAIN, confusion, scores
 from samrs.training.initial_weights import is_file
 from samrs.training.loop import device_of
 from samrs.training.networks import MultiHeadNetwork, save_network
@@ -31,8 +31,9 @@ from samrs.training.segmentation import LIBRARIES, Settings, history_rows, train
 from samrs.training.tiles import SemanticTiles
 from samrs.work.fingerprint import fingerprint
 
+USES = ("test", "val")
 HOLD_OUT_EVERY = 10
-"""Of a subset without a test or val split every so-manieth tile is held out."""
+"""Of a subset without tiles of the uses that are held out every so-manieth is."""
 
 
 def pretrain(
@@ -44,6 +45,7 @@ def pretrain(
     encoder: str,
     encoder_weights: str | None,
     decoder: str,
+    hold_out: Sequence[str],
     seed: int,
     settings: Settings,
     runtime: Mapping[str, Any],
@@ -56,6 +58,8 @@ def pretrain(
         work: folder for unfinished training; a killed run goes on from there.
         encoder: see ``samrs/training/networks.py``, as are ``encoder_weights`` and ``decoder``.
         callbacks: of Lightning, beside the trainer's own.
+        hold_out: uses of splits, of ``USES``, that are never trained on. iSAID's val pictures are
+            those of DOTA's val, whose boxes a network that is tested on iSAID must not have seen.
         seed: of crops, their order and random weights.
         settings: of the training.
         runtime: speed only.
@@ -75,26 +79,23 @@ def pretrain(
             "pretrain: no subset to train on, got none; at least one release is needed; add one to "
             "subsets in params.yaml"
         )
-    about: dict[str, Any] = {
-        "encoder": encoder,
-        "encoder_weights": encoder_weights,
-        "decoder": decoder,
-    }
+    names = {"encoder": encoder, "encoder_weights": encoder_weights, "decoder": decoder}
+    chosen = {**vars(settings), "seed": seed, "hold_out": list(hold_out)}
     files = [Path(str(encoder_weights))] if is_file(encoder_weights) else []
     folder = work / fingerprint(
-        {**about, **vars(settings), "seed": seed, "subsets": list(releases)},
+        {**names, **chosen, "subsets": list(releases)},
         code=["samrs.pretrain"],
         libraries=LIBRARIES,
         inputs=[*releases.values(), *files],
     )
     tiles = {name: SemanticTiles(path, folder / name) for name, path in releases.items()}
-    held = {name: hold_out(t.splits) for name, t in tiles.items()}
+    held = {name: held_tiles(t.splits, hold_out) for name, t in tiles.items()}
     kept = {name: _to_train_on(t, held[name]) for name, t in tiles.items()}
-    unlearned = {
-        n: warn_of_untrained(f"pretrain {n}", t, kept[n], held[n]) for n, t in tiles.items()
-    }
+    unlearned = {n: warn_of_untrained(n, t, kept[n], held[n]) for n, t in tiles.items()}
     heads = {name: len(t.categories) for name, t in tiles.items()}
-    network = MultiHeadNetwork(encoder, encoder_weights, decoder, heads, seed=seed)
+    network = MultiHeadNetwork(
+        encoder, encoder_weights, decoder, heads, seed=seed, drop_path=settings.drop_path
+    )
     losses = train_network(
         network,
         tiles,
@@ -110,8 +111,8 @@ def pretrain(
     _export(network, encoder, list(releases), losses, out)
     categories = {name: list(t.categories) for name, t in tiles.items()}
     inputs = {name: sha256(path / "manifest.json") for name, path in releases.items()}
-    about |= {"categories": categories, "inputs": inputs, "initial_weights": network.loaded}
-    _write_manifest(out, about, {**vars(settings), "seed": seed})
+    about = {**names, "categories": categories, "inputs": inputs}
+    _write_manifest(out, {**about, "initial_weights": network.loaded}, chosen)
     shutil.rmtree(folder)
     told = _told(losses, {name: len(found) for name, found in kept.items()}, settings)
     return {**told, "miou": miou, "classes_without_training_pixel": unlearned}
@@ -132,20 +133,39 @@ def _to_train_on(tiles: SemanticTiles, held: set[int]) -> list[int]:
     return [i for i in range(len(tiles)) if i not in held and tiles.labels_of(i)]
 
 
-def hold_out(splits: Sequence[str]) -> set[int]:
-    """Tiles that are never trained on: those for test, without these for val, else every tenth.
+def held_tiles(splits: Sequence[str], uses: Sequence[str]) -> set[int]:
+    """Tiles that are never trained on: those of some uses, where there are none every tenth.
 
     What a split is for its name says (``reading/splits.py``). SAMRS, too, trains on DIOR's trainval
     and leaves its test images out.
 
     Args:
         splits: of each tile.
+        uses: of ``USES``.
+
+    Raises:
+        ParameterError: a use is unknown.
     """
-    uses = [use_of(split) for split in splits]
-    for held in ("test", "val"):
-        if held in uses:
-            return {i for i, use in enumerate(uses) if use == held}
-    return set(range(HOLD_OUT_EVERY - 1, len(splits), HOLD_OUT_EVERY))
+    check_hold_out(hold_out=uses)
+    held = {i for i, split in enumerate(splits) if use_of(split) in uses}
+    return held or set(range(HOLD_OUT_EVERY - 1, len(splits), HOLD_OUT_EVERY))
+
+
+def check_hold_out(*, hold_out: Sequence[str]) -> None:
+    """Refuse a use of splits that cannot be held out.
+
+    Args:
+        hold_out: of ``USES``.
+
+    Raises:
+        ParameterError: one is unknown.
+    """
+    for use in hold_out:
+        if use not in USES:
+            raise ParameterError(
+                f"pretrain.hold_out: unknown use, got {use!r}; {', '.join(USES)} are allowed; "
+                "correct params.yaml"
+            )
 
 
 def _held_out_miou(
@@ -163,12 +183,11 @@ def _held_out_miou(
                 name,
                 subset,
                 sorted(held[name]),
+                PLAIN,
                 desc=f"pretrain: held-out {name}",
-                window=settings.crop,
-                stride=settings.crop,
-                flip=False,
+                crop=settings.crop,
                 precision=settings.precision,
-            ),
+            )[0],
             subset.categories,
         )["miou"]
         for name, subset in tiles.items()

@@ -12,7 +12,7 @@ def main() -> None:
     benchmark, normalized, pretrained, out, metrics, headline = arguments(
         "benchmark", "normalized", "pretrained", "out", "metrics", "headline"
     )
-    values = section(finetune, declared(), "finetune", given="runtime")
+    values = section(finetune, declared(), f"finetune.{benchmark}", given="runtime")
     work = work_folder(f"finetune/{benchmark}")
     done = finetune(
         Path(normalized), Path(pretrained), Path(out), work, runtime=runtime(), **values

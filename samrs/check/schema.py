@@ -84,7 +84,11 @@ SECTIONS = (
     Section(stage="release", module="samrs.release.release", function="release"),
     Section(stage="pretrain", module="samrs.pretrain", function="pretrain", given=("runtime",)),
     Section(
-        stage="finetune", module="samrs.finetune.finetune", function="finetune", given=("runtime",)
+        stage="finetune",
+        module="samrs.finetune.finetune",
+        function="finetune",
+        given=("runtime",),
+        each="benchmarks",
     ),
 )
 
@@ -169,9 +173,12 @@ def allowed_names(params: Mapping[str, Any]) -> dict[str, Iterable[str]]:
         "precision": sam.PRECISIONS,
         "release.overlap": overlap.RULES,
         "pretrain.decoder": networks.DECODERS,
-        "finetune.mode": finetune.MODES,
         "pretrain.precision": training.PRECISIONS,
-        "finetune.precision": training.PRECISIONS,
+        **{f"finetune.{name}.mode": finetune.MODES for name in _names(params, "benchmarks")},
+        **{
+            f"finetune.{name}.precision": training.PRECISIONS
+            for name in _names(params, "benchmarks")
+        },
         "runtime.executor": axis.names("samrs.executors"),
     }
 
@@ -230,6 +237,8 @@ def _sections(params: Mapping[str, Any]) -> Iterator[str]:
             yield from _section_faults(function, own, section.stage, given)
             continue
         for name in _names(params, section.each):
+            if section.each == "benchmarks" and name not in _names(params, "datasets"):
+                continue  # told among the names
             yield from _section_faults(function, own.get(name), f"{section.stage}.{name}", given)
 
 
@@ -270,15 +279,21 @@ def _ranges(params: Mapping[str, Any]) -> Iterator[str]:
     """Numbers out of range, as the stages' functions refuse them."""
     from samrs.finetune.finetune import check_runs
     from samrs.normalize.normalize import check_cut
+    from samrs.pretrain import check_hold_out
     from samrs.release.thresholds import Thresholds
+    from samrs.training.evaluation import Protocol
     from samrs.training.segmentation import Settings
 
     checks: list[tuple[str, Callable[..., Any], Mapping[str, Any]]] = [
         *((f"normalize.{n}", check_cut, params["normalize"][n]) for n in params["datasets"]),
         ("release", Thresholds, params["release"]),
         ("pretrain", Settings, params["pretrain"]),
-        ("finetune", Settings, params["finetune"]),
-        ("finetune", check_runs, params["finetune"]),
+        ("pretrain", check_hold_out, params["pretrain"]),
+        *(
+            (f"finetune.{n}", check, params["finetune"][n])
+            for n in params["benchmarks"]
+            for check in (Settings, Protocol, check_runs)
+        ),
     ]
     for where, check, values in checks:
         names = inspect.signature(check).parameters
@@ -286,7 +301,7 @@ def _ranges(params: Mapping[str, Any]) -> Iterator[str]:
             check(**{name: value for name, value in values.items() if name in names})
         except SamrsError as error:
             said, stage = str(error), where.split(".")[0]
-            named = said if said.startswith(f"{stage}.") else f"{where}.{said}"
+            named = f"{where}.{said.removeprefix(f'{stage}.')}"
             yield f"params.yaml: {named.replace(f'{where}.{stage}: ', f'{where}: ')}"
 
 

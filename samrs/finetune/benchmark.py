@@ -39,12 +39,13 @@ class Benchmark:
     about: Mapping[str, Any]
     folder: Path
 
-    def start(self, init: str, seed: int) -> MultiHeadNetwork:
+    def start(self, init: str, seed: int, drop_path: float = 0.0) -> MultiHeadNetwork:
         """A network with one head and the weights of an init; the head is the same for each.
 
         Args:
             init: of ``INITS``, or a file of weights.
             seed: of the random weights.
+            drop_path: as in ``MultiHeadNetwork``.
         """
         network = MultiHeadNetwork(
             self.about["encoder"],
@@ -52,6 +53,7 @@ class Benchmark:
             self.about["decoder"],
             {"benchmark": len(self.tiles.categories)},
             seed=seed,
+            drop_path=drop_path,
         )
         if init == "pretrain":
             load_encoder_decoder(network, self.pretrained / "encoder_decoder.safetensors")

@@ -21,6 +21,7 @@ from samrs.finetune import full, probe
 from samrs.finetune.benchmark import INITS, read_benchmark
 from samrs.finetune.intervals import FEWEST
 from samrs.training.coverage import warn_of_untrained
+from samrs.training.evaluation import Protocol
 from samrs.training.initial_weights import check_word, is_file
 from samrs.training.segmentation import LIBRARIES, Settings
 from samrs.work.fingerprint import fingerprint
@@ -42,6 +43,7 @@ def finetune(
     draws: int,
     seeds: Sequence[int],
     settings: Settings,
+    protocol: Protocol,
     runtime: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Probe or fine-tune every init x share, write the product ``finetune``, return its metrics.
@@ -63,6 +65,7 @@ def finetune(
         seeds: one a training, which chooses labelled tiles, crops and random weights; from three on
             means have intervals; probes use the first.
         settings: of every training.
+        protocol: of every test of full fine-tuning; probes answer for whole tiles.
         runtime: speed only.
 
     Returns:
@@ -79,7 +82,7 @@ def finetune(
     """
     check_runs(mode=mode, inits=inits, shares=shares, draws=draws, seeds=seeds)
     chosen = {"inits": list(inits), "shares": list(shares), "draws": draws, "seeds": list(seeds)}
-    parameters = {**vars(settings), "mode": mode, **chosen}
+    parameters = {**vars(settings), **vars(protocol), "mode": mode, **chosen}
     folder = work / fingerprint(
         parameters,
         code=["samrs.finetune.finetune"],
@@ -94,11 +97,11 @@ def finetune(
     if mode == "probe":
         rows = probe.probe(benchmark, draws=draws, seed=seeds[0], **runs)
         told = {"draws": draws, **probe.summarise(rows)}
-        _export_probes(rows, out)
     else:
-        rows = full.runs(benchmark, seeds=seeds, settings=settings, callbacks=callbacks, **runs)
+        runs |= {"seeds": seeds, "settings": settings, "protocol": protocol}
+        rows = full.runs(benchmark, callbacks=callbacks, **runs)
         told = {"runs": full.by_init(rows), **full.compare(rows)}
-        _export_runs(rows, out)
+    (_export_probes if mode == "probe" else _export_runs)(rows, out)
     about = {"dataset": benchmark.name, "parameters": parameters, "initial_weights": loaded}
     _write_manifest(out, about, normalized, benchmark.about)
     shutil.rmtree(folder)

@@ -19,7 +19,7 @@ from lightning.pytorch import Callback
 from samrs.core.shards import json_bytes
 from samrs.finetune.benchmark import Benchmark
 from samrs.finetune.intervals import FEWEST, interval, paired
-from samrs.training.evaluation import confusion, scores
+from samrs.training.evaluation import Protocol, confusion, scores
 from samrs.training.loop import device_of
 from samrs.training.segmentation import Settings, history_rows, train_network
 from samrs.work.kept import keep, kept
@@ -32,6 +32,7 @@ def runs(
     shares: Sequence[float],
     seeds: Sequence[int],
     settings: Settings,
+    protocol: Protocol,
     runtime: Mapping[str, Any],
     callbacks: Sequence[Callback],
 ) -> list[dict[str, Any]]:
@@ -43,6 +44,7 @@ def runs(
         shares: of the training tiles, in (0, 1]; at least one tile is taken.
         seeds: each chooses labelled tiles, crops and the random weights.
         settings: of every training.
+        protocol: of every test.
         runtime: speed only.
         callbacks: of Lightning, beside the trainer's own.
 
@@ -61,6 +63,7 @@ def runs(
                 share=share,
                 seed=seed,
                 settings=settings,
+                protocol=protocol,
                 runtime=runtime,
                 callbacks=callbacks,
             )
@@ -89,10 +92,11 @@ def _run(
     share: float,
     seed: int,
     settings: Settings,
+    protocol: Protocol,
     runtime: Mapping[str, Any],
     callbacks: Sequence[Callback],
 ) -> dict[str, Any]:
-    network = benchmark.start(init, seed)
+    network = benchmark.start(init, seed, settings.drop_path)
     train = nested_share(benchmark.train, share, seed)
     desc = f"finetune {benchmark.name} {init} {share:g} {seed}"
     losses = train_network(
@@ -106,19 +110,20 @@ def _run(
         runtime=runtime,
         callbacks=callbacks,
     )
-    matrix = confusion(
+    whole, inside = confusion(
         network.to(device_of(runtime)),
         "benchmark",
         benchmark.tiles,
         benchmark.test,
+        protocol,
         desc=f"{desc}: test",
-        window=settings.crop,
-        stride=2 * settings.crop // 3,
-        flip=True,
+        crop=settings.crop,
         precision=settings.precision,
     )
-    history = history_rows(losses)
-    return {"tiles": len(train), **scores(matrix, benchmark.tiles.categories), "history": history}
+    told = scores(whole, benchmark.tiles.categories)
+    if protocol.boundary:
+        told["without_boundary"] = scores(inside, benchmark.tiles.categories)
+    return {"tiles": len(train), **told, "history": history_rows(losses)}
 
 
 def by_init(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

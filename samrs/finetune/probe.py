@@ -118,7 +118,7 @@ def _probe_body(
     }
     total: dict[str, Any] = dict.fromkeys(names, 0)
     for index in progress(benchmark.test, desc=f"{desc}: test", unit="tile"):
-        image, labels = tiles.read(index)
+        image, labels = tiles.read_once(index, benchmark.test)
         features, counts = ask(image), cell_counts(labels, classes)
         for name in names:
             total[name] += confusions(features[name], counts, probes[name])

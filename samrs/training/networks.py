@@ -53,6 +53,7 @@ class MultiHeadNetwork(nn.Module):
         decoder: one of ``DECODERS``.
         heads: number of outputs of each head by its subset.
         seed: of the random weights; sets torch's global generator.
+        drop_path: largest share of the encoder's branches left out at random.
 
     Raises:
         ParameterError: encoder, its weights or decoder are unknown, or do not fit together.
@@ -71,12 +72,13 @@ class MultiHeadNetwork(nn.Module):
         heads: Mapping[str, int],
         *,
         seed: int,
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         torch.manual_seed(seed)
         file = encoder_weights if is_file(encoder_weights) else None
         tag = None if file else encoder_weights
-        self.encoder, self.decoder, head = _build(encoder, tag, decoder)
+        self.encoder, self.decoder, head = _build(encoder, tag, decoder, drop_path)
         self.loaded = load_encoder(self.encoder, encoder, Path(file)) if file else None
         self.mean: Tensor
         self.std: Tensor
@@ -171,7 +173,7 @@ def _split(decoded: Decoded, parts: Mapping[str, int]) -> dict[str, Decoded]:
 
 
 def _build(
-    encoder: str, encoder_weights: str | None, decoder: str
+    encoder: str, encoder_weights: str | None, decoder: str, drop_path: float
 ) -> tuple[nn.Module, nn.Module, Callable[[int], nn.Module]]:
     """Encoder, decoder, and what makes a head of so many outputs."""
     if decoder not in DECODERS:
@@ -180,11 +182,11 @@ def _build(
             "use one of these"
         )
     if decoder == MASK2FORMER:
-        body = _smp_model(encoder, encoder_weights, "unet")  # whose decoder is left
+        body = _smp_model(encoder, encoder_weights, "unet", drop_path)  # whose decoder is left
         from samrs.training.mask2former import MaskDecoder, MaskHead
 
         return body.encoder, MaskDecoder(body.encoder.out_channels), MaskHead
-    body = _smp_model(encoder, encoder_weights, decoder)
+    body = _smp_model(encoder, encoder_weights, decoder, drop_path)
     first, upsample = body.segmentation_head[0], body.segmentation_head[1]
     head = partial(
         PixelHead,
@@ -195,10 +197,12 @@ def _build(
     return body.encoder, body.decoder, head
 
 
-def _smp_model(encoder: str, encoder_weights: str | None, decoder: str) -> SegmentationModel:
+def _smp_model(
+    encoder: str, encoder_weights: str | None, decoder: str, drop_path: float
+) -> SegmentationModel:
     _check_names(encoder, encoder_weights)
     try:
-        name, weights, options = _asked_of_smp(encoder, encoder_weights)
+        name, weights, options = _asked_of_smp(encoder, encoder_weights, drop_path)
         model: SegmentationModel = smp.create_model(decoder, name, weights, **options)
     except OSError as error:
         if encoder_weights is None or full_disk(error):
@@ -222,17 +226,25 @@ def _smp_model(encoder: str, encoder_weights: str | None, decoder: str) -> Segme
     return model
 
 
-def _asked_of_smp(encoder: str, weights: str | None) -> tuple[str, str | None, dict[str, Any]]:
+def _asked_of_smp(
+    encoder: str, weights: str | None, drop_path: float
+) -> tuple[str, str | None, dict[str, Any]]:
     """Name, weights and options by which smp makes an encoder."""
     theirs = encoder.removeprefix(TIMM)
+    drops = {"drop_path_rate": drop_path} if drop_path else {}
+    if drops and (theirs == encoder or not (is_plain(theirs) or _takes(theirs, drops))):
+        raise ParameterError(
+            f"drop_path: not for this encoder, got {drop_path} for {encoder}; 0 is allowed, as it "
+            "has no such branches; set it to 0"
+        )
     if theirs == encoder:
         return encoder, weights, {}
     if is_plain(theirs):
-        make = partial(VitEncoder, theirs, pretrained=weights is not None)
+        make = partial(VitEncoder, theirs, pretrained=weights is not None, drop_path=drop_path)
         name = f"samrs {theirs}"  # no user's word, which smp would take for one of its own
         smp.encoders.encoders[name] = {"encoder": make, "params": {}, "pretrained_settings": {}}
         return name, None, {}
-    return encoder, weights, ANY_SIZE if _takes(theirs, ANY_SIZE) else {}
+    return encoder, weights, {**drops, **(ANY_SIZE if _takes(theirs, ANY_SIZE) else {})}
 
 
 def _takes(name: str, options: Mapping[str, Any]) -> bool:

@@ -1,13 +1,13 @@
 """Training a segmentation network on tiles with label maps, of pre-training and fine-tuning.
 
-AdamW, cosine decay to zero, gradient norm clipped at 5 (SAMRS's recipe), a fixed number of steps.
+AdamW and one cosine (``optimizer.py``), the gradient's norm clipped, a fixed number of steps.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,10 @@ from torch import Tensor
 from samrs.core.errors import ParameterError
 from samrs.training.loop import PRECISIONS, Task, fit
 from samrs.training.networks import MultiHeadNetwork
+from samrs.training.optimizer import Rates, optimizer_and_schedule
 from samrs.training.sampling import Draws, split_batch
 from samrs.training.tiles import Crops, SemanticTiles
 
-GRADIENT_CLIP = 5.0
 HISTORY_ROWS = 500
 MAX_INTERVAL = 1000
 """Steps between checkpoints of a long run; a short one writes five."""
@@ -46,8 +46,16 @@ class Settings:
     Args:
         crop: side of a training crop in px, divisible by 32.
         batch_size: crops a step, over all subsets.
-        lr: AdamW's learning rate at the start of the cosine.
-        weight_decay: AdamW's.
+        lr: AdamW's learning rate after the warm-up.
+        weight_decay: AdamW's; norms, biases and tables of positions have none.
+        encoder_rate: learning rate of the encoder, as a share of that of decoder and heads.
+        layer_decay: share of a layer's learning rate that the layer before it has, for plain vision
+            transformers (the paper: 0.9); None: all the same.
+        warmup: steps in which the rate rises from 0.
+        floor: share of the rate that is left at the end of the cosine.
+        drop_path: largest share of an encoder's branches left out at random, for networks of timm
+            that have such.
+        clip: largest norm of a step's gradient (the paper: 5).
         precision: one of ``PRECISIONS``; mixed bfloat16 is 2.4 times as fast where the CPU has AMX.
     """
 
@@ -56,6 +64,12 @@ class Settings:
     batch_size: int
     lr: float
     weight_decay: float
+    encoder_rate: float
+    layer_decay: float | None
+    warmup: int
+    floor: float
+    drop_path: float
+    clip: float
     precision: str
 
     def __post_init__(self) -> None:
@@ -68,6 +82,17 @@ class Settings:
             raise ParameterError(
                 f"crop: does not fit the encoder's strides, got {self.crop}; multiples of 32 are "
                 "allowed; use the next one"
+            )
+        for name in ("encoder_rate", "floor", "drop_path", "layer_decay"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ParameterError(
+                    f"{name}: not a share, got {value}; 0 to 1 are allowed; correct it"
+                )
+        if self.clip <= 0 or not 0 <= self.warmup < max(self.steps, 1):
+            raise ParameterError(
+                f"clip and warmup: out of range, got {self.clip} and {self.warmup}; above 0, and 0 "
+                f"to less than the {self.steps} steps, are allowed; correct them"
             )
         if self.steps < 1:
             raise ParameterError(
@@ -91,7 +116,7 @@ class SegmentationTask(Task):
         *,
         seed: int,
     ) -> None:
-        super().__init__(crops, steps=settings.steps, seed=seed, clip=GRADIENT_CLIP)
+        super().__init__(crops, steps=settings.steps, seed=seed, clip=settings.clip)
         self.network, self.parts, self.settings = network, parts, settings
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
@@ -103,15 +128,10 @@ class SegmentationTask(Task):
         return self.network.loss(batch["images"], batch["labels"], self.parts)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """AdamW under one cosine over all steps."""
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=self.settings.lr,
-            weight_decay=self.settings.weight_decay,
-            fused=True,
-        )
-        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self.settings.steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
+        """AdamW and its schedule over all steps."""
+        chosen = {field.name: getattr(self.settings, field.name) for field in fields(Rates)}
+        optimizer, schedule = optimizer_and_schedule(self.network, Rates(**chosen))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def train_network(

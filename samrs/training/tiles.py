@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from samrs.core.errors import ImageError, ProductError
 from samrs.core.images import decode_labels, decode_rgb
 from samrs.core.records import IGNORE
 from samrs.core.shards import iter_rows, json_bytes, read_manifest, read_table, sha256
+from samrs.training.once import Place, owned
 from samrs.training.sampling import Draw, Draws
 from samrs.work.kept import keep, kept
 
@@ -57,11 +58,13 @@ COLOUR = 0.25
 
 @dataclass(frozen=True)
 class _Stored:
-    """Where a tile's encoded image and label map lie in the mapped file, (offset, bytes), and the
-    labels that the map holds, 255 apart."""
+    """Where a tile lies in its scene, where its encoded image and label map lie in the mapped file,
+    (offset, bytes), and the labels that the map holds, 255 apart."""
 
     tile_id: str
     split: str
+    scene: str
+    place: Place
     image: tuple[int, int]
     labels: tuple[int, int]
     present: tuple[int, ...]
@@ -84,7 +87,10 @@ class SemanticTiles:
         self.categories: tuple[str, ...] = tuple(read_manifest(product)["categories"])
         self._file = cache / "tiles.bin"
         rows = _index(cache) or _unpack(product, cache)
-        self._stored = [_Stored(r[0], r[1], (r[2], r[3]), (r[4], r[5]), tuple(r[6])) for r in rows]
+        self._stored = [
+            _Stored(r[0], r[1], r[2], Place(*r[3]), (r[4], r[5]), (r[6], r[7]), tuple(r[8]))
+            for r in rows
+        ]
         self._bytes: NDArray[np.uint8] | None = None
         self._decoded: OrderedDict[int, tuple[Image, Image]] = OrderedDict()
         self._held = 0
@@ -124,6 +130,28 @@ class SemanticTiles:
             self._held -= sum(a.nbytes for a in self._decoded.popitem(last=False)[1])
         return pair
 
+    def read_once(self, index: int, among: Collection[int]) -> tuple[Image, Image]:
+        """A tile as from ``read``; 255 where a pixel of the scene counts in another tile.
+
+        Args:
+            index: of the tile.
+            among: indices of all tiles that are counted.
+
+        Raises:
+            ImageError: as from ``read``.
+            ProductError: as from ``read``, or the tile is not as large as its table says.
+        """
+        image, labels = self.read(index)
+        tile = self._stored[index]
+        if labels.shape != (tile.place.height, tile.place.width):
+            raise ProductError(
+                f"{self.product}: {tile.tile_id}: size differs from the table's, got "
+                f"{labels.shape}; {tile.place[:1:-1]} is allowed; make the product again"
+            )
+        scene = [i for i in sorted(among) if self._stored[i].scene == tile.scene]
+        mine = owned([self._stored[i].place for i in scene], scene.index(index))
+        return image, np.where(mine, labels, IGNORE).astype(np.uint8)
+
     def _read(self, span: tuple[int, int]) -> bytes:
         if self._bytes is None:
             self._bytes = np.memmap(self._file, np.uint8, mode="r")
@@ -147,7 +175,7 @@ class SemanticTiles:
         return {**self.__dict__, "_bytes": None, "_decoded": OrderedDict(), "_held": 0}
 
 
-_Index = list[tuple[str, str, int, int, int, int, list[int]]]
+_Index = list[tuple[str, str, str, list[int], int, int, int, int, list[int]]]
 
 
 def _index(cache: Path) -> _Index | None:
@@ -176,8 +204,9 @@ def _unpack(product: Path, cache: Path) -> _Index:
                     present[row["tile_id"]] = _present(data, f"{product}: {row['tile_id']}")
         file.flush()
         os.fsync(file.fileno())
-    tiles = read_table(product, "tiles", ["tile_id", "split"])
-    splits = dict(zip(tiles["tile_id"].to_pylist(), tiles["split"].to_pylist(), strict=True))
+    columns = ["tile_id", "split", "scene_id", *Place._fields]
+    tiles = read_table(product, "tiles", columns).to_pylist()
+    splits = {row["tile_id"]: row for row in tiles}
     odd = sorted(name for name, found in spans.items() if len(found) != 2 or name not in splits)
     if odd or not spans:
         raise ProductError(
@@ -185,8 +214,14 @@ def _unpack(product: Path, cache: Path) -> _Index:
             f"{len(odd)} of them not one of each ({', '.join(odd[:3])}); one label map a tile is "
             "allowed; make the product again"
         )
-    rows = [
-        (name, splits[name], *spans[name][0], *spans[name][1], present[name])
+    rows: _Index = [
+        (
+            *(splits[name][key] for key in columns[:3]),
+            [splits[name][key] for key in Place._fields],
+            *spans[name][0],
+            *spans[name][1],
+            present[name],
+        )
         for name in sorted(spans)
     ]
     keep(cache / "index.json", json_bytes({"sha256": digest.hexdigest(), "tiles": rows}))

@@ -32,15 +32,22 @@ class VitEncoder(nn.Module, EncoderMixin):  # type: ignore[misc]
         name: of a plain vision transformer of timm with patches of 16 px, ``+rvsa`` behind it or
             not.
         pretrained: whether timm's weights are fetched.
+        drop_path: of the last block; less before it, in even steps.
 
     Raises:
         ParameterError: it is another kind of network.
     """
 
-    def __init__(self, name: str, *, pretrained: bool = False, **_: Any) -> None:
+    def __init__(
+        self, name: str, *, pretrained: bool = False, drop_path: float = 0.0, **_: Any
+    ) -> None:
         super().__init__()
         body = timm.create_model(
-            name.removesuffix(RVSA), pretrained=pretrained, num_classes=0, dynamic_img_size=True
+            name.removesuffix(RVSA),
+            pretrained=pretrained,
+            num_classes=0,
+            dynamic_img_size=True,
+            drop_path_rate=drop_path,
         )
         if not isinstance(body, VisionTransformer) or body.patch_embed.patch_size != (PATCH, PATCH):
             raise ParameterError(

@@ -75,7 +75,14 @@ def test_the_projects_own_are_valid() -> None:
         ),
         ("min_quality: 0.0", "min_quality: 60.0", r"release\.min_quality: out of range, got 60"),
         ("crop: 128", "crop: 100", r"pretrain\.crop: does not fit .*got 100"),
-        (r"  - 0\.5", "  - 5.0", r"finetune\.shares: not a share, got 5\.0"),
+        (r"    - 0\.5", "    - 5.0", r"finetune\.potsdam\.shares: not a share, got 5\.0"),
+        (
+            r"    scales:[^\n]*\n    - 1\.0",
+            "    scales: []",
+            r"finetune\.potsdam\.scales: not sizes",
+        ),
+        (r"\n  - test\n  - val", "\n  - vall", r"pretrain\.hold_out: unknown use, got 'vall'"),
+        (r"warmup: 0", "warmup: 60", r"pretrain\.clip and warmup: out of range, got 5\.0 and 60"),
         (
             r"\nprompt: \S+(.*\n.*\nmodel:) \S+",
             r"\nprompt: auto\1 vit_b",
@@ -155,4 +162,5 @@ def test_sections_are_what_the_stage_scripts_read(section: Section) -> None:
     assert f" section({section.function}, " in source
     words = {word for text in re.findall(r'"([^"]*)"', source) for word in text.split()}
     assert {*section.top, *section.given} <= words
-    assert section.stage in words or f"{section.stage}.{{dataset}}" in words or not section.own
+    each = {f"{section.stage}.{{dataset}}", f"{section.stage}.{{benchmark}}"}
+    assert section.stage in words or each & words or not section.own

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from samrs.training.evaluation import Protocol
 from tests.training import discs
 
 ENCODER: dict[str, Any] = {
@@ -22,9 +23,17 @@ SETTINGS: dict[str, Any] = {
     "steps": 5,
     "lr": 0.001,
     "weight_decay": 0.05,
+    "encoder_rate": 1.0,
+    "layer_decay": None,
+    "warmup": 0,
+    "floor": 0.0,
+    "drop_path": 0.0,
+    "clip": 5.0,
     "precision": "32-true",
 }
 SEED = 7
+HELD_OUT = ("test", "val")
+PROTOCOL = Protocol(window=None, stride=2 / 3, flip=True, scales=(1.0,), boundary=0)
 RUNTIME: dict[str, Any] = {"device": "cpu", "threads": 1, "workers": 0}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,22 @@ def write(
 
 
 def write_tiles(
-    product: Path, categories: list[str], tiles: list[tuple[str, Image, Image]]
+    product: Path,
+    categories: list[str],
+    tiles: list[tuple[str, Image, Image]],
+    places: Sequence[tuple[str, int, int]] = (),
 ) -> Path:
-    """Write a product of tiles, each its split, image (H, W, 3) and label map (H, W)."""
+    """Write a product of tiles, each its split, image (H, W, 3) and label map (H, W).
+
+    Args:
+        places: scene, left and top of each; without them each tile is a scene.
+    """
     rows, semantic = [], []
     for number, (split, image, labels) in enumerate(tiles):
-        tile_id = f"s{number:02d}__0_0"
-        rows.append(_tile(tile_id, split, labels.shape, encode_rgb(image)))
+        scene, x0, y0 = places[number] if places else (f"s{number:02d}", 0, 0)
+        tile_id = f"{scene}__{x0}_{y0}"
+        at = {"scene_id": scene, "x0": x0, "y0": y0}
+        rows.append({**_tile(tile_id, split, labels.shape, encode_rgb(image)), **at})
         label_map = {"bytes": encode_labels(labels), "path": f"s{number:02d}.png"}
         semantic.append({"tile_id": tile_id, "split": split, "label_map": label_map})
     write_table(product, "tiles", TILES, rows)

@@ -15,7 +15,7 @@ from samrs.finetune.full import compare, nested_share
 from samrs.training.networks import MultiHeadNetwork, save_network
 from samrs.training.segmentation import Settings
 from samrs.work import fingerprint
-from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
+from tests.training.conftest import ENCODER, PROTOCOL, RUNTIME, SEED, SETTINGS
 
 OPTIONS: dict[str, Any] = {
     "mode": "full",
@@ -26,6 +26,7 @@ OPTIONS: dict[str, Any] = {
     "settings": Settings(
         **{**SETTINGS, "steps": 2, "batch_size": 2, "precision": "bf16-mixed"},
     ),
+    "protocol": PROTOCOL,
     "runtime": RUNTIME,
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
 import samrs.pretrain
@@ -14,12 +15,12 @@ from samrs.core.records import IGNORE
 from samrs.pretrain import pretrain
 from samrs.scenes.render import render_scene
 from samrs.scenes.scene import LAND_COVERS
-from samrs.training.evaluation import confusion, scores
+from samrs.training.evaluation import Protocol, confusion, scores
 from samrs.training.networks import MultiHeadNetwork
 from samrs.training.segmentation import Settings, train_network
 from samrs.training.tiles import SemanticTiles
 from tests.training import discs
-from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
+from tests.training.conftest import ENCODER, HELD_OUT, RUNTIME, SEED, SETTINGS
 
 GATE = 0.9
 STEPS: dict[str, Any] = {**SETTINGS, "crop": 64, "batch_size": 8, "steps": 30, "lr": 0.003}
@@ -42,6 +43,7 @@ def held_out(releases: dict[str, Path], root: Path) -> dict[str, float]:
         root / "out",
         root / "work",
         **ENCODER,
+        hold_out=HELD_OUT,
         seed=SEED,
         settings=Settings(**STEPS),
         runtime=RUNTIME,
@@ -58,21 +60,23 @@ def test_every_head_tells_coloured_discs_apart_after_30_steps(
 
 
 def swap_heads(monkeypatch: pytest.MonkeyPatch) -> None:
-    def swapped(network: MultiHeadNetwork, head: str, *rest: Any, **given: Any) -> Tensor:
+    def swapped(
+        network: MultiHeadNetwork, head: str, *rest: Any, **given: Any
+    ) -> tuple[Tensor, Tensor]:
         return confusion(network, {"sota": "fast", "fast": "sota"}[head], *rest, **given)
 
     monkeypatch.setattr(samrs.pretrain, "confusion", swapped)
 
 
 def shift_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    def shifted(*given: Any, **named: Any) -> Tensor:
-        return confusion(*given, **named).roll(1, dims=0)
+    def shifted(*given: Any, **named: Any) -> tuple[Tensor, Tensor]:
+        return confusion(*given, **named)[0].roll(1, dims=0), torch.zeros(3, 3)
 
     monkeypatch.setattr(samrs.pretrain, "confusion", shifted)
 
 
 def skip_normalisation(monkeypatch: pytest.MonkeyPatch) -> None:
-    def raw(network: MultiHeadNetwork, *rest: Any, **given: Any) -> Tensor:
+    def raw(network: MultiHeadNetwork, *rest: Any, **given: Any) -> tuple[Tensor, Tensor]:
         network.mean.zero_()
         network.std.fill_(255.0)
         return confusion(network, *rest, **given)
@@ -110,9 +114,8 @@ def test_one_tile_is_learned_by_heart(tmp_path: Path) -> None:
         desc="overfit",
         runtime=RUNTIME,
     )
-    matrix = confusion(
-        network, "p", tiles, [0], desc="", window=128, stride=64, flip=True, precision="32-true"
-    )
+    protocol = Protocol(window=128, stride=0.5, flip=True, scales=(1.0,), boundary=0)
+    matrix, _ = confusion(network, "p", tiles, [0], protocol, desc="", crop=64, precision="32-true")
     found = scores(matrix, names)
     assert len(found["iou"]) >= 3
     assert found["miou"] >= 0.8, found

@@ -20,7 +20,7 @@ from samrs.finetune.finetune import finetune
 from samrs.pretrain import pretrain
 from samrs.training.networks import MultiHeadNetwork
 from samrs.training.segmentation import Settings
-from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
+from tests.training.conftest import ENCODER, HELD_OUT, PROTOCOL, RUNTIME, SEED, SETTINGS
 
 VIT, SWIN = "vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"
 HEADS = {"a": 2}
@@ -220,6 +220,7 @@ def test_products_keep_what_became_of_the_file(
         tmp_path / "p",
         tmp_path / "w",
         **{**ENCODER, "encoder_weights": str(path)},
+        hold_out=HELD_OUT,
         seed=SEED,
         settings=settings,
         runtime=RUNTIME,
@@ -237,6 +238,7 @@ def test_products_keep_what_became_of_the_file(
         draws=3,
         seeds=[1],
         settings=settings,
+        protocol=PROTOCOL,
         runtime=RUNTIME,
     )
     assert read_manifest(tmp_path / "f")["initial_weights"] == {str(path): told}

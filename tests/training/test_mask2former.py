@@ -14,7 +14,7 @@ from samrs.pretrain import pretrain
 from samrs.training.mask2former import MaskDecoder, MaskHead, Masks
 from samrs.training.networks import MultiHeadNetwork
 from samrs.training.segmentation import Settings
-from tests.training.conftest import RUNTIME, SEED, SETTINGS
+from tests.training.conftest import HELD_OUT, PROTOCOL, RUNTIME, SEED, SETTINGS
 
 QUERIES, LAYERS, SIDE = 4, 2, 8
 
@@ -102,6 +102,7 @@ def test_it_is_pre_trained_with_many_heads_and_fine_tuned(
         tmp_path / "p",
         tmp_path / "w",
         **OPTIONS,
+        hold_out=HELD_OUT,
         seed=SEED,
         settings=settings,
         runtime=RUNTIME,
@@ -119,6 +120,7 @@ def test_it_is_pre_trained_with_many_heads_and_fine_tuned(
             draws=3,
             seeds=[1],
             settings=settings,
+            protocol=PROTOCOL,
             runtime=RUNTIME,
         )
         assert told["tested"] == 2

@@ -7,12 +7,13 @@ import pytest
 
 from samrs.core.errors import MissingInputError, ParameterError
 from samrs.core.shards import read_manifest, sha256
-from samrs.pretrain import hold_out, pretrain
+from samrs.pretrain import held_tiles, pretrain
 from samrs.training.segmentation import Settings
-from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
+from tests.training.conftest import ENCODER, HELD_OUT, RUNTIME, SEED, SETTINGS
 
 OPTIONS: dict[str, Any] = {
     **ENCODER,
+    "hold_out": HELD_OUT,
     "seed": SEED,
     "settings": Settings(**SETTINGS),
     "runtime": RUNTIME,
@@ -24,7 +25,14 @@ def test_pretraining_writes_weights_history_and_numbers(
 ) -> None:
     out, work = tmp_path / "pretrain", tmp_path / "work"
     metrics = pretrain(
-        releases, out, work, **ENCODER, seed=SEED, settings=Settings(**SETTINGS), runtime=RUNTIME
+        releases,
+        out,
+        work,
+        **ENCODER,
+        hold_out=HELD_OUT,
+        seed=SEED,
+        settings=Settings(**SETTINGS),
+        runtime=RUNTIME,
     )
     assert metrics["steps"] == 5
     assert metrics["samples"] == {"sota": 10, "fast": 15}
@@ -49,6 +57,7 @@ def test_pretraining_writes_weights_history_and_numbers(
         tmp_path / "again",
         work,
         **ENCODER,
+        hold_out=HELD_OUT,
         seed=SEED,
         settings=Settings(**SETTINGS),
         runtime=RUNTIME,
@@ -57,15 +66,21 @@ def test_pretraining_writes_weights_history_and_numbers(
     assert read_manifest(tmp_path / "again") == manifest
 
 
-def test_the_test_split_is_held_out_before_val_before_every_tenth_tile() -> None:
-    assert hold_out(["train", "val", "test"]) == {2}
-    assert hold_out(["train", "val", "train"]) == {1}
-    assert hold_out(["train"] * 25) == {9, 19}
+def test_the_uses_that_are_asked_for_are_held_out_and_else_every_tenth_tile() -> None:
+    assert held_tiles(["train", "val", "test"], ["test", "val"]) == {1, 2}
+    assert held_tiles(["train", "val", "test"], ["test"]) == {2}
+    assert held_tiles(["train", "val"] * 10, ["test"]) == {9, 19}
+    assert held_tiles(["train", "val"] * 10, []) == {9, 19}
 
 
 def test_a_split_is_held_out_for_what_its_name_says() -> None:
-    assert hold_out(["train2017", "testing", "test-dev"]) == {1, 2}
-    assert hold_out(["trainval", "Validation"]) == {1}
+    assert held_tiles(["train2017", "testing", "test-dev"], HELD_OUT) == {1, 2}
+    assert held_tiles(["trainval", "Validation"], HELD_OUT) == {1}
+
+
+def test_an_unknown_use_is_refused() -> None:
+    with pytest.raises(ParameterError, match="hold_out: unknown use, got 'train'; test, val are"):
+        held_tiles(["train"], ["train"])
 
 
 def test_no_subset_and_a_missing_product_are_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from samrs.finetune.probe import BASE, COLOUR, CONTROL, drawn, summarise
 from samrs.training.networks import MultiHeadNetwork, save_network
 from samrs.training.segmentation import Settings
 from tests.training import discs
-from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
+from tests.training.conftest import ENCODER, PROTOCOL, RUNTIME, SEED, SETTINGS
 
 OPTIONS: dict[str, Any] = {
     "mode": "probe",
@@ -24,6 +24,7 @@ OPTIONS: dict[str, Any] = {
     "draws": 3,
     "seeds": [SEED],
     "settings": Settings(**SETTINGS),
+    "protocol": PROTOCOL,
     "runtime": RUNTIME,
 }
 

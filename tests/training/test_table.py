@@ -9,7 +9,7 @@ import pytest
 from samrs.pretrain import pretrain
 from samrs.training.networks import DECODERS
 from samrs.training.segmentation import Settings
-from tests.training.conftest import RUNTIME, SEED, SETTINGS
+from tests.training.conftest import HELD_OUT, RUNTIME, SEED, SETTINGS
 
 ENCODERS = (
     "resnet50",
@@ -32,6 +32,7 @@ def test_a_network_of_the_table_is_pre_trained_with_two_heads(
         encoder=encoder,
         encoder_weights=None,
         decoder=decoder,
+        hold_out=HELD_OUT,
         seed=SEED,
         settings=Settings(**{**SETTINGS, "crop": 64, "steps": 2, "batch_size": 3}),
         runtime=RUNTIME,

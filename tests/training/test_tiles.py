@@ -35,7 +35,7 @@ def test_tiles_come_with_their_label_map_and_split(product: Path, tmp_path: Path
     image, labels = tiles.read(1)
     assert image.shape == (64, 64, 3)
     assert set(np.unique(labels)) <= {0, 1, IGNORE}
-    assert (image[labels == 1] == discs.COLOURS[1]).all()
+    assert (image[labels == 1] == discs.COLOURS["green"]).all()
 
 
 def test_decoded_tiles_are_held_up_to_a_limit(

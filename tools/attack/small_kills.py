@@ -94,7 +94,7 @@ def _attacked(
     params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["subsets"] = {"dota": "sota", "fair1m": "fast"}
     params["pretrain"] |= {**SETTINGS, **NETWORK}
-    params["finetune"] |= {**SETTINGS, "draws": 3, **finetune}
+    params["finetune"]["isaid"] |= {**SETTINGS, "draws": 3, **finetune}
     params["runtime"] |= {"device": "cpu", "threads": 1}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     spent, worked, told = _watched(folder, stage)

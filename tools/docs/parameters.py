@@ -20,6 +20,7 @@ ELSEWHERE = (
     "samrs.training.segmentation",
     "samrs.training.loop",
     "samrs.training.networks",
+    "samrs.training.evaluation",
     "samrs.release.thresholds",
 )
 """Modules whose classes explain the arguments that two trainings share."""
@@ -99,10 +100,10 @@ def _rows(
         where: the section.
         below: the dataset whose values are shown, where it has one section for each.
     """
-    allowed = allowed_names(params)
+    allowed, place = allowed_names(params), f"{where}.{below}" if below else where
     values = params[where][below] if below else params[where]
     return [
-        _row(function, name, values[name], allowed.get(f"{where}.{name}", ()))
+        _row(function, name, values[name], allowed.get(f"{place}.{name}", ()))
         for name in schema(function)
         if name not in leave_out
     ]
@@ -115,8 +116,9 @@ def _section(section: Section, params: Mapping[str, Any]) -> list[str]:
     read = f"Read by `{section.module}.{section.function}`."
     if section.each:
         below = next(iter(params[section.stage]))
-        title += ".<dataset>"
-        read += f" One section for each dataset; the values are those of `{below}`."
+        kind = "benchmark" if section.each == "benchmarks" else "dataset"
+        title += f".<{kind}>"
+        read += f" One section for each {kind}; the values are those of `{below}`."
     rows = _rows(function, (*section.given, *section.top), params, section.stage, below)
     return [title, read, table(("parameter", "meaning", "value", "type"), rows)]
 
