@@ -11,16 +11,18 @@ Products and their tables (``<table>-00000.parquet`` ...; see ``core/shards.py``
                             (true masks), semantic (label maps), georeference (of
                             scenes); quarantine
 ``sam_label/<dataset>``     masks
-``release/<dataset>``       tiles, instances (RELEASED), semantic
+``release/<dataset>``       tiles, instances (RELEASED), semantic; scenes, and joined:
+                            each instance once on its scene, in scene pixels
 ==========================  =======================================================
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
 import pyarrow as pa
@@ -101,9 +103,20 @@ SEMANTIC = _with_pictures(
 GEOREFERENCE = pa.schema(
     [
         ("scene_id", pa.string()),
-        ("crs", pa.string()),  # "EPSG:32650", or WKT
+        ("crs", pa.string()),  # WKT2
         # a b c d e f: X = a x + b y + c, Y = d x + e y + f for scene px (x, y)
         ("transform", pa.list_(pa.float64(), 6)),
+    ]
+)
+
+SCENES = pa.schema(
+    [
+        ("scene_id", pa.string()),
+        ("split", pa.string()),
+        ("width", pa.int32()),  # px, as far as its tiles reach
+        ("height", pa.int32()),
+        ("gsd", pa.float64()),
+        *[pa.field(f.name, f.type) for f in GEOREFERENCE if f.name != "scene_id"],  # or null
     ]
 )
 
@@ -146,6 +159,49 @@ RELEASED = pa.schema(
     ]
 )
 """A released instance: its annotation and its mask with every score."""
+
+JOINED = pa.schema(
+    [
+        *[pa.field("scene_id", pa.string()) if f.name == "tile_id" else f for f in RELEASED],
+        ("tiles", pa.int32()),  # whose masks were looked at
+        ("way", pa.string()),  # whole | joined | part, see release/joining.py
+        ("agreement", pa.float64()),  # IoU of the masks where two tiles see both; or null
+    ]
+)
+"""A released instance once on its scene: boxes and mask in scene px."""
+
+
+class Georeference(NamedTuple):
+    """Where a scene, or a tile of it, lies.
+
+    Attributes:
+        crs: coordinate reference system as WKT2.
+        transform: a b c d e f with X = a x + b y + c, Y = d x + e y + f for px (x, y).
+    """
+
+    crs: str
+    transform: tuple[float, ...]
+
+    def of_part(self, x0: float, y0: float) -> Georeference:
+        """That of a part whose top-left corner lies at (x0, y0) px."""
+        a, b, c, d, e, f = self.transform
+        return Georeference(self.crs, (a, b, a * x0 + b * y0 + c, d, e, d * x0 + e * y0 + f))
+
+    @property
+    def name(self) -> str:
+        """The system in short: "EPSG:32650", or the name that its WKT2 gives it."""
+        return crs_name(self.crs)
+
+
+def crs_name(wkt: str) -> str:
+    """A coordinate reference system in short: "EPSG:32650", or the name that its WKT2 gives it.
+
+    Args:
+        wkt: WKT2.
+    """
+    code = re.search(r'ID\["(\w+)",("?)(\w+)\2\]\]\s*$', wkt)
+    named = re.search(r'\["([^"]*)"', wkt)
+    return f"{code[1]}:{code[3]}" if code else named[1] if named else wkt[:40]
 
 
 @dataclass(kw_only=True, slots=True)  # frozen, each of millions would cost twice as much to make

@@ -34,6 +34,7 @@ from samrs.core.errors import (
     UnknownNameError,
     named_extra,
 )
+from samrs.core.records import Georeference
 from samrs.core.shards import manifest_of
 from samrs.verify.parts import Part, Said
 from samrs.verify.refusal import (
@@ -52,7 +53,7 @@ OPEN_FILES = 16
 """Shards that each reader holds open."""
 
 TABLES = ("tiles", "instances", "semantic")
-CHECKED_AS = {table: READ_AS[table] for table in ("tiles", "instances")}
+CHECKED_AS = {table: READ_AS[table] for table in ("tiles", "instances", "scenes")}
 """Tables whose rows are checked as they are read; label maps are when they are decoded."""
 
 
@@ -128,6 +129,8 @@ class TileRecord:
         image: encoded image.
         label_map: PNG of (H, W) label ids.
         instances: rows of the table instances.
+        georeference: where the tile lies, or None.
+        gsd: metres per px, or None.
     """
 
     tile_id: str
@@ -137,6 +140,8 @@ class TileRecord:
     image: bytes
     label_map: bytes
     instances: pa.Table
+    georeference: Georeference | None = None
+    gsd: float | None = None
 
 
 @contextmanager
@@ -298,6 +303,7 @@ class ReleaseReader:
         ids = self._tables["tiles"].column("tile_id", "split")
         self.tile_ids = ids["tile_id"].combine_chunks()
         self.splits: list[str] = ids["split"].to_pylist()
+        self.places = self._read_places()
         self._first_instance = self._firsts("instances")
         self._label_map = self._firsts("semantic")
         if len(self.splits) != self._tables["semantic"].rows:
@@ -314,7 +320,18 @@ class ReleaseReader:
                 self.categories,
                 cache,
             )
-            for table in TABLES
+            for table in (*TABLES, "scenes")
+        }
+
+    def _read_places(self) -> dict[str, Georeference]:
+        """Where scenes lie, by their ids: those of which it is known."""
+        if not self._tables["scenes"].files:
+            return {}
+        rows = self._tables["scenes"].read(0, self._tables["scenes"].rows).to_pylist()
+        return {
+            row["scene_id"]: Georeference(row["crs"], tuple(row["transform"]))
+            for row in rows
+            if row["crs"] is not None
         }
 
     def _firsts(self, table: str) -> NDArray[np.int64]:
@@ -373,6 +390,7 @@ class ReleaseReader:
         sizes = pc.struct_field(instances["rle"].combine_chunks(), "size").to_pylist()
         if any(of_mask != size for of_mask in sizes):
             refuse(self.folder, f"masks of another size than tile {row['tile_id']!r}, {size}")
+        place = self.places.get(row["scene_id"])
         return TileRecord(
             tile_id=row["tile_id"],
             scene_id=row["scene_id"],
@@ -381,6 +399,8 @@ class ReleaseReader:
             image=row["image"]["bytes"],
             label_map=maps[0]["bytes"],
             instances=instances,
+            georeference=place and place.of_part(row["x0"], row["y0"]),
+            gsd=row["gsd"],
         )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -46,7 +46,8 @@ def tile_item(record: TileRecord, where: str, masks: str) -> Item:
         ``image`` (3, H, W) uint8; ``semantic`` (H, W) uint8 label ids, 255 = unlabelled; of the N
         instances ``boxes`` (N, 4) float32 xyxy around the masks, ``hbb`` the annotated ones,
         ``labels`` (N,) int64, ``masks`` (see MASKS), ``scores`` (N,) float32 by name,
-        ``instance_ids``; ``tile_id``, ``scene_id``, ``split``.
+        ``instance_ids``; ``tile_id``, ``scene_id``, ``split``; ``georeference``, the tile's CRS as
+        WKT2 and its transform, and ``gsd``, each None where it is not known.
 
     Raises:
         ImageError: image or map does not decode.
@@ -77,6 +78,8 @@ def tile_item(record: TileRecord, where: str, masks: str) -> Item:
         "tile_id": record.tile_id,
         "scene_id": record.scene_id,
         "split": record.split,
+        "georeference": record.georeference,
+        "gsd": record.gsd,
     }
     if masks != "none":
         rles = rows["rle"].to_pylist()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import rasterio
 from rasterio._err import CPLE_BaseError  # what transform raises, though no RasterioError
-from rasterio.errors import RasterioError
+from rasterio.enums import WktVersion
+from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform
 
 from samrs.core.geometry import Array
+from samrs.core.records import Georeference
 
 WGS84_AXIS, WGS84_ECCENTRICITY_SQUARED = 6_378_137.0, 0.00669437999014
 SPAN = 8.0
@@ -22,29 +24,21 @@ DIGITS = 6
 """Significant digits kept: far beyond what a pixel size is known to, and the same on every CPU."""
 
 
-class Georeference(NamedTuple):
-    """Where a scene lies.
-
-    Attributes:
-        crs: coordinate reference system as "EPSG:32650", or WKT.
-        transform: a b c d e f with X = a x + b y + c, Y = d x + e y + f for scene px (x, y).
-    """
-
-    crs: str
-    transform: tuple[float, ...]
-
-
 def georeference(dataset: Any) -> Georeference | None:
     """Where an open dataset lies; None where it does not say.
 
     A file without a place has the identity as its transform; one that is no number, or gives all px
-    one line, says nothing either.
+    one line, says nothing either, nor does a system that WKT2 has no words for.
     """
     values = tuple(float(v) for v in dataset.transform[:6])
     if dataset.crs is None or dataset.transform.is_identity or not np.isfinite(values).all():
         return None
-    area = values[0] * values[4] - values[1] * values[3]
-    return Georeference(dataset.crs.to_string(), values) if area else None
+    if not values[0] * values[4] - values[1] * values[3]:
+        return None
+    try:
+        return Georeference(dataset.crs.to_wkt(version=WktVersion.WKT2_2019), values)
+    except CRSError:
+        return None
 
 
 def ground_sample_distance(dataset: Any) -> float | None:

@@ -90,13 +90,18 @@ def _clean(rows: pa.Table, how: Cleaning, places: Ints) -> tuple[pa.Table, Ints]
         [_chunk(pc.struct_field(some["rle"], "size")), texts.take(pa.array(kept))],
         fields=list(RLE),
     )
-    return _scored(
+    return scored(
         some.set_column(some.column_names.index("rle"), "rle", rles), parts[kept]
     ), changed
 
 
-def _scored(rows: pa.Table, parts: Ints) -> pa.Table:
-    """Rows whose scores fit their masks, as ``label/scores.py`` finds them one by one."""
+def scored(rows: pa.Table, parts: Ints) -> pa.Table:
+    """Rows whose scores fit their masks, as ``label/scores.py`` finds them one by one.
+
+    Args:
+        rows: with the columns rle, hbb, obb and SCORED.
+        parts: (N,) 8-connected parts of each mask.
+    """
     heights, boxes = _heights(rows), boxes_of(rows["hbb"])
     sizes = pc.list_flatten(pc.struct_field(rows["rle"], "size")).to_numpy().reshape(-1, 2)
     runs = decode_runs(*text_buffers(_chunk(pc.struct_field(rows["rle"], "counts"))))

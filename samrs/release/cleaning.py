@@ -183,6 +183,25 @@ def _without_parts(columns: Columns, boxes: Floats, how: Cleaning) -> tuple[Colu
     return columns.only(kept[part]), np.bincount(of_mask[kept], minlength=len(boxes))
 
 
+def count_parts(columns: Columns) -> Ints:
+    """(N,) 8-connected parts of each mask."""
+    part = parts_of(columns, diagonal=True)
+    _, first = np.unique(part, return_index=True)
+    return np.bincount(columns.mask[first], minlength=len(columns.heights))
+
+
+def parts_of(columns: Columns, *, diagonal: bool) -> Ints:
+    """(R,) the number of the connected part that each run is of, from 0.
+
+    Args:
+        columns: of N masks.
+        diagonal: whether px that touch at a corner are of one part.
+    """
+    if not len(columns.mask):
+        return np.zeros(0, dtype=np.int64)
+    return _components(columns.lines(), columns.top, columns.bottom, diagonal=diagonal)
+
+
 def _components(line: Ints, top: Ints, bottom: Ints, *, diagonal: bool) -> Ints:
     """(R,) the number of the connected part that each run is of, from 0.
 

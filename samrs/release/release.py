@@ -31,6 +31,7 @@ from samrs.core.shards import (
 from samrs.drawing.palette import palette
 from samrs.release.overlap import check_rule
 from samrs.release.quality import Quality, read_quality
+from samrs.release.scenes import write_scenes
 from samrs.release.selection import Selection
 from samrs.release.semantic_maps import Totals, paint_chunk
 from samrs.release.thresholds import DROP_REASONS, Thresholds, for_classes
@@ -116,6 +117,7 @@ def release(
 
     Returns:
         Numbers of tiles, instances and px (see ``SemanticMap``), dropped instances by reason;
+        ``scenes`` as of ``write_scenes``;
         ``quality`` of those kept: ``mean`` estimate and share ``below_half`` (None without any).
 
     Raises:
@@ -139,6 +141,7 @@ def release(
         log.warning("release: quality is no more than a rank for these labels: %s", reason)
     fresh = fresh_product(out)
     counts, label_pixels = _write(normalized, labelled, fresh, quality, limits, overlap)
+    counts["scenes"] = write_scenes(normalized, fresh)
     own = {k: dict(v) for k, v in overrides.items() if k.partition("/")[0] == source["dataset"]}
     about = {
         "product": "release",

@@ -28,6 +28,9 @@ QUALITY = {
     "mean_obb_iou": "obb_iou",
     "mean_outside": "outside",
 }
+WAYS = ("whole", "joined", "part")
+"""How an instance's mask on its scene came about: see ``release/joining.py``."""
+
 QUANTILES = {"size_p10": 0.1, "size_p50": 0.5, "size_p90": 0.9}
 COLUMNS = ["instance_id", "tile_id", "category_id", "area", *QUALITY.values()]
 
@@ -85,6 +88,22 @@ def _class(label: int, rows: pd.DataFrame, semantic_pixels: int) -> dict[str, An
     }
 
 
+def _scenes(release: Path, counts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Instances once each on their scenes; None of a release made before these were joined."""
+    if "scenes" not in counts:
+        return None
+    rows: pd.DataFrame = read_table(release, "joined", ["way", "area", "agreement"]).to_pandas()
+    ways = rows["way"].value_counts()
+    return {
+        "scenes": counts["scenes"]["scenes"],
+        "on_a_map": counts["scenes"]["on_a_map"],
+        "instances": len(rows),
+        "pixels": int(rows["area"].sum()),
+        **{way: int(ways.get(way, 0)) for way in WAYS},
+        "mean_agreement": _mean(rows["agreement"].astype(float)),
+    }
+
+
 def _subset(release: Path) -> dict[str, Any]:
     manifest = read_manifest(release)
     counts, categories = manifest["counts"], manifest["categories"]
@@ -101,6 +120,7 @@ def _subset(release: Path) -> dict[str, Any]:
         "tiles_empty": counts["tiles_empty"],
         "instances": len(rows),
         "instances_unique": int(rows["instance_id"].nunique()),
+        "scenes": _scenes(release, counts),
         "classes_present": sum(c["instances"] > 0 for c in classes.values()),
         "pixels": int(rows["area"].sum()),
         "labelled_share": _share(labelled, counts["pixels"]),
@@ -123,8 +143,10 @@ def stats(releases: Mapping[str, Path]) -> dict[str, Any]:
 
     Returns:
         By subset: tiles, instances (an instance seen in two tiles counts twice; once in
-        ``instances_unique``), mask px; shares of all px (``labelled_share``) and of labelled px
-        (``overlap_share``: under two or more masks, ``contested_share``: of different classes);
+        ``instances_unique``), mask px; ``scenes``, where each stands once, by how its mask was
+        joined, with the mean agreement of tiles; shares of all px (``labelled_share``) and of
+        labelled px (``overlap_share``: under two or more masks, ``contested_share``: of
+        different classes);
         mean scores (None where the segmenter has none), instances dropped by reason; ``classes``
         by name, in the order of label ids, with size quantiles in px; ``mask_sizes``, see
         ``size_histogram``.

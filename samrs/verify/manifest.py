@@ -207,10 +207,28 @@ def _counts(manifest: Mapping[str, Any]) -> str:
         return f"counts.cleaned does not have {', '.join(CLEANED)}"
     if not all(map(_is_count, cleaned.values())):
         return "counts.cleaned holds no counts"
+    if problem := _scenes(counts.get("scenes")):
+        return problem
     if not isinstance(quality, dict) or sorted(quality) != ["below_half", "mean"]:
         return "counts.quality does not have mean and below_half"
     if not all(v is None or (isinstance(v, int | float) and 0 <= v <= 1) for v in quality.values()):
         return "counts.quality holds no shares"
     if not isinstance(labels, list) or not all(map(_is_count, labels)):
         return "label_pixels is no list of counts"
+    return ""
+
+
+def _scenes(scenes: Any) -> str:
+    """What is wrong with the counts of scenes, which releases before them lack."""
+    if scenes is None:
+        return ""
+    names = ("scenes", "on_a_map", "instances")
+    if not isinstance(scenes, dict) or not all(_is_count(scenes.get(name)) for name in names):
+        return f"counts.scenes does not have {', '.join(names)}"
+    for key in ("crs", "ways"):
+        value = scenes.get(key)
+        if not isinstance(value, dict) or not all(map(_is_count, value.values())):
+            return f"counts.scenes.{key} holds no counts"
+        if any(len(word) > LONGEST_TEXT or CONTROL.search(word) for word in value):
+            return f"counts.scenes.{key} holds names that are no text"
     return ""

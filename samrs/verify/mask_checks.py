@@ -26,6 +26,7 @@ from samrs.verify.parts import (
     numbers,
     places_in,
     tiles_in,
+    tiles_of,
     truths,
     whole_numbers,
 )
@@ -48,8 +49,8 @@ def check_masks(part: Part, rows: pa.Table, checked: Checked) -> None:
     wrong = runs.bad | (sizes <= 0).any(axis=1) | (runs.totals() != sizes.prod(axis=1))
     note(part.path, rows, checked, "mask", wrong,
          lambda i: f"no encoding of {sizes[i].tolist()} (height, width) px")  # fmt: skip
-    if part.tiles_of is not None:
-        tiles = tiles_in(part.tiles_of)
+    tiles = tiles_of(part)
+    if tiles is not None:
         places = places_in(tiles, rows)
         of_tile = tiles.sizes_hw[places] if len(tiles.ids) else sizes
         other = (places >= 0) & ~wrong & (sizes != of_tile).any(axis=1)

@@ -109,6 +109,24 @@ def tiles_in(product: Path) -> Tiles:
 
 
 @cache
+def scenes_in(release: Path) -> Tiles:
+    """The scenes of a release as if each were one tile, whose id is the scene's."""
+    columns = ["scene_id", "split", "height", "width"]
+    parts = [pq.read_table(path, columns=columns) for path in shard_paths(release, "scenes")]
+    table = pa.concat_tables(parts)
+    sizes = np.stack([whole_numbers(table[n], 0) for n in columns[2:]], axis=1)
+    ids, splits = (table[n].combine_chunks() for n in columns[:2])
+    return Tiles(ids, ids, splits, sizes, np.zeros_like(sizes))
+
+
+def tiles_of(part: Part) -> Tiles | None:
+    """What the rows of a part lie on: tiles, or scenes; None where that is not known."""
+    if part.tiles_of is None:
+        return None
+    return scenes_in(part.path.parent) if part.table == "joined" else tiles_in(part.tiles_of)
+
+
+@cache
 def mask_areas(release: Path, num_categories: int) -> NDArray[np.int64]:
     """(T, num_categories + 1) px of the masks of each class in each tile, each mask by itself, and
     last those of its largest mask."""
@@ -127,6 +145,7 @@ def mask_areas(release: Path, num_categories: int) -> NDArray[np.int64]:
 def forget_tiles() -> None:
     """Read tiles anew when they are next needed: a product may have been replaced."""
     tiles_in.cache_clear()
+    scenes_in.cache_clear()
     mask_areas.cache_clear()
 
 

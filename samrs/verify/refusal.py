@@ -15,17 +15,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from samrs.core.errors import ProductError
-from samrs.core.records import RELEASED, SEMANTIC, TILES
+from samrs.core.records import JOINED, RELEASED, SCENES, SEMANTIC, TILES
 from samrs.core.shards import read_manifest, shard_paths
 from samrs.verify.manifest import manifest_problem
 from samrs.verify.parts import Checked, Part, Said, forget_tiles
 from samrs.verify.shard_checks import CHECKS
 
-READ_AS = {"tiles": "tiles", "instances": "masks", "semantic": "semantic"}
+READ_AS = {
+    "tiles": "tiles",
+    "instances": "masks",
+    "semantic": "semantic",
+    "scenes": "scenes",
+    "joined": "joined",
+}
 """Which checks go for a table of a release; that of sources is left to ``samrs verify``."""
 
-SCHEMAS = {"tiles": TILES, "instances": RELEASED, "semantic": SEMANTIC}
-IDS = ("tile_id", "instance_id")
+SCHEMAS = {
+    "tiles": TILES,
+    "instances": RELEASED,
+    "semantic": SEMANTIC,
+    "scenes": SCENES,
+    "joined": JOINED,
+}
+NEEDED = ("tiles", "instances", "semantic")
+"""Tables of every release: those of scenes came later."""
+IDS = ("tile_id", "scene_id", "instance_id")
 
 
 def refuse(where: object, found: str) -> NoReturn:
@@ -110,7 +124,7 @@ def listed_release(product: Path) -> dict[str, Any]:
     manifest = read_manifest(product)
     refuse_manifest(product / "manifest.json", manifest)
     listed = {shard["file"]: shard["rows"] for shard in manifest["shards"]}
-    there = {path.name for table in SCHEMAS for path in shard_paths(product, table)}
+    there = {path.name for table in NEEDED for path in shard_paths(product, table)}
     there |= {path.name for path in product.glob("*.parquet")}
     for file in sorted(there ^ set(listed)):
         refuse(product, f"{file}, which is {'not listed' if file in there else 'not there'}")

@@ -23,6 +23,7 @@ from samrs.verify.parts import (
     numbers,
     places_in,
     tiles_in,
+    tiles_of,
     truths,
     whole_numbers,
 )
@@ -34,6 +35,8 @@ NEVER_NULL = (
 )  # fmt: skip
 """Columns that every row of a table with them has; other checks see to ids, sizes and masks."""
 
+PLACE = ("crs", "transform")
+
 RANGES = {
     "predicted_iou": (-1.0, 2.0),
     "stability_score": (0.0, 1.0),
@@ -43,6 +46,7 @@ RANGES = {
     "disagreement": (0.0, 1.0),
     "quality": (0.0, 1.0),
     "visible": (1e-12, 1.0),
+    "agreement": (0.0, 1.0),
     "gsd": (1e-6, 1e6),
 }
 """Lowest and highest value of a number. SAM's estimate may say 1.003: it is not held to 0 to 1."""
@@ -123,6 +127,8 @@ def check_values(part: Part, rows: pa.Table, checked: Checked) -> None:
         checked: takes the findings.
     """
     for column in [n for n in NEVER_NULL if n in rows.column_names]:
+        if part.table == "scenes" and column in PLACE:
+            continue  # not every scene lies on a map
         values = flat(rows[column])
         wrong = pc.is_null(values).to_numpy(zero_copy_only=False)
         if column == "image":
@@ -163,9 +169,9 @@ def check_boxes(part: Part, rows: pa.Table, checked: Checked) -> None:
     note(part.path, rows, checked, "box", some & ~upright,
          lambda i: f"hbb {shown[i].tolist()} of {whole[i].tolist()}, x0 < x1 and y0 < y1 are "
          "needed")  # fmt: skip
-    if part.tiles_of is None:
+    tiles = tiles_of(part)
+    if tiles is None:
         return
-    tiles = tiles_in(part.tiles_of)
     places = places_in(tiles, rows)
     known = upright & (places >= 0) & (len(tiles.ids) > 0)
     sides = tiles.sizes_hw[np.maximum(places, 0)][:, ::-1] if len(tiles.ids) else shown[:, :2]

@@ -26,6 +26,7 @@ from samrs.verify.row_checks import (
     check_tiles,
     check_values,
 )
+from samrs.verify.scene_checks import check_joined, check_scenes
 
 BATCH_ROWS = 8192
 
@@ -46,6 +47,8 @@ CHECKS: dict[str, Sequence[Check]] = {
     "truth": (check_masks,),
     "semantic": (check_label_maps, check_values),
     "georeference": (check_values, check_places),
+    "scenes": (check_scenes,),
+    "joined": (check_joined,),
     "quarantine": (check_values, check_sources),
 }
 """What is checked of the rows of each table; ``released`` is the table instances of a release."""

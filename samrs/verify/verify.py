@@ -39,9 +39,11 @@ from samrs.core.parallel import map_stream
 from samrs.core.records import (
     GEOREFERENCE,
     INSTANCES,
+    JOINED,
     MASKS,
     QUARANTINE,
     RELEASED,
+    SCENES,
     SEMANTIC,
     TILES,
     TRUTH,
@@ -52,6 +54,7 @@ from samrs.verify.findings import Findings
 from samrs.verify.keys import Keyed, check_keys
 from samrs.verify.manifest import MANIFEST, limits_of, read
 from samrs.verify.parts import Checked, Part, Said, forget_tiles
+from samrs.verify.scene_checks import check_scene_keys
 from samrs.verify.shard_checks import check_bytes, check_part, parts_of, schema_problem
 
 PRODUCTS: dict[str, dict[str, pa.Schema]] = {
@@ -64,7 +67,13 @@ PRODUCTS: dict[str, dict[str, pa.Schema]] = {
         "quarantine": QUARANTINE,
     },
     "sam_label": {"masks": MASKS},
-    "release": {"tiles": TILES, "instances": RELEASED, "semantic": SEMANTIC},
+    "release": {
+        "tiles": TILES,
+        "instances": RELEASED,
+        "semantic": SEMANTIC,
+        "scenes": SCENES,
+        "joined": JOINED,
+    },
 }
 """Tables of each product."""
 
@@ -187,15 +196,19 @@ class Verification:
             if rows != wanted:
                 self.findings.add("rows", f"{path.name}: {rows} rows, the manifest has {wanted}")
         # A table with a part missing would tell of rows that are not wrong.
-        whole = [t for t in KEYED if t in tables.values() and self._is_whole(t, shards, tables)]
+        there = [t for t in PRODUCTS[kind] if t in tables.values()]
+        whole = [t for t in there if self._is_whole(t, shards, tables)]
         if self._tiles_of == self.product and "tiles" not in whole:
             self._tiles_of = None
-        keys = [Keyed(self.product, t, self._tiles_of, self._is_given) for t in whole]
+        keyed = [t for t in KEYED if t in whole]
+        keys = [Keyed(self.product, t, self._tiles_of, self._is_given) for t in keyed]
         tasks = [
             *((of.table, partial(check_keys, of)) for of in keys),
             *((p.name, partial(check_bytes, (p, s["sha256"]))) for p, s in shards.items()),
             *((part.path.name, partial(check_part, part)) for part in self._parts(tables, whole)),
         ]
+        if {"scenes", "joined", "instances"} <= set(whole):
+            tasks.append(("joined", partial(check_scene_keys, self.product)))
         many = sum(self.rows.values()) >= MANY_ROWS
         for (name, _), checked in zip(tasks, map_stream(_call, tasks, processes=many), strict=True):
             self.findings.join(checked.findings)
@@ -225,6 +238,8 @@ class Verification:
             checks = "released" if is_release and table == "instances" else table
             if table == "semantic" and self._tiles_of is None:
                 continue
+            if table == "joined" and "scenes" not in whole:
+                continue
             part = Part(path, checks, (), self._tiles_of, masks_of, said)
             yield from parts_of(part, PART_ROWS.get(table, OTHER_PART_ROWS))
 
@@ -238,6 +253,10 @@ class Verification:
         kept = self.rows.get("instances", 0)
         self._count("tiles", counts["tiles"], tiles)
         self._count("kept", counts["kept"], kept)
+        if "scenes" in self.rows:
+            said = counts.get("scenes") or {}
+            self._count("scenes", said.get("scenes"), self.rows["scenes"])
+            self._count("scenes.instances", said.get("instances"), self.rows.get("joined", 0))
         self._count("instances", counts["instances"], kept + sum(counts["dropped"].values()))
         if "instances" in self._tiles_used:
             self._count(

@@ -222,7 +222,7 @@ def test_manifest_says_what_was_done(tmp_path):
         "00ff",
     )
     assert manifest["palette"] == [[0, 127, 255], [0, 63, 0], [0, 127, 63]]
-    assert verify_product(out) == 3 + 3 + 3
+    assert verify_product(out) == 3 + 3 + 3 + 3 + 3  # with scenes, and instances joined on them
 
 
 @pytest.mark.parametrize(

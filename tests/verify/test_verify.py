@@ -78,7 +78,7 @@ def test_a_whole_product_is_sound(products, kind):
 def test_the_summary_counts_rows(released):
     check = Verification(released)
     assert not check.run()
-    assert check.summary() == "3 shards, 3 instances, 3 semantic, 3 tiles"
+    assert check.summary() == ("5 shards, 3 instances, 3 joined, 3 scenes, 3 semantic, 3 tiles")
 
 
 @pytest.mark.parametrize(
