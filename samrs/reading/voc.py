@@ -36,7 +36,7 @@ from samrs.reading.annotations import (
 )
 from samrs.reading.files import files_below
 from samrs.reading.splits import split_of, split_of_folders
-from samrs.reading.xml import XmlItems, child_text
+from samrs.reading.xml import XmlItems, child_text, declared_size
 
 ANNOTATIONS = ("Annotations", "annotations")
 IMAGES = ("JPEGImages", "images")
@@ -111,7 +111,7 @@ def _read_file(
     objects, bad = XmlItems(path, where, "annotation", "object"), Quarantine()
     annotations = read_items(objects, partial(_parse, where, first), where, bad)
     quarantine.rows += bad.rows
-    return annotations, _declared(objects.root)
+    return annotations, declared_size(objects.root)
 
 
 def _files(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -175,15 +175,6 @@ def _listed(line: str, ends: dict[str, str]) -> str | None:
             if (stem := ends.get("/".join(parts[start:]))) is not None:
                 return stem
     return None
-
-
-def _declared(tree: Any) -> tuple[int, int] | None:
-    """Width and height of ``<size>``; None where it has none, or zeros as some tools write."""
-    try:
-        sides = [round(float(tree.findtext(f"size/{key}") or 0)) for key in ("width", "height")]
-    except (ValueError, OverflowError):
-        return None
-    return (sides[0], sides[1]) if min(sides) > 0 else None
 
 
 def _parse(source_file: str, first: int, ordinal: int, line: int, element: Any) -> Annotation:

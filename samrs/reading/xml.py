@@ -194,3 +194,22 @@ def child_texts(element: Any, path: str, where: str) -> dict[str, str]:
             f"{where}: a field is missing, got no <{path}>; the format demands it; correct the file"
         )
     return {child.tag: (child.text or "").strip() for child in reversed(parent)}
+
+
+def declared_size(
+    tree: Any, width: str = "size/width", height: str = "size/height"
+) -> tuple[int, int] | None:
+    """Width and height in px that a file says of its image.
+
+    None where it says none, or zeros as some tools write.
+
+    Args:
+        tree: the root of the file.
+        width: path of the width's element below it.
+        height: that of the height's.
+    """
+    try:
+        sides = [round(float(tree.findtext(path) or 0)) for path in (width, height)]
+    except (ValueError, OverflowError):
+        return None
+    return (sides[0], sides[1]) if min(sides) > 0 else None

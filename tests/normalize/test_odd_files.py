@@ -21,6 +21,7 @@ from samrs.core.records import Quarantine
 from samrs.core.shards import iter_rows, verify_product
 from samrs.download.inbox import copy_layout, describe_extra
 from samrs.normalize.normalize import normalize
+from tests.datasets import by_hand
 from tests.datasets.by_hand import WRITERS, write_text
 
 DATASETS = axis.names("samrs.datasets", "read")
@@ -159,3 +160,46 @@ def test_links_to_folders_in_the_inbox_are_followed_once(tmp_path: Path) -> None
     described = describe_extra(tmp_path / "in")
     assert described is not None
     assert described["files"] == 1
+
+
+SIZE = "<size><width>{}</width><height>{}</height></size>"
+HRSC_SIZE = "<Img_SizeWidth>{}</Img_SizeWidth><Img_SizeHeight>{}</Img_SizeHeight>"
+DECLARED = {
+    "dior": ("Horizontal Bounding Boxes/00001.xml", "<annotation>", SIZE),
+    "fair1m": ("train/part1/labelXml/0.xml", "<annotation>", SIZE),
+    "hrsc2016": ("Test/Annotations/2.xml", "<HRSC_Image>", HRSC_SIZE),
+    "voc": ("Annotations/a.xml", "<annotation>", SIZE),
+}
+"""Of formats whose XML declares a size: a file with an object, its outermost element, the size."""
+
+
+def reasons(format: str, source: Path, out: Path) -> dict[str, int]:
+    """Counts of what is set aside."""
+    found: dict[str, int] = normalize(format, source, out, **PARAMETERS)["quarantined"]["by_reason"]
+    return found
+
+
+@pytest.mark.parametrize("format", DECLARED)
+@pytest.mark.parametrize(("width", "kept"), [(by_hand.WIDTH, 1), (2 * by_hand.WIDTH, 0), (0, 1)])
+def test_boxes_of_an_image_of_another_size_than_declared_are_set_aside(
+    format: str, width: int, kept: int, tmp_path: Path
+) -> None:
+    root = tmp_path / "in"
+    getattr(by_hand, format)(root)
+    name, tag, size = DECLARED[format]
+    (path,) = (p for p in root.rglob("*.xml") if p.as_posix().endswith(name))
+    text = path.read_text().replace(tag, tag + size.format(width, by_hand.HEIGHT), 1)
+    assert size.format(width, by_hand.HEIGHT) in text
+    path.write_text(text)
+    quarantined = reasons(format, root, tmp_path / "out")
+    aside = quarantined.get("image of another size than declared", 0)
+    assert (aside, quarantined.get("annotation of a bad image", 0)) == (1 - kept, 1 - kept)
+
+
+def test_the_size_that_a_rotated_file_of_dior_declares_is_not_compared(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    by_hand.dior(root)
+    (path,) = root.rglob("Oriented Bounding Boxes/00001.xml")
+    text = path.read_text()
+    path.write_text(text.replace("<annotation>", "<annotation>" + SIZE.format(999, 7), 1))
+    assert "image of another size than declared" not in reasons("dior", root, tmp_path / "out")

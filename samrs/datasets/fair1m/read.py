@@ -12,7 +12,8 @@ Layout read (``part1`` and ``part2`` of the official archives, or one folder a s
 
 A raw object::
 
-    <annotation><source><filename>0.tif</filename></source><objects><object>
+    <annotation><source><filename>0.tif</filename></source>
+    <size><width>1000</width><height>1000</height><depth>3</depth></size><objects><object>
       <coordinate>pixel</coordinate><possibleresult><name>Cargo Truck</name></possibleresult>
       <points><point>10.0,20.0</point><point>30.0,20.0</point><point>30.0,28.0</point>
               <point>10.0,28.0</point><point>10.0,20.0</point></points>
@@ -48,7 +49,7 @@ from samrs.reading.annotations import (
     relative_name,
     set_image_aside,
 )
-from samrs.reading.xml import XmlItems, child_text
+from samrs.reading.xml import XmlItems, child_text, declared_size
 
 CATEGORIES: tuple[str, ...] = (
     "A220",
@@ -128,9 +129,14 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             set_image_aside(image, label, root, error, quarantine)
             continue
         quarantine.rows += bad.rows
+        size_wh = declared_size(objects.root)
         del objects
         yield SceneRecord(
-            scene_id=scene_id, split=split, image=image, annotations=tuple(annotations)
+            scene_id=scene_id,
+            split=split,
+            image=image,
+            annotations=tuple(annotations),
+            declared_wh=size_wh,
         )
 
 

@@ -52,7 +52,7 @@ from samrs.reading.annotations import (
 )
 from samrs.reading.colour_codes import code_masks, colour_codes
 from samrs.reading.scene_image import open_scene
-from samrs.reading.xml import XmlItems, child_text
+from samrs.reading.xml import XmlItems, child_text, declared_size
 
 CATEGORIES: tuple[str, ...] = ("ship",)
 SUBSET: str | None = None
@@ -87,18 +87,24 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             found.append((clean_id(stem), folder.name.lower(), *files))
     for scene_id, split, image, label, masks in sorted(found, key=lambda scene: scene[:2]):
         try:
-            annotations, gsd = _read_objects(label, masks, root, quarantine)
+            annotations, gsd, size_wh = _read_objects(label, masks, root, quarantine)
         except AnnotationError as error:
             set_image_aside(image, label, root, error, quarantine)
             continue
         yield SceneRecord(
-            scene_id=scene_id, split=split, image=image, annotations=annotations, gsd=gsd
+            scene_id=scene_id,
+            split=split,
+            image=image,
+            annotations=annotations,
+            gsd=gsd,
+            declared_wh=size_wh,
         )
 
 
 def _read_objects(
     label: Path, masks: Path | None, root: Path, quarantine: Quarantine
-) -> tuple[tuple[Annotation, ...], float | None]:
+) -> tuple[tuple[Annotation, ...], float | None, tuple[int, int] | None]:
+    """The objects of a file, the metres per px and the size that it declares."""
     where = relative_name(label, root)
     objects, bad = XmlItems(label, where, "HRSC_Image", "HRSC_Objects/HRSC_Object"), Quarantine()
     parsed = read_items(objects, partial(_parse_object, where), where, bad)
@@ -113,7 +119,9 @@ def _read_objects(
     except AnnotationError:  # empty or "null": the objects are as good without
         gsd = 0.0
     quarantine.rows += bad.rows
-    return _with_truth(parsed, masks, root, quarantine), gsd if gsd > 0 else None
+    annotations = _with_truth(parsed, masks, root, quarantine)
+    size_wh = declared_size(xml, "Img_SizeWidth", "Img_SizeHeight")
+    return annotations, gsd if gsd > 0 else None, size_wh
 
 
 def _parse_object(
