@@ -7,8 +7,14 @@ same centre.
 import cv2
 import numpy as np
 
+from samrs.scenes import exact
+from samrs.scenes.filters import area, blur, cubic, linear, positions, resample
 from samrs.scenes.sprite import Array
 from samrs.scenes.world import COVER, World
+
+BRIGHTEST = 1.3
+LEVELS = 1 << 14
+"""Of brightness from 0 to 1, in the table of the tone curve."""
 
 
 def photograph(world: World) -> Array:
@@ -21,8 +27,7 @@ def photograph(world: World) -> Array:
     image = _optics(rng, image)
     image = _tone(rng, image)
     if rng.random() < 0.05:
-        grey = image @ np.array([0.3, 0.59, 0.11], np.float32)
-        image = np.repeat(grey[..., None], 3, 2)
+        image = np.repeat(_grey(image)[..., None], 3, 2)
     noise = float(
         rng.choice([0.0, rng.uniform(0.003, 0.012), rng.uniform(0.01, 0.025)], p=[0.3, 0.5, 0.2])
     )
@@ -34,6 +39,11 @@ def photograph(world: World) -> Array:
     return result
 
 
+def _grey(image: Array) -> Array:
+    red, green, blue = (image[..., k] for k in range(3))
+    return np.asarray(red * np.float32(0.3) + green * np.float32(0.59) + blue * np.float32(0.11))
+
+
 def _infrared(world: World, image: Array) -> Array:
     """Near infrared, red, green shown as red, green, blue: vegetation turns red."""
     rng = world.rng
@@ -42,8 +52,8 @@ def _infrared(world: World, image: Array) -> Array:
     plants: Array = np.isin(world.cover, (COVER["low_vegetation"], COVER["tree"])).astype(
         np.float32
     )
-    plants = cv2.GaussianBlur(plants, (0, 0), 0.8)
-    light = image @ np.array([0.3, 0.59, 0.11], np.float32)
+    plants = blur(plants, 0.8)
+    light = _grey(image)
     lush = plants * np.clip(0.25 + rng.uniform(3, 7) * excess / (light + 0.05), 0.1, 1.3)
     nir = light * (1 + rng.uniform(0.6, 1.3) * lush)
     nir[world.cover == COVER["water"]] *= 0.5
@@ -58,7 +68,8 @@ def _light(rng: np.random.Generator, image: Array) -> Array:
     image = image * cast.astype(np.float32)
     if rng.random() < 0.35:
         grid = (1 + rng.normal(0, 0.09, (2, 2))).astype(np.float32)
-        image *= cv2.resize(grid, (w, h), interpolation=cv2.INTER_LINEAR)[..., None]
+        rows, columns = (linear(2, positions(2, n)) for n in (h, w))
+        image *= resample(grid, rows, columns)[..., None]
     if rng.random() < 0.5:
         haze = float(rng.uniform(0.02, 0.28))
         air = np.array([0.68, 0.74, 0.8]) * rng.uniform(0.6, 1.1)
@@ -75,28 +86,31 @@ def _optics(rng: np.random.Generator, image: Array) -> Array:
             p=[0.4, 0.42, 0.18],
         )
     )
-    image = cv2.GaussianBlur(image, (0, 0), sigma)
+    image = blur(image, sigma)
     if rng.random() < 0.15:
         factor = rng.uniform(0.5, 0.9)
-        small = cv2.resize(
-            image, (max(8, int(w * factor)), max(8, int(h * factor))), interpolation=cv2.INTER_AREA
-        )
-        image = cv2.resize(small, (w, h), interpolation=cv2.INTER_CUBIC)
+        rows, columns = max(8, int(h * factor)), max(8, int(w * factor))
+        small = resample(image, area(h, rows), area(w, columns))
+        up, along = (cubic(a, positions(a, b)) for a, b in ((rows, h), (columns, w)))
+        image = resample(small, up, along)
     if rng.random() < 0.4:
         amount = np.float32(rng.uniform(0.3, 1.3))
-        image = image + amount * (image - cv2.GaussianBlur(image, (0, 0), rng.uniform(0.8, 1.8)))
-    return np.clip(image, 0, 1.3)
+        image = image + amount * (image - blur(image, rng.uniform(0.8, 1.8)))
+    return np.asarray(np.clip(image, 0, BRIGHTEST))
 
 
 def _tone(rng: np.random.Generator, image: Array) -> Array:
     """Gamma, contrast, saturation; some scenes dark and flat as many real ones are."""
-    image = np.clip(image, 0, None) ** np.float32(rng.uniform(0.75, 1.35))
+    gamma = exact.power(np.arange(int(BRIGHTEST * LEVELS) + 1) / LEVELS, rng.uniform(0.75, 1.35))
+    curve = np.rint(gamma * (1 << 16)).astype(np.int32)
+    toned = curve.take((image * LEVELS + 0.5).astype(np.int32))
+    mean = np.float32(int(toned.sum(dtype=np.int64)) / toned.size / (1 << 16))
+    image = toned.astype(np.float32) / np.float32(1 << 16)
     contrast = np.float32(rng.uniform(0.7, 1.3))
-    mean = image.mean()
     image = mean + contrast * (image - mean)
-    grey = image.mean(2, keepdims=True)
+    grey = (image[..., :1] + image[..., 1:2] + image[..., 2:]) / np.float32(3)
     image = grey + np.float32(rng.uniform(0.45, 1.35)) * (image - grey)
-    return image + np.float32(rng.normal(0, 0.03))
+    return np.asarray(image + np.float32(rng.normal(0, 0.03)))
 
 
 def _jpeg(rng: np.random.Generator, image: Array) -> Array:

@@ -3,8 +3,11 @@ court ends at its outer lines, a diamond is its dirt with the grass inside, a tr
 within its outer edge.
 """
 
+import math
+
 import numpy as np
 
+from samrs.scenes import exact
 from samrs.scenes.ground import SURFACES
 from samrs.scenes.palette import shade, sport_surface
 from samrs.scenes.sprite import Array, Part, Sprite, box, ellipse, rect, symmetric
@@ -31,7 +34,7 @@ def _arc(
 ) -> Part:
     t = np.linspace(start, end, 24)
     return Part(
-        np.stack([x + r * np.cos(t), y + r * np.sin(t)], 1), colour, 0, 0, False, line=width
+        np.stack([x + r * exact.cos(t), y + r * exact.sin(t)], 1), colour, 0, 0, False, line=width
     )
 
 
@@ -91,7 +94,7 @@ def _stripes(length: float, width: float, colour: Array, rng: Rng) -> list[Part]
             shade(colour, light),
             solid=False,
         )
-        for x in np.arange(-length / 2, length / 2, pitch)
+        for x in exact.spaced(-length / 2, length / 2, pitch)
     ]
 
 
@@ -145,8 +148,8 @@ def soccer_field(rng: Rng, half_size: tuple[float, float] | None = None) -> Spri
 
 def _oval(straight: float, radius: float) -> Array:
     t = np.linspace(-np.pi / 2, np.pi / 2, 28)
-    right = np.stack([straight / 2 + radius * np.cos(t), radius * np.sin(t)], 1)
-    left = np.stack([-straight / 2 - radius * np.cos(t), -radius * np.sin(t)], 1)
+    right = np.stack([straight / 2 + radius * exact.cos(t), radius * exact.sin(t)], 1)
+    left = np.stack([-straight / 2 - radius * exact.cos(t), -radius * exact.sin(t)], 1)
     return np.concatenate([right, left])
 
 
@@ -193,7 +196,8 @@ def track_field(rng: Rng, with_pitch: bool) -> tuple[Sprite, tuple[float, float]
         )
     parts.append(Part(_oval(straight, inner), ends, 0, 0, False, cover=COVER["low_vegetation"]))
     a = straight / 2 * rng.uniform(0.95, 1.15)
-    b = min(inner * 0.95, float(np.sqrt(max(inner**2 - max(0.0, a - straight / 2) ** 2, 1))) * 0.9)
+    beyond = max(0.0, a - straight / 2)
+    b = min(inner * 0.95, math.sqrt(max(inner * inner - beyond * beyond, 1)) * 0.9)
     if with_pitch:
         parts.append(Part(box(2 * a, 2 * b), turf, 0, 0, False))
         parts += _stripes(2 * a, 2 * b, turf, rng)
@@ -208,14 +212,14 @@ def _infield(d: float, mound: float, reach: float, strip: float, apron: float) -
     Home is at (-d, 0), second base at (d, 0); all in metres.
     """
     t = np.linspace(0, 2 * np.pi, 72, endpoint=False)
-    ray = np.stack([np.cos(t), np.sin(t)], 1)
+    ray = np.stack([exact.cos(t), exact.sin(t)], 1)
     r = np.full(len(t), reach)
     for normal, limit in (
         (np.array([-1.0, 1.0]) / np.sqrt(2), strip - (mound + d) * -1 / np.sqrt(2)),
         (np.array([-1.0, -1.0]) / np.sqrt(2), strip - (mound + d) * -1 / np.sqrt(2)),
         (np.array([-1.0, 0.0]), apron + mound + d),
     ):
-        towards = ray @ normal
+        towards = ray[:, 0] * normal[0] + ray[:, 1] * normal[1]
         r = np.where(towards > 1e-3, np.minimum(r, limit / np.maximum(towards, 1e-3)), r)
     smooth = (np.roll(r, 1) + 2 * r + np.roll(r, -1)) / 4
     return np.asarray((mound, 0) + smooth[:, None] * ray)

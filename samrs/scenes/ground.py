@@ -4,12 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
 import numpy as np
 
+from samrs.scenes import exact
+from samrs.scenes.filters import shares, slopes
 from samrs.scenes.raster import fill, stroke
 from samrs.scenes.sprite import Array, Colour
 from samrs.scenes.world import COVER, World
+
+WAVE = 1024
+"""Entries of the table of a wave."""
+_WAVE = exact.sin(np.arange(WAVE) * (2 * np.pi / WAVE)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -135,13 +140,11 @@ def _waves(world: World, size_hw: tuple[int, int]) -> Array:
     rng = world.rng
     if rng.random() < 0.35:
         return np.ones(size_hw, np.float32)
-    h, w = size_hw
     length = max(rng.uniform(1.5, 9.0) / world.gsd, 2.5)
     angle = rng.uniform(0, np.pi)
-    warp = 1.6 * world.noise.crop(size_hw, length * 4)
-    y = np.arange(h, dtype=np.float32)[:, None] * np.float32(np.sin(angle) * 2 * np.pi / length)
-    x = np.arange(w, dtype=np.float32)[None] * np.float32(np.cos(angle) * 2 * np.pi / length)
-    wave = np.sin(y + x + warp) * (0.6 + 0.4 * world.noise.crop(size_hw, length * 8))
+    warp = np.float32(1.6) * world.noise.crop(size_hw, length * 4)
+    wave = _rows(size_hw, angle, length, warp)
+    wave *= 0.6 + 0.4 * world.noise.crop(size_hw, length * 8)
     result = 1 + np.float32(rng.uniform(0.01, 0.09)) * wave
     if rng.random() < 0.2:
         result += 0.5 * np.clip(world.noise.crop(size_hw, 1.5) - 2.0, 0, 1)
@@ -153,9 +156,8 @@ def _crowns(world: World, size_hw: tuple[int, int]) -> Array:
     rng = world.rng
     crown = rng.uniform(3.5, 9.0) / world.gsd
     height = world.noise.crop(size_hw, crown * 0.5) + 0.5 * world.noise.crop(size_hw, crown / 4)
-    sun = world.shadow_m / (np.linalg.norm(world.shadow_m) + 1e-9)
-    gx = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
-    gy = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
+    sun = world.shadow_m / (exact.length(world.shadow_m) + 1e-9)
+    gx, gy = slopes(height)
     slope = (gx * sun[0] + gy * sun[1]) * np.float32(crown * 0.35)
     return np.asarray(np.clip(1 - 0.35 * slope + 0.18 * height, 0.25, 1.7).astype(np.float32))
 
@@ -163,12 +165,29 @@ def _crowns(world: World, size_hw: tuple[int, int]) -> Array:
 def _furrows(world: World, size_hw: tuple[int, int]) -> Array:
     """Straight rows of a ploughed or planted field."""
     rng = world.rng
-    h, w = size_hw
     period = max(rng.choice([rng.uniform(0.8, 3.0), rng.uniform(4, 15)]) / world.gsd, 2.6)
     angle = rng.uniform(0, np.pi)
-    y = np.arange(h, dtype=np.float32)[:, None] * np.float32(np.sin(angle) * 2 * np.pi / period)
-    x = np.arange(w, dtype=np.float32)[None] * np.float32(np.cos(angle) * 2 * np.pi / period)
-    return (1 + np.float32(rng.uniform(0, 0.14)) * np.sin(y + x)).astype(np.float32)
+    strength = np.float32(rng.uniform(0, 0.14))
+    return np.asarray(1 + strength * _rows(size_hw, angle, period))
+
+
+def _rows(
+    size_hw: tuple[int, int], angle: float, length: float, warp: Array | None = None
+) -> Array:
+    """Sine of the distance along an angle, (h, w) float32, by a table.
+
+    Args:
+        length: of a wave in px.
+        warp: (h, w) radians added to its phase.
+    """
+    h, w = size_hw
+    across, along = exact.sin(angle) * WAVE / length, exact.cos(angle) * WAVE / length
+    phase = np.arange(h, dtype=np.float32)[:, None] * np.float32(across) + np.arange(
+        w, dtype=np.float32
+    ) * np.float32(along)
+    if warp is not None:
+        phase += warp * np.float32(WAVE / (2 * np.pi))
+    return _WAVE.take(phase.astype(np.int32) & (WAVE - 1))
 
 
 def _slabs(world: World, size_hw: tuple[int, int]) -> Array:
@@ -180,15 +199,13 @@ def _slabs(world: World, size_hw: tuple[int, int]) -> Array:
     length = max(rng.uniform(4, 25) / world.gsd, 4.0)
     width = max(length * rng.uniform(0.3, 1.0), 4.0)
     angle = rng.uniform(0, 2 * np.pi)
-    n = int(np.hypot(h, w) / min(length, width)) + 3
+    n = int(exact.length(np.array([h, w])) / min(length, width)) + 3
     cells = 1 + rng.standard_normal((n, n), dtype=np.float32) * np.float32(rng.uniform(0.005, 0.04))
-    c, s = np.cos(angle), np.sin(angle)
-    turn = np.array([[c / length, s / length, 0], [-s / width, c / width, 0]])
-    turn[:, 2] = n / 2 - turn[:, :2] @ (w / 2, h / 2)
-    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    return np.asarray(
-        cv2.warpAffine(cells, turn, (w, h), flags=flags, borderMode=cv2.BORDER_REFLECT)
-    )
+    c, s = exact.cos(angle), exact.sin(angle)
+    x, y = np.arange(w) + 0.5 - w / 2, np.arange(h)[:, None] + 0.5 - h / 2
+    column = (x * (c / length) + (y * (s / length) + n / 2)).astype(np.int32)
+    row = (x * (-s / width) + (y * (c / width) + n / 2)).astype(np.int32)
+    return np.asarray(cells.take(row * n + column))
 
 
 _DETAILS: dict[str, Callable[[World, tuple[int, int]], Array]] = {
@@ -300,8 +317,8 @@ def marks(
                 continue
             local = (piece - (x0, y0)) * scale
             stroke(alpha, local, width * scale, 255, closed and dash_m is None)
-    soft = cv2.resize(alpha, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
-    fade = strength * min(1.0, max(width * scale, 0.25)) / 255
+    soft = shares(alpha, scale)
+    fade = strength * min(1.0, max(width * scale, 0.25)) / (255 * scale * scale)
     blend_colour(world, soft.astype(np.float32) * np.float32(fade), (x0, y0), colour)
 
 
@@ -322,11 +339,11 @@ def blend_colour(world: World, soft: Array, origin: tuple[int, int], colour: Col
 def _dashes(points: Array, dash: float, gap: float) -> list[Array]:
     pieces = []
     for a, b in pairwise(points):
-        length = float(np.linalg.norm(b - a))
+        length = exact.length(b - a)
         if length < 1e-6:
             continue
         step = (b - a) / length
-        for s in np.arange(0, length, max(dash + gap, 1.0)):
+        for s in exact.spaced(0, length, max(dash + gap, 1.0)):
             pieces.append(np.stack([a + step * s, a + step * min(s + dash, length)]))
     return pieces
 
@@ -335,7 +352,7 @@ def band(points_m: Array, width_m: float) -> Array:
     """Polygon of a strip of constant width along a polyline, both in metres."""
     points = np.asarray(points_m, float)
     along = np.gradient(points, axis=0)
-    along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-9
+    along /= exact.lengths(along)[:, None] + 1e-9
     side = np.stack([-along[:, 1], along[:, 0]], 1) * width_m / 2
     return np.concatenate([points + side, (points - side)[::-1]])
 
@@ -345,4 +362,4 @@ def curve(start: Array, end: Array, bend: float, n: int = 24) -> Array:
     start, end = np.asarray(start, float), np.asarray(end, float)
     t = np.linspace(0, 1, n)[:, None]
     side = np.array([-(end - start)[1], (end - start)[0]])
-    return np.asarray(start + (end - start) * t + side * bend * np.sin(np.pi * t))
+    return np.asarray(start + (end - start) * t + side * bend * exact.sin(np.pi * t))

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-import cv2
 import numpy as np
 
-from samrs.scenes import ground
+from samrs.scenes import exact, ground
+from samrs.scenes.filters import blur
 from samrs.scenes.palette import any_colour
 from samrs.scenes.raster import fill
 from samrs.scenes.sprite import Array, Sprite, box, ellipse, rotated
@@ -152,7 +152,7 @@ def crossing(world: World, bend: float = 0.1, heading: float | None = None) -> A
     """
     rng = world.rng
     theta = angle(rng) if heading is None else heading
-    reach = float(np.linalg.norm(world.size_m)) * np.array([np.cos(theta), np.sin(theta)])
+    reach = exact.length(world.size_m) * exact.unit(theta)
     middle = anywhere(world)
     return ground.curve(middle - reach, middle + reach, rng.normal(0, bend))
 
@@ -160,7 +160,7 @@ def crossing(world: World, bend: float = 0.1, heading: float | None = None) -> A
 def shifted(line_m: Array, side: float) -> Array:
     """A polyline moved `side` metres to its right."""
     along = np.gradient(np.asarray(line_m, float), axis=0)
-    along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-9
+    along /= exact.lengths(along)[:, None] + 1e-9
     return np.asarray(line_m + np.stack([-along[:, 1], along[:, 0]], 1) * side)
 
 
@@ -179,17 +179,17 @@ def traffic(world: World, line_m: Array, width: float, per_10m: float, parent: i
     )
     for side, way in lanes:
         path = shifted(line_m, -side * width)
-        steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
-        total = float(steps.sum())
+        steps = exact.lengths(np.diff(path, axis=0))
+        done = [0.0, *np.cumsum(steps).tolist()]
         s = rng.uniform(0, 20)
-        while s < total:
-            k = int(np.searchsorted(np.cumsum(steps), s))
+        while s < done[-1]:
+            k = int(np.searchsorted(done[1:], s))
             if k < len(steps) and world.inside(
                 path[k] + (path[k + 1] - path[k]) * 0.5, 12 + steps[k] / 2
             ):
                 along = (path[k + 1] - path[k]) / max(steps[k], 1e-6)
-                at = path[k] + along * (s - float(steps[:k].sum()))
-                heading = float(np.arctan2(along[1], along[0])) + (0 if way > 0 else np.pi)
+                at = path[k] + along * (s - done[k])
+                heading = exact.direction(along) + (0 if way > 0 else np.pi)
                 sprite = car(rng) if rng.random() < 0.85 else lorry(rng)
                 outline = world.footprint(sprite, at, heading, 0.2)
                 free = world.inside(at, 8) and world.is_free(outline, OBJECTS)
@@ -248,7 +248,7 @@ def parking(
             way = (
                 heading
                 + np.pi / 2 * (nose if rng.random() < 0.8 else -nose)
-                - np.arctan(skew)
+                - exact.direction(np.array([1.0, skew]))
                 + rng.normal(0, 0.025)
             )
             sprite = lorry(rng) if lorries else car(rng)
@@ -261,7 +261,7 @@ def blotches(world: World, count: int) -> None:
     rng = world.rng
     for _ in range(count):
         at = anywhere(world)
-        size = float(np.exp(rng.uniform(np.log(3), np.log(120)))) * world.gsd
+        size = exact.exp(rng.uniform(exact.log(3.0), exact.log(120.0))) * world.gsd
         roll = rng.random()
         if roll < 0.35:
             ends = np.stack([at, at + rotated(np.array([[size * 2, 0]]), angle(rng))[0]])
@@ -286,7 +286,7 @@ def blotches(world: World, count: int) -> None:
         fill(alpha, points - (x0, y0), 255, smooth=True)
         soft: Array = alpha.astype(np.float32) / 255
         if rng.random() < 0.5:
-            soft = cv2.GaussianBlur(soft, (0, 0), rng.uniform(0.6, 6))
+            soft = blur(soft, rng.uniform(0.6, 6))
         soft = soft * world.bare((x0, y0, x1, y1))
         light = np.float32(rng.uniform(0.65, 1.25))
         world.image[y0:y1, x0:x1] *= 1 + (light - 1) * soft[..., None]
@@ -307,7 +307,7 @@ def buildings(
     rng = world.rng
 
     def make(theta: float) -> Sprite:
-        length = float(np.exp(rng.uniform(*np.log(size_m))))
+        length = exact.exp(rng.uniform(exact.log(size_m[0]), exact.log(size_m[1])))
         return building(world, theta, length, length * rng.uniform(0.35, 1.0))
 
     turn = heading + (np.pi / 2) * int(rng.integers(4))
@@ -317,8 +317,8 @@ def buildings(
 def yard(world: World, centre: Array, heading: float, length: float, width: float) -> None:
     """Stacks of containers and crates: clutter that is never annotated."""
     rng = world.rng
-    for x in np.arange(-length / 2, length / 2, 13.0):
-        for y in np.arange(-width / 2, width / 2, 2.7):
+    for x in exact.spaced(-length / 2, length / 2, 13.0):
+        for y in exact.spaced(-width / 2, width / 2, 2.7):
             if rng.random() < 0.75 and (round(y / 2.7) % 7):
                 at = rotated(np.array([[x, y]]), heading)[0] + centre
                 world.place(container(rng), at, heading, -0.1)

@@ -1,7 +1,10 @@
 """Band-limited random fields, the raw material of every texture."""
 
-import cv2
+import math
+
 import numpy as np
+
+from samrs.scenes.filters import cubic, resample
 
 Array = np.ndarray
 
@@ -22,40 +25,15 @@ def blobs(rng: np.random.Generator, size_hw: tuple[int, int], scale_px: float) -
         return rng.standard_normal((h, w), dtype=np.float32)
     gh, gw = int(h / scale_px) + 3, int(w / scale_px) + 3
     grid = rng.standard_normal((gh, gw), dtype=np.float32)
-    matrix = np.array(
-        [[1 / scale_px, 0, rng.random()], [0, 1 / scale_px, rng.random()]], dtype=np.float32
-    )
-    return cv2.warpAffine(
-        grid,
-        matrix,
-        (w, h),
-        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REFLECT_101,
-    )
+    columns = cubic(gw, np.arange(w) / scale_px + rng.random())
+    rows = cubic(gh, np.arange(h) / scale_px + rng.random())
+    return resample(grid, rows, columns)
 
 
-def fractal(
-    rng: np.random.Generator,
-    size_hw: tuple[int, int],
-    scale_px: float,
-    octaves: int = 4,
-    gain: float = 0.6,
-) -> Array:
-    """Sum of octaves, each half as large as the one before and `gain` as strong.
-
-    Returns:
-        (H, W) float32, zero mean, unit variance by construction of the weights.
-    """
-    total = np.zeros(size_hw, np.float32)
-    weight, power = 1.0, 0.0
-    for _ in range(octaves):
-        total += weight * blobs(rng, size_hw, scale_px)
-        power += weight * weight
-        weight *= gain
-        scale_px /= 2
-        if scale_px < 0.75:
-            break
-    return total / np.float32(np.sqrt(power))
+def nearest_power(scale: float) -> int:
+    """The power of two that is nearest to a scale by its logarithm, 0 to 9."""
+    scale = max(scale, 1.0)
+    return min(math.frexp(scale * scale)[1] // 2, 9)
 
 
 class NoiseBank:
@@ -73,7 +51,7 @@ class NoiseBank:
     def crop(self, size_hw: tuple[int, int], scale_px: float) -> Array:
         """Noise of a scale rounded to a power of two, (h, w) float32 of unit variance."""
         h, w = size_hw
-        level = int(np.clip(round(np.log2(max(scale_px, 1.0))), 0, 9))
+        level = nearest_power(scale_px)
         if level not in self._fields:
             self._fields[level] = blobs(self.rng, self.size_hw, 2.0**level)
         field = self._fields[level]

@@ -1,7 +1,10 @@
 """Aircraft: airliners, business jets, propeller types, fighters, helicopters."""
 
+import math
+
 import numpy as np
 
+from samrs.scenes import exact
 from samrs.scenes.palette import car_paint, shade
 from samrs.scenes.sprite import Array, Part, Sprite, ellipse, mirror, rect, rotated, symmetric
 from samrs.scenes.world import COVER, World
@@ -29,7 +32,7 @@ def _tube(
     for k in range(n):
         y0, y1 = radius * (2 * k / n - 1), radius * (2 * (k + 1) / n - 1)
         normal = (y0 + y1) / 2 / radius
-        light = 0.78 + 0.22 * np.sqrt(max(0.0, 1 - normal**2)) + 0.16 * side * normal
+        light = 0.78 + 0.22 * math.sqrt(max(0.0, 1 - normal * normal)) + 0.16 * side * normal
         strips.append(Part(rect(x_back, y0, x_front, y1), shade(colour, light), z, z, False))
     return strips
 
@@ -39,7 +42,7 @@ def _body(length: float, radius: float, nose: float, tail: float) -> Array:
     front, back = length / 2, -length / 2
     half = [(front, 0.0)]
     for t in (0.15, 0.4, 0.7, 1.0):
-        half.append((front - nose * t, radius * float(np.sqrt(1 - (1 - t) ** 2))))
+        half.append((front - nose * t, radius * math.sqrt(1 - (1 - t) * (1 - t))))
     half += [(back + tail, radius), (back + tail * 0.4, radius * 0.6), (back, radius * 0.16)]
     return symmetric(half)
 
@@ -392,5 +395,5 @@ def helicopter(world: World, heading: float) -> Sprite:
 
 def _light_side(world: World, heading: float) -> float:
     """How much the sun stands to the right of a heading, -1..1."""
-    sun = -world.shadow_m / (np.linalg.norm(world.shadow_m) + 1e-9)
-    return float(sun @ (-np.sin(heading), np.cos(heading)))
+    sun = -world.shadow_m / (exact.length(world.shadow_m) + 1e-9)
+    return exact.dot(sun, exact.unit(heading + np.pi / 2))

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from samrs.scenes import camera, themes_air, themes_land, themes_sites, themes_water
+from samrs.scenes import camera, exact, themes_air, themes_land, themes_sites, themes_water
+from samrs.scenes.dice import Dice
 from samrs.scenes.scene import KINDS, Scene
 from samrs.scenes.world import World
 
@@ -62,7 +63,7 @@ def render_scene(
                 f"render_scene: unknown kind, got {kind!r}; allowed are {', '.join(KINDS)}; "
                 "name kinds from samrs.scenes.scene.KINDS"
             )
-    rng = np.random.default_rng(seed)
+    rng = Dice(seed)
     if theme is None:
         weights = np.array([_weight(name, kinds, gsd) for name in THEMES])
         theme = list(THEMES)[int(rng.choice(len(weights), p=weights / weights.sum()))]
@@ -72,7 +73,7 @@ def render_scene(
             "name a key of samrs.scenes.render.THEMES or leave it out"
         )
     paint, gsd_range, _, _ = THEMES[theme]
-    drawn = float(np.exp(rng.uniform(*np.log(gsd_range))))
+    drawn = exact.exp(rng.uniform(exact.log(gsd_range[0]), exact.log(gsd_range[1])))
     world = World(rng, size_hw, drawn if gsd is None else gsd, frozenset(kinds), density)
     paint(world)
     image = camera.photograph(world)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from samrs.scenes import exact
 from samrs.scenes.palette import any_colour, car_paint, shade
 from samrs.scenes.sprite import Array, Part, Sprite, box, ellipse, rect, rounded, symmetric
 from samrs.scenes.world import COVER
@@ -14,7 +15,8 @@ def _hull(length: float, width: float, bow: float, stern: float) -> Array:
     front, side = length / 2, width / 2
     t = np.linspace(0, 1, 7)
     half = [
-        (front - bow * length * float(s), side * float(np.sin(s * np.pi / 2) ** 0.8)) for s in t
+        (front - bow * length * float(s), side * exact.power(exact.sin(float(s) * np.pi / 2), 0.8))
+        for s in t
     ]
     half += [
         (-front + length * 0.12, side),
@@ -225,7 +227,7 @@ def freighter(rng: Rng, length: float | None = None) -> Sprite:
                 parts.append(Part(crane, (0.8, 0.75, 0.6), z + 5, z, False, line=width * 0.05))
     elif style == "container":
         bay = 13.0 if length > 90 else 6.5
-        for x in np.arange(start + bay / 2, end - bay / 2, bay * 1.1):
+        for x in exact.spaced(start + bay / 2, end - bay / 2, bay * 1.1):
             if rng.random() < 0.08:
                 continue
             reach = 0.5 if x < length * 0.28 else 0.36

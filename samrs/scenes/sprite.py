@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from samrs.scenes import exact
+
 Array = np.ndarray
 Colour = Sequence[float] | Array
 
@@ -93,7 +95,7 @@ def ellipse(
         start: angle of the first point, radians.
     """
     t = start + np.linspace(0, 2 * np.pi, n, endpoint=False)
-    return np.stack([x + rx * np.cos(t), y + ry * np.sin(t)], 1)
+    return np.stack([x + rx * exact.cos(t), y + ry * exact.sin(t)], 1)
 
 
 def rounded(x0: float, y0: float, x1: float, y1: float, r: float, n: int = 5) -> Array:
@@ -105,7 +107,7 @@ def rounded(x0: float, y0: float, x1: float, y1: float, r: float, n: int = 5) ->
     r = min(r, (x1 - x0) / 2, (y1 - y0) / 2)
     a = np.linspace(0, np.pi / 2, n) + np.arange(4)[:, None] * np.pi / 2
     centres = np.array([(x1 - r, y1 - r), (x0 + r, y1 - r), (x0 + r, y0 + r), (x1 - r, y0 + r)])
-    arcs = centres[:, None] + r * np.stack([np.cos(a), np.sin(a)], 2)
+    arcs = centres[:, None] + r * np.stack([exact.cos(a), exact.sin(a)], 2)
     return np.asarray(arcs.reshape(-1, 2))
 
 
@@ -122,8 +124,9 @@ def symmetric(half: Sequence[tuple[float, float]]) -> Array:
 
 def rotated(points: Array, angle: float) -> Array:
     """Points turned clockwise on screen by `angle` radians."""
-    c, s = np.cos(angle), np.sin(angle)
-    return np.asarray(np.asarray(points, float) @ np.array([[c, s], [-s, c]]))
+    c, s = exact.cos(angle), exact.sin(angle)
+    x, y = np.asarray(points, float).T
+    return np.stack([x * c - y * s, x * s + y * c], 1)
 
 
 def moved(parts: Sequence[Part], x: float, y: float, angle: float = 0.0) -> list[Part]:

@@ -1,7 +1,10 @@
 """Tanks, chimneys, windmills, buildings and trees."""
 
+import math
+
 import numpy as np
 
+from samrs.scenes import exact
 from samrs.scenes.palette import any_colour, foliage, roof, shade
 from samrs.scenes.sprite import Array, Part, Sprite, box, ellipse, moved, rect, rotated
 from samrs.scenes.world import COVER, World
@@ -10,7 +13,7 @@ Rng = np.random.Generator
 
 
 def _sun(world: World) -> Array:
-    return np.asarray(-world.shadow_m / (np.linalg.norm(world.shadow_m) + 1e-9))
+    return np.asarray(-world.shadow_m / (exact.length(world.shadow_m) + 1e-9))
 
 
 def tank(world: World, radius: float | None = None, colour: Array | None = None) -> Sprite:
@@ -40,9 +43,9 @@ def tank(world: World, radius: float | None = None, colour: Array | None = None)
                 fan = np.stack(
                     [[0, 0], *ellipse(radius * 0.97, radius * 0.97, n=wedge * 3, start=a)[:4]]
                 )
-                middle = np.array([np.cos(a + np.pi / wedge), np.sin(a + np.pi / wedge)])
+                middle = exact.unit(a + np.pi / wedge)
                 parts.append(
-                    Part(fan, shade(colour, 1 + 0.07 * float(middle @ sun)), height, 0, False)
+                    Part(fan, shade(colour, 1 + 0.07 * exact.dot(middle, sun)), height, 0, False)
                 )
     elif style == "dome":
         for k in range(1, 6):
@@ -97,15 +100,16 @@ def tank(world: World, radius: float | None = None, colour: Array | None = None)
 def _lit_floor(world: World, inner: float, depth: float, floor: Array, height: float) -> list[Part]:
     """The lens of a floating roof that the tank's own wall does not shade."""
     offset = world.shadow_m * depth
-    distance = float(np.linalg.norm(offset))
+    distance = exact.length(offset)
     if distance >= 2 * inner:
         return []
-    half = np.arccos(distance / 2 / inner)
-    a = np.arctan2(offset[1], offset[0])
+    reach = distance / 2 / inner
+    half = exact.direction(np.array([reach, math.sqrt(1 - reach * reach)]))
+    a = exact.direction(offset)
     t = np.linspace(-half, half, 24)
-    outer = inner * np.stack([np.cos(a + t), np.sin(a + t)], 1)
+    outer = inner * np.stack([exact.cos(a + t), exact.sin(a + t)], 1)
     t = np.linspace(-half, half, 24) + np.pi
-    other = offset + inner * np.stack([np.cos(a + t), np.sin(a + t)], 1)
+    other = offset + inner * np.stack([exact.cos(a + t), exact.sin(a + t)], 1)
     return [Part(np.concatenate([outer, other]), floor, height, 0, False)]
 
 
@@ -168,7 +172,7 @@ def windmill(world: World) -> Sprite:
     start, squash = rng.uniform(0, 2.1), rng.uniform(0.08, 0.6)
     for k in range(3):
         a = start + k * 2 * np.pi / 3
-        tip = blade * np.array([np.sin(a) * squash, np.cos(a)])
+        tip = blade * np.array([exact.sin(a) * squash, exact.cos(a)])
         normal = np.array([-tip[1], tip[0]]) / blade
         root = np.array([3.5, 0])
         outline = np.stack(
@@ -196,10 +200,10 @@ def _roof_clutter(
         parts.append(Part(box(a, b, x, y), shade(colour, light), height, 0, False))
     if rng.random() < 0.2:
         cell = np.array([0.14, 0.18, 0.3])
-        for x in np.arange(-length * 0.35, length * 0.35, 2.6):
+        for x in exact.spaced(-length * 0.35, length * 0.35, 2.6):
             parts.append(Part(box(2.0, width * 0.4, x, width * 0.15), cell, height, 0, False))
     if rng.random() < 0.25 and min(length, width) > 12:
-        for x in np.arange(-length * 0.42, length * 0.42, rng.uniform(3, 8)):
+        for x in exact.spaced(-length * 0.42, length * 0.42, rng.uniform(3, 8)):
             line = np.array([[x, -width * 0.46], [x, width * 0.46]])
             parts.append(
                 Part(line, shade(colour, rng.uniform(0.8, 1.2)), height, 0, False, line=0.3)
@@ -315,7 +319,7 @@ def tree(world: World, radius: float | None = None) -> Sprite:
     n = 22
     bumps = (
         1
-        + 0.1 * np.sin(np.arange(n) * 2 * np.pi / n * rng.integers(2, 5) + rng.uniform(0, 6))
+        + 0.1 * exact.sin(np.arange(n) * 2 * np.pi / n * rng.integers(2, 5) + rng.uniform(0, 6))
         + rng.normal(0, 0.07, n)
     )
     crown = ellipse(radius, radius, n=n) * bumps[:, None]
@@ -333,8 +337,8 @@ def tree(world: World, radius: float | None = None) -> Sprite:
             )
         )
     for _ in range(int(min(9, 3 + radius))):
-        a, r = rng.uniform(0, 6.28), radius * np.sqrt(rng.uniform(0, 0.6))
-        spot = ellipse(radius * 0.2, radius * 0.2, r * np.cos(a), r * np.sin(a), 7)
+        a, r = rng.uniform(0, 6.28), radius * math.sqrt(rng.uniform(0, 0.6))
+        spot = ellipse(radius * 0.2, radius * 0.2, r * exact.cos(a), r * exact.sin(a), 7)
         parts.append(Part(spot, shade(colour, rng.uniform(0.6, 1.35)), height, 0, False))
     return Sprite("tree", parts, COVER["tree"], ((0.22, 0.7), (0.1, 0.2)), 1.0)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from samrs.scenes import ground, layout, planes, structures, vehicles
+from samrs.scenes import exact, ground, layout, planes, structures, vehicles
 from samrs.scenes.sprite import Array, Part, Sprite, box, rect, rotated
 from samrs.scenes.world import COVER, World
 
@@ -14,14 +14,14 @@ def _slabs(world: World, heading: float, outline: Array) -> None:
     rng = world.rng
     pitch = rng.uniform(5, 12)
     strength = float(rng.uniform(0.05, 0.35))
-    reach = float(np.linalg.norm(outline.max(0) - outline.min(0))) / 2
+    reach = exact.length(outline.max(0) - outline.min(0)) / 2
     centre = outline.mean(0)
     colour = np.ones(3) * rng.choice([0.25, 0.8])
     if pitch / world.gsd < 6 or reach / pitch > 60:
         return
     lines = [
         rotated(np.array([[-reach, s], [reach, s]]), heading + turn) + centre
-        for s in np.arange(-reach, reach, pitch)
+        for s in exact.spaced(-reach, reach, pitch)
         for turn in (0.0, np.pi / 2)
     ]
     ground.marks(world, lines, 0.15, colour, strength=strength)
@@ -43,7 +43,7 @@ def airport(world: World) -> None:
     everything = rng.random() < 0.4
     apron = str(rng.choice(["concrete", "concrete", "asphalt"]))
     ground.cover_all(world, apron if everything else str(rng.choice(FIELDS)))
-    diagonal = float(np.linalg.norm(world.size_m))
+    diagonal = exact.length(world.size_m)
     middle = world.size_m / 2
     if everything:
         _slabs(world, heading, np.array([[0.0, 0], world.size_m]))
@@ -110,14 +110,13 @@ def _plane_row(world: World, heading: float, size: str) -> None:
     count = int(rng.integers(2, 9) * world.density)
     same = rng.random() < 0.4
     for k in range(count):
-        at = start + (k - count / 2) * pitch * np.array([np.cos(across), np.sin(across)])
+        at = start + (k - count / 2) * pitch * exact.unit(across)
         sprite = first if same else planes.plane(world, heading + turn, size)
         if rng.random() < 0.85:
             line = np.stack(
                 [
                     at,
-                    at
-                    - 1.2 * (x1 - x0) * np.array([np.cos(heading + turn), np.sin(heading + turn)]),
+                    at - 1.2 * (x1 - x0) * exact.unit(heading + turn),
                 ]
             )
             ground.marks(world, line, 0.3, layout.YELLOW, strength=0.7)
@@ -135,7 +134,7 @@ def _pier(world: World, heading: float) -> None:
     span = rng.uniform(26, 62)
     pitch = span * rng.uniform(1.12, 1.4)
     for side in (-1, 1):
-        for x in np.arange(-length / 2 + span / 2, length / 2 - span / 3, pitch):
+        for x in exact.spaced(-length / 2 + span / 2, length / 2 - span / 3, pitch):
             if rng.random() < 0.15:
                 continue
             nose_in = heading - side * np.pi / 2
@@ -168,14 +167,14 @@ def _jet_bridge(world: World, root: Array, door: Array) -> None:
     """A passenger bridge from terminal to aircraft, clutter that touches the object."""
     rng = world.rng
     run = door - root
-    length = float(np.linalg.norm(run))
+    length = exact.length(run)
     if length > 60:
         return
     grey = np.ones(3) * rng.uniform(0.45, 0.9)
     parts = [Part(rect(0, -1.5, length - 1, 1.5), grey, 4.5, wall=grey * 0.7)]
     parts.append(Part(box(4, 4, length - 2), grey * 0.9, 5, wall=grey * 0.6))
     sprite = Sprite("", parts, COVER["clutter"])
-    world.paint(sprite, root, float(np.arctan2(run[1], run[0])))
+    world.paint(sprite, root, exact.direction(run))
 
 
 def runway(world: World, centre: Array, heading: float, length: float) -> None:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from samrs.scenes import ground, layout, structures, vehicles
+from samrs.scenes import exact, ground, layout, structures, vehicles
 from samrs.scenes.courts import tennis_court
 from samrs.scenes.sprite import Array, Part, Sprite, box, ellipse, rotated, rounded
 from samrs.scenes.world import COVER, World
@@ -13,7 +13,7 @@ from samrs.scenes.world import COVER, World
 def _grid(world: World, heading: float, block: float, width: float, cars: float) -> list[Array]:
     """Lays crossing streets; returns the block centres."""
     rng = world.rng
-    diagonal = float(np.linalg.norm(world.size_m))
+    diagonal = exact.length(world.size_m)
     middle = world.size_m / 2 + rng.uniform(-0.5, 0.5, 2) * block
     count = int(diagonal / block / 2) + 1
     lines = []
@@ -106,7 +106,7 @@ def street(world: World) -> None:
         str(rng.choice(["grass", "gravel", "concrete", "soil"])),
     )
     layout.blotches(world, int(rng.integers(4, 20)))
-    diagonal = float(np.linalg.norm(world.size_m))
+    diagonal = exact.length(world.size_m)
     width = rng.uniform(6, 12)
     for turn in (0.0, np.pi / 2)[: int(rng.integers(1, 3))]:
         middle = world.size_m * rng.uniform(0.2, 0.8, 2)
@@ -135,11 +135,11 @@ def _kerb_cars(world: World, line: Array, width: float) -> None:
     for side in (-1, 1):
         path = layout.shifted(line, side * (width / 2 + 1.1))
         for a, b in pairwise(path):
-            if not world.inside((a + b) / 2, float(np.linalg.norm(b - a))):
+            if not world.inside((a + b) / 2, exact.length(b - a)):
                 continue
-            along = (b - a) / (np.linalg.norm(b - a) + 1e-9)
-            way = float(np.arctan2(along[1], along[0]))
-            for s in np.arange(0, np.linalg.norm(b - a), 5.8):
+            along = (b - a) / (exact.length(b - a) + 1e-9)
+            way = exact.direction(along)
+            for s in exact.spaced(0, exact.length(b - a), 5.8):
                 if rng.random() < 0.4:
                     world.place(vehicles.car(rng), a + along * s, way + rng.choice([0, np.pi]), 0.1)
 
@@ -156,8 +156,8 @@ def pool(rng: np.random.Generator) -> Sprite:
         shape = ellipse(length / 2, width / 2)
     else:
         t = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-        r = 1 + 0.22 * np.cos(2 * t + rng.uniform(0, 1)) + 0.12 * np.sin(t * 3)
-        shape = np.stack([length / 2 * r * np.cos(t), width / 2 * r * np.sin(t)], 1) * 0.85
+        r = 1 + 0.22 * exact.cos(2 * t + rng.uniform(0, 1)) + 0.12 * exact.sin(t * 3)
+        shape = np.stack([length / 2 * r * exact.cos(t), width / 2 * r * exact.sin(t)], 1) * 0.85
     blue = (
         np.array([(90, 180, 200), (60, 150, 190), (120, 200, 210), (70, 140, 150), (40, 90, 120)])[
             rng.integers(5)
@@ -190,14 +190,14 @@ def residential(world: World) -> None:
         (0, 0),
         str(rng.choice(["dry", "grass", "soil", "forest"])),
     )
-    diagonal = float(np.linalg.norm(world.size_m))
+    diagonal = exact.length(world.size_m)
     along = rotated(np.array([[1.0, 0.0]]), heading)[0]
     right = np.array([-along[1], along[0]])
     gap = rng.uniform(50, 80)
     start = -diagonal / 2 + rng.uniform(0, gap)
     bend = rng.normal(0, 0.06)
     lines = []
-    for s in np.arange(start, diagonal / 2, gap):
+    for s in exact.spaced(start, diagonal / 2, gap):
         middle = world.size_m / 2 + right * s
         lines.append(ground.curve(middle - along * diagonal, middle + along * diagonal, bend, 40))
     width = rng.uniform(5, 8)
@@ -213,18 +213,18 @@ def residential(world: World) -> None:
 def _houses(world: World, line: Array, width: float) -> None:
     rng = world.rng
     pitch = rng.uniform(17, 28)
-    steps = np.linalg.norm(np.diff(line, axis=0), axis=1)
+    done = [0.0, *np.cumsum(exact.lengths(np.diff(line, axis=0))).tolist()]
     for side in (-1, 1):
         path = layout.shifted(line, side * (width / 2 + rng.uniform(10, 14)))
-        for s in np.arange(0, float(steps.sum()), pitch):
-            k = min(int(np.searchsorted(np.cumsum(steps), s)), len(path) - 2)
+        for s in exact.spaced(0, done[-1], pitch):
+            k = min(int(np.searchsorted(done[1:], s)), len(path) - 2)
             at = path[k] + (path[k + 1] - path[k]) * (
-                (s - float(steps[:k].sum())) / max(steps[k], 1e-6)
+                (s - done[k]) / max(done[k + 1] - done[k], 1e-6)
             )
             if np.any(at < -20) or np.any(at > world.size_m + 20):
                 continue
             along = path[k + 1] - path[k]
-            way = float(np.arctan2(along[1], along[0])) + rng.normal(0, 0.05)
+            way = exact.direction(along) + rng.normal(0, 0.05)
             out = rotated(np.array([[0.0, side]]), way)[0]
             if rng.random() < 0.6:
                 drive = np.stack([at - out * 14, at])
@@ -269,7 +269,7 @@ def roundabout(world: World, at: Array, heading: float) -> None:
     if not world.shows(probe, at, heading):
         return
     turns = heading + 2 * np.pi * np.arange(arms := int(rng.integers(3, 6))) / arms
-    arms_m = [np.stack([at, at + 300 * np.array([np.cos(t), np.sin(t)])]) for t in turns]
+    arms_m = [np.stack([at, at + 300 * exact.unit(float(t))]) for t in turns]
     width = rng.uniform(7, 11)
     layout.road(world, arms_m, width, cars=0)
     parts = [Part(ellipse(outer, outer, n=60), tar, cover=COVER["impervious"])]
@@ -349,7 +349,7 @@ def countryside(world: World) -> None:
     rng = world.rng
     heading = layout.angle(rng)
     ground.cover_all(world, str(rng.choice(["crop", "grass", "dry"])))
-    diagonal = float(np.linalg.norm(world.size_m))
+    diagonal = exact.length(world.size_m)
     for _ in range(int(rng.integers(2, 9))):
         size = rng.uniform(0.15, 0.6, 2) * diagonal
         field = rotated(box(*size), heading + rng.normal(0, 0.08)) + layout.anywhere(world)

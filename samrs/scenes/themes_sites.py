@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from samrs.scenes import courts, ground, layout, planes, ships, structures, vehicles
+from samrs.scenes import courts, exact, ground, layout, planes, ships, structures, vehicles
 from samrs.scenes.palette import sport_surface
 from samrs.scenes.raster import fill
 from samrs.scenes.sprite import Array, Sprite, box, rotated
@@ -26,7 +26,7 @@ def tank_farm(world: World) -> None:
         (0, 0),
         str(rng.choice(["gravel", "soil", "grass", "concrete"])),
     )
-    diagonal = float(np.linalg.norm(world.size_m))
+    diagonal = exact.length(world.size_m)
     for _ in range(int(rng.integers(1, 3))):
         a = layout.anywhere(world)
         line = np.stack(
@@ -58,7 +58,7 @@ def tank_farm(world: World) -> None:
 def _tank_cluster(world: World, heading: float) -> None:
     rng = world.rng
     nx, ny = int(rng.integers(1, 5)), int(rng.integers(1, 4))
-    radius = float(np.exp(rng.uniform(np.log(3.5), np.log(34))))
+    radius = exact.exp(rng.uniform(exact.log(3.5), exact.log(34.0)))
     radius = float(np.clip(radius, 4.5 * world.gsd, 95 * world.gsd))
     pitch = radius * rng.uniform(2.2, 3.6)
     centre = layout.anywhere(world)
@@ -140,7 +140,7 @@ def sports(world: World) -> None:
         str(rng.choice(["dry", "grass", "soil", "forest", "asphalt"])),
     )
     layout.blotches(world, int(rng.integers(2, 12)))
-    area = float(np.prod(world.size_m))
+    area = float(world.size_m[0] * world.size_m[1])
     if rng.random() < 0.6:
         layout.road(world, layout.crossing(world, 0.15), rng.uniform(5, 9), cars=0.3)
     if area > 6000 and rng.random() < 0.6:
@@ -193,7 +193,7 @@ def _diamond(world: World) -> None:
         reach = rng.uniform(60, 110)
         t = np.linspace(-0.8, 0.8, 24)
         fan = np.concatenate(
-            [[[-26, 8], [-26, -8]], np.stack([-20 + reach * np.cos(t), reach * np.sin(t)], 1)]
+            [[[-26, 8], [-26, -8]], np.stack([-20 + reach * exact.cos(t), reach * exact.sin(t)], 1)]
         )
         outline = rotated(fan, heading) + at
         if rng.random() < 0.5:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from samrs.scenes import ground, layout, ships, structures
+from samrs.scenes import exact, ground, layout, ships, structures
 from samrs.scenes.raster import fill
 from samrs.scenes.sprite import Array, Part, Sprite, box, rect, rotated
 from samrs.scenes.world import COVER, World
@@ -23,16 +23,22 @@ def wake(world: World, at: Array, heading: float, length: float, width: float) -
         return
     yy, xx = np.mgrid[y0:y1, x0:x1].astype(np.float32)
     dx, dy = xx * world.gsd - at[0], yy * world.gsd - at[1]
-    back = length * 0.4 - dx * np.cos(heading) - dy * np.sin(heading)
-    across = np.abs(dy * np.cos(heading) - dx * np.sin(heading))
-    fade = np.clip(1 - back / (run + length * 0.4), 0, 1) ** 1.5 * (back > 0)
+    ahead = exact.unit(heading)
+    back = length * 0.4 - dx * ahead[0] - dy * ahead[1]
+    across = np.abs(dy * ahead[0] - dx * ahead[1])
+    fade = np.clip(1 - back / (run + length * 0.4), 0, 1)
+    fade *= np.sqrt(fade) * (back > 0)
     soft = width * 0.12 + back * 0.02 + world.gsd
-    churn = np.exp(-((across / (width * 0.35 + soft)) ** 2)) * (back > length * 0.8)
-    arms = np.exp(-(((across - width * 0.25 - back * spread) / soft) ** 2)) * rng.uniform(0.2, 0.8)
+    churn = _bell(across / (width * 0.35 + soft)) * (back > length * 0.8)
+    arms = _bell((across - width * 0.25 - back * spread) / soft) * rng.uniform(0.2, 0.8)
     foam = 0.7 + 0.4 * world.noise.crop((y1 - y0, x1 - x0), max(1.5, width * 0.3 / world.gsd))
     alpha = (churn + arms) * fade * np.clip(foam, 0, 1) * rng.uniform(0.3, 0.9)
     alpha = np.clip(alpha, 0, 1) * (world.cover[y0:y1, x0:x1] == COVER["water"])
     ground.blend_colour(world, alpha.astype(np.float32), (x0, y0), (0.85, 0.9, 0.9))
+
+
+def _bell(x: Array) -> Array:
+    return np.asarray(exact.exp(-x * x))
 
 
 def _sail(world: World, size: str, moving: float) -> None:
@@ -77,7 +83,7 @@ def _shore(world: World, share: float, straight: bool) -> tuple[Array, float]:
     """Lays water beside land; returns a quay point and the heading along the quay, water right."""
     rng = world.rng
     heading = layout.angle(rng)
-    diagonal = float(np.linalg.norm(world.size_m))
+    diagonal = exact.length(world.size_m)
     right = rotated(np.array([[0.0, 1.0]]), heading)[0]
     along = rotated(np.array([[1.0, 0.0]]), heading)[0]
     point = world.size_m / 2 + right * diagonal * (0.5 - share) * 0.7
@@ -85,7 +91,7 @@ def _shore(world: World, share: float, straight: bool) -> tuple[Array, float]:
     wiggle = (
         np.zeros((60, 1))
         if straight
-        else rng.uniform(5, 25) * np.sin(np.linspace(0, rng.uniform(3, 12), 60))[:, None]
+        else rng.uniform(5, 25) * exact.sin(np.linspace(0, rng.uniform(3, 12), 60))[:, None]
     )
     edge = point + along * t + right * wiggle
     far = edge[::-1] + right * diagonal * 2
@@ -119,7 +125,7 @@ def port(world: World) -> None:
     rng = world.rng
     ground.cover_all(world, str(rng.choice(["concrete", "asphalt", "gravel", "soil"])))
     point, heading = _shore(world, rng.uniform(0.35, 0.7), True)
-    diagonal = float(np.linalg.norm(world.size_m))
+    diagonal = exact.length(world.size_m)
     s = -diagonal / 2 + rng.uniform(0, 40)
     size = str(rng.choice(["large", "large", "any"]))
     while s < diagonal / 2 and world.wants("ship"):
@@ -180,7 +186,7 @@ def marina(world: World) -> None:
     rng = world.rng
     ground.cover_all(world, str(rng.choice(LAND)))
     point, heading = _shore(world, rng.uniform(0.55, 0.85), rng.random() < 0.5)
-    diagonal = float(np.linalg.norm(world.size_m))
+    diagonal = exact.length(world.size_m)
     slot = float(rng.choice([rng.uniform(2.8, 4.5), rng.uniform(4, 7)]))
     slot = max(slot, 5 * world.gsd)
     reach = slot * rng.uniform(2.1, 2.8)
@@ -226,7 +232,7 @@ def harbor(world: World, root: Array, heading: float, length: float, slot: float
         parts.append(Part(head, grey, 0.5, 0, False, cover=COVER["impervious"]))
     finger = rng.random() < 0.6
     if finger:
-        for x in np.arange(slot / 2, length, slot * int(rng.choice([1, 2]))):
+        for x in exact.spaced(slot / 2, length, slot * int(rng.choice([1, 2]))):
             for y in ((-size * 0.8 - pier / 2, -pier / 2), (pier / 2, pier / 2 + size * 0.8)):
                 if both or y[0] > 0:
                     parts.append(
@@ -248,7 +254,7 @@ def harbor(world: World, root: Array, heading: float, length: float, slot: float
     if not number:
         return
     for side in (-1, 1) if both else (1,):
-        for x in np.arange(slot, length, slot):
+        for x in exact.spaced(slot, length, slot):
             if rng.random() < 0.88:
                 long = size * rng.uniform(0.75, 1.0)
                 at = root + rotated(np.array([[x, side * (pier / 2 + long / 2)]]), heading)[0]
@@ -264,7 +270,7 @@ def river(world: World) -> None:
     rng = world.rng
     ground.cover_all(world, str(rng.choice(LAND)))
     ground.blend_surface(world, ground.patch_mask(world, 60, 0.3), (0, 0), str(rng.choice(LAND)))
-    diagonal = float(np.linalg.norm(world.size_m))
+    diagonal = exact.length(world.size_m)
     heading = layout.angle(rng)
     along = rotated(np.array([[1.0, 0]]), heading)[0]
     middle = world.size_m / 2 + rng.normal(0, 0.1, 2) * world.size_m
@@ -299,8 +305,8 @@ def _colour_of(world: World, outline_m: Array) -> Array:
         return np.full(3, 0.5)
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
     fill(mask, points - (x0, y0), 1)
-    seen = world.image[y0:y1, x0:x1][mask > 0]
-    return seen.mean(0) if len(seen) else np.full(3, 0.5)
+    seen = np.rint(world.image[y0:y1, x0:x1][mask > 0] * 4096).astype(np.int64)
+    return seen.sum(0) / (4096 * len(seen)) if len(seen) else np.full(3, 0.5)
 
 
 def bridge(world: World, centre: Array, heading: float, span: float, reach: float) -> None:
@@ -320,7 +326,7 @@ def bridge(world: World, centre: Array, heading: float, span: float, reach: floa
         / world.gsd
     ):
         return
-    length = span * rng.uniform(1.04, 1.3) / max(abs(np.cos(rng.normal(0, 0.1))), 0.7)
+    length = span * rng.uniform(1.04, 1.3) / max(abs(exact.cos(rng.normal(0, 0.1))), 0.7)
     a, b, z = length / 2, width / 2 + rng.uniform(0.3, 1.5), rng.uniform(3, 14)
     probe = Sprite("bridge", [Part(box(length * 1.02, 2 * b + 1), (0, 0, 0), z, z - 2)])
     if not world.shows(probe, centre, heading):
@@ -339,10 +345,10 @@ def bridge(world: World, centre: Array, heading: float, span: float, reach: floa
         )
     white = np.ones(3) * 0.85
     if rng.random() < 0.7:
-        for x in np.arange(-a, a, 8):
+        for x in exact.spaced(-a, a, 8):
             parts.append(Part(np.array([[x, 0], [x + 4, 0]]), white, z, z, False, line=0.2))
     if rng.random() < 0.2:
-        for x in np.arange(-a, a, rng.uniform(4, 8)):
+        for x in exact.spaced(-a, a, rng.uniform(4, 8)):
             parts.append(Part(np.array([[x, -b], [x, b]]), rail, z, z, False, line=0.5))
     sprite = Sprite("bridge", parts, COVER["impervious"], ((0.04, 6.0), (0.03, 0.7)))
     lean = world.lean_m

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from samrs.scenes import exact
 from samrs.scenes.palette import car_paint, shade
 from samrs.scenes.sprite import Part, Sprite, rect, rounded, symmetric
 from samrs.scenes.world import COVER
@@ -118,7 +119,7 @@ def lorry(rng: Rng) -> Sprite:
         body = rect(back, -side, front - cab - gap, side)
         parts.append(Part(body, load, height, 1, wall=shade(load, 0.6)))
         if rng.random() < 0.4:
-            for x in np.arange(back + 0.6, front - cab - gap - 0.3, 0.9):
+            for x in exact.spaced(back + 0.6, front - cab - gap - 0.3, 0.9):
                 parts.append(
                     Part(
                         np.array([[x, -side], [x, side]]),

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from pycocotools import mask as mask_api
 
+from samrs.scenes import exact
+from samrs.scenes.filters import blur, shares
 from samrs.scenes.noise import NoiseBank
 from samrs.scenes.raster import fill, label_raster, stroke, sweep
 from samrs.scenes.scene import LAND_COVERS, SceneObject
@@ -93,14 +94,14 @@ class World:
         self._placed: list[_Placed] = []
         azimuth = rng.uniform(0, 2 * np.pi)
         length = rng.choice([rng.uniform(0.25, 0.7), rng.uniform(0.6, 1.6)])
-        self.shadow_m = length * np.array([np.cos(azimuth), np.sin(azimuth)])
+        self.shadow_m = length * exact.unit(azimuth)
         self.infrared = 0.07
         self.darkness = float(rng.uniform(0.3, 0.75))
         if rng.random() < 0.12:
             self.darkness *= 0.25
         lean = rng.uniform(0, 0.4) if rng.random() < 0.5 else 0.0
         azimuth = rng.uniform(0, 2 * np.pi)
-        self.lean_m = lean * np.array([np.cos(azimuth), np.sin(azimuth)])
+        self.lean_m = lean * exact.unit(azimuth)
 
     # -- placing ------------------------------------------------------------------------------
 
@@ -294,17 +295,17 @@ class World:
             if cover is not None and part.cover is not None and not part.line:
                 fill(cover, points + lean * part.z - (x0, y0), part.cover)
         inside = label_raster([(p - (x0, y0)) * scale for p in solids], h * scale, w * scale)
-        mask = cv2.resize(inside * np.float32(1), (w, h), interpolation=cv2.INTER_AREA)
+        full = scale * scale
+        alpha = held = shares(inside, scale)
         painted = inside if ink is None else inside & ink
         canvas = cv2.bitwise_and(canvas, canvas, mask=painted)
-        colour = cv2.resize(canvas, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-        alpha = mask
+        colour = shares(canvas, scale) / np.float32(255 * full)
         if ink is not None:
-            alpha = cv2.resize(painted * np.float32(1), (w, h), interpolation=cv2.INTER_AREA)
+            alpha = shares(painted, scale)
         for amplitude, scale_m in sprite.grain:
             field = self.noise.crop((h, w), scale_m / self.gsd)
             colour *= np.maximum(1 + np.float32(amplitude) * field, np.float32(0.2))[..., None]
-        return _Raster(window, colour, alpha, mask >= 0.5, cover, solids)
+        return _Raster(window, colour, alpha / np.float32(full), 2 * held >= full, cover, solids)
 
     def _draw(self, canvas: Array, part: Part, points: Array, scale: int) -> None:
         lean = self.lean_m / self.gsd
@@ -319,15 +320,15 @@ class World:
 
     def _draw_walls(self, canvas: Array, part: Part, low: Array, high: Array) -> None:
         wall = np.asarray(part.wall, float) * 255
-        sun = -self.shadow_m / (np.linalg.norm(self.shadow_m) + 1e-9)
+        sun = -self.shadow_m / (exact.length(self.shadow_m) + 1e-9)
         centre = low.mean(0)
         low2, high2 = np.roll(low, -1, 0), np.roll(high, -1, 0)
         for a, b, c, d in zip(low, low2, high2, high, strict=True):
             normal = np.array([b[1] - a[1], a[0] - b[0]])
-            normal /= np.linalg.norm(normal) + 1e-9
-            if normal @ ((a + b) / 2 - centre) < 0:
+            normal /= exact.length(normal) + 1e-9
+            if exact.dot(normal, (a + b) / 2 - centre) < 0:
                 normal = -normal
-            light = 0.75 + 0.3 * float(normal @ sun)
+            light = 0.75 + 0.3 * exact.dot(normal, sun)
             fill(canvas, np.stack([a, b, c, d]), wall * light)
 
     def _full_area(self, raster: _Raster, visible: int) -> float:
@@ -338,9 +339,8 @@ class World:
             return float(visible)
         low = np.floor(points.min(0))
         shape = np.ceil(points.max(0) - low).astype(int) + 1
-        flat = [(p - low).ravel().tolist() for p in raster.polygons]
-        rles = mask_api.frPyObjects(flat, int(shape[1]), int(shape[0]))
-        return float(mask_api.area(mask_api.merge(rles)))
+        moved = [p - low for p in raster.polygons]
+        return float(label_raster(moved, int(shape[1]), int(shape[0])).sum())
 
     def _cast(self, sprite: Sprite, at: Array, heading: float) -> None:
         run = self.shadow_m / self.gsd
@@ -357,8 +357,8 @@ class World:
         dark = np.zeros((y1 - y0, x1 - x0), np.uint8)
         for points in shapes:
             fill(dark, points - (x0, y0), 255, smooth=True)
-        soft = cv2.GaussianBlur(dark, (0, 0), max(sprite.soft_shadow, 0.3))
-        self.shade(soft.astype(np.float32) / 255, (x0, y0, x1, y1))
+        soft = blur(dark / np.float32(255), max(sprite.soft_shadow, 0.3))
+        self.shade(soft, (x0, y0, x1, y1))
 
     def shade(self, amount: Array, window: Window) -> None:
         """Adds shadow of strength 0..1, (h, w) float32, without darkening twice.

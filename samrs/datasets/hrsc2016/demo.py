@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.images import encode_rgb
+from samrs.scenes import exact
 from samrs.scenes.rasters import Colour, instance_colour, paint_masks
 from samrs.scenes.scene import Scene, SceneObject
 from samrs.scenes.series import View, render_series
@@ -163,10 +164,9 @@ def rotated_box(obb: NDArray[np.float64]) -> tuple[float, float, float, float, f
     """
     cx, cy = obb.mean(axis=0)
     ahead, across = obb[1] - obb[2], obb[1] - obb[0]
-    long, short = np.linalg.norm(ahead), np.linalg.norm(across)
+    long, short = exact.length(ahead), exact.length(across)
     axis = ahead
     if short > long:
         long, short, axis = short, long, across
-    angle = np.arctan2(axis[1], axis[0])
-    angle = (angle + np.pi / 2) % np.pi - np.pi / 2
-    return float(cx), float(cy), float(long), float(short), float(angle)
+    angle = (exact.direction(axis) + np.pi / 2) % np.pi - np.pi / 2
+    return float(cx), float(cy), long, short, angle
