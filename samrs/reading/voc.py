@@ -73,7 +73,11 @@ def read_voc(root: Path, quarantine: Quarantine, *, first: int) -> Iterator[Scen
     """
     labels, images = _files(root)
     stems = sorted(pair_files(images, labels, root, quarantine), key=clean_id)
-    splits = _splits(root, {stem: relative_name(images[stem], root) for stem in stems}, quarantine)
+    alone = sorted(
+        images.keys() - stems
+    )  # told of already; where ends agree, those of a pair count
+    names = {stem: relative_name(images[stem], root) for stem in (*alone, *stems)}
+    splits = _splits(root, names, quarantine)
     at_zero: list[str] = []
     for stem in stems:
         where = relative_name(labels[stem], root)
@@ -147,9 +151,12 @@ def _splits(root: Path, images: dict[str, str], quarantine: Quarantine) -> dict[
         except AnnotationError as error:
             set_aside(where, None, error, quarantine)
             continue
+        missing = []
         for position, line in enumerate(lines, start=1):
             named = _listed(line, ends)
-            if named is not None and found.setdefault(named, split) != split:
+            if named is None and line.strip():
+                missing.append((position, line.strip()))
+            elif named is not None and found.setdefault(named, split) != split:
                 quarantine.add(
                     where,
                     position,
@@ -157,7 +164,22 @@ def _splits(root: Path, images: dict[str, str], quarantine: Quarantine) -> dict[
                     f"{where}:{position}: image in two splits, got {line.strip()!r}, which is of "
                     f"{found[named]} already; one split an image is allowed; correct the list",
                 )
+        _tell_missing(where, missing, quarantine)
     return found
+
+
+def _tell_missing(where: str, missing: list[tuple[int, str]], quarantine: Quarantine) -> None:
+    """List, once a list, what it names and is not there: a split may lack the images meant."""
+    if missing:
+        position, line = missing[0]
+        quarantine.add(
+            where,
+            position,
+            "listed image is missing",
+            f"{where}:{position}: listed image is missing, got {line!r} and {len(missing) - 1} "
+            "others, which are not there; names of images as their files spell them are allowed; "
+            "correct the list",
+        )
 
 
 def _has_parts(lists: Path) -> bool:

@@ -220,3 +220,16 @@ def test_folders_and_lists_of_the_top_give_splits_too(tmp_path: Path) -> None:
     assert [scene.split for scene in read(tmp_path)[0]] == ["train", "val"]
     write_text(tmp_path / "ImageSets/test.txt", "b\n")
     assert [scene.split for scene in read(tmp_path)[0]] == ["train", "test"]
+
+
+def test_what_a_list_names_and_is_not_there_is_told_once_a_list(tmp_path: Path) -> None:
+    by_hand.voc(tmp_path)
+    for split in ("train", "val", "trainval"):
+        (tmp_path / f"ImageSets/Main/{split}.txt").unlink(missing_ok=True)
+    write_text(tmp_path / "ImageSets/Main/train.txt", "a\n\n")
+    write_text(tmp_path / "ImageSets/Main/val.txt", "a.gif.x\nB\nlater\n")
+    scenes, quarantine = read(tmp_path)
+    assert [(s.scene_id, s.split) for s in scenes] == [("a", "train"), ("b", "all")]
+    (row,) = quarantine.rows
+    assert (row["source_file"], row["source_line"]) == ("ImageSets/Main/val.txt", 1)
+    assert "got 'a.gif.x' and 2 others" in str(row["detail"])
