@@ -3,43 +3,19 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.demo.hashes import ROOT
-
-NUMPY: list[str] = np.show_config("dicts")["SIMD Extensions"].get("found", [])
-OPENCV = "AVX512_SKX,AVX2,AVX,FP16,SSE4_2,SSE4_1"
-SETTINGS: dict[str, dict[str, str]] = {
-    "as it is": {},
-    "one thread": {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-    "NumPy without AVX-512": {
-        "NPY_DISABLE_CPU_FEATURES": " ".join(f for f in NUMPY if "512" in f or f == "X86_V4")
-    },
-    "NumPy without AVX2": {"NPY_DISABLE_CPU_FEATURES": " ".join(NUMPY)},
-    "OpenCV without AVX, IPP": {"OPENCV_CPU_DISABLE": OPENCV, "OPENCV_IPP": "disabled"},
-    "libjpeg-turbo without SIMD": {"JSIMD_FORCENONE": "1"},
-    "OpenBLAS for Haswell": {"OPENBLAS_CORETYPE": "Haswell"},
-}
-
-
-def cpu() -> str:
-    """Name of this machine's CPU."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor()} ({platform.machine()})"
+from tests.demo.settings import SETTINGS, X86, cpu
 
 
 def written(size: str, setting: str) -> set[str]:
     """Lines of the table that a process of its own writes under a setting."""
-    if platform.machine() not in ("x86_64", "AMD64") and "without AV" in setting:
-        pytest.skip(f"x86 only, this is {platform.machine()}")
+    if not X86 and "without AV" in setting:
+        pytest.skip(f"x86 only, this is {cpu()}")
     done = subprocess.run(
         [sys.executable, "-m", "tests.demo.hashes", size],
         cwd=ROOT, env=os.environ | SETTINGS[setting], capture_output=True, text=True, check=True,
