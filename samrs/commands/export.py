@@ -24,7 +24,12 @@ from samrs.core import axis
     type=click.Choice(["annotated", "mask"]),
     help="Whose the main box is; yolo_obb: annotated without it, other formats: the mask's.",
 )
-@click.option("--simplify", type=click.FloatRange(min=0), help="yolo_seg: px an outline may move.")
+@click.option("--simplify", type=click.FloatRange(min=0), help="Px that an outline may move.")
+@click.option(
+    "--level",
+    type=click.Choice(["tile", "scene"]),
+    help="geoparquet, gpkg, geojson: an instance once for each tile, or once on its scene.",
+)
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
 @telling
 def command(
@@ -34,6 +39,7 @@ def command(
     splits: tuple[str, ...],
     classes: tuple[str, ...],
     no_images: bool,
+    level: str | None,
     force: bool,
     **options: Any,
 ) -> None:
@@ -58,6 +64,7 @@ def command(
             splits=splits or None,
             classes=classes or None,
             images=not no_images,
+            level=level,
             force=force,
             **{name: value for name, value in options.items() if value is not None},
         )

@@ -160,6 +160,9 @@ RELEASED = pa.schema(
 )
 """A released instance: its annotation and its mask with every score."""
 
+WAYS = ("whole", "joined", "part")
+"""How an instance's mask on its scene came about: see ``release/joining.py``."""
+
 JOINED = pa.schema(
     [
         *[pa.field("scene_id", pa.string()) if f.name == "tile_id" else f for f in RELEASED],

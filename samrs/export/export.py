@@ -18,8 +18,10 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from samrs.card import card
@@ -29,7 +31,7 @@ from samrs.core.names import plain_text, safe_name
 from samrs.core.shards import read_table, sha256, write_json
 from samrs.drawing.palette import palette
 from samrs.export.files import write_file
-from samrs.export.subset import Subset
+from samrs.export.subset import LEVELS, Subset
 from samrs.release.overlap import RULES
 from samrs.verify.refusal import listed_release, refuse
 
@@ -45,6 +47,7 @@ def export(
     splits: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
     images: bool = True,
+    level: str | None = None,
     force: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
@@ -60,6 +63,8 @@ def export(
         classes: which classes, numbered anew in the release's order; None takes all. Tiles without
             them stay, as negatives.
         images: whether to export the pixels too.
+        level: whether an instance stands once for each tile that shows it, or once on its scene;
+            None: as is usual for the format.
         force: replace an earlier export at ``out``.
         options: the format's own, by the names of its ``write``.
 
@@ -77,6 +82,7 @@ def export(
     module = axis.load(AXIS, format)
     _check_options(format, module.write, options)
     subset = subset_of(release, splits, classes, images=images)
+    subset = replace(subset, level=_level(format, module, level))
     _check_place(release, out, force=force)
     with _moved_when_whole(out) as folder:
         summary = module.write(subset, folder, **options)
@@ -90,6 +96,7 @@ def export(
             "categories": list(subset.categories),
             "release_labels": list(subset.labels),
             "images": images,
+            "level": subset.level,
             "options": options,
             "most_instances_in_a_tile": subset.most_instances,
             "summary": summary,
@@ -99,6 +106,22 @@ def export(
         text = card(release, header=header, about=_about(format, subset, splits, classes))
         write_file(folder / "README.md", text)
     return about
+
+
+def _level(format: str, module: ModuleType, level: str | None) -> str:
+    """The level that is exported.
+
+    Raises:
+        ParameterError: there is no such level, or the format is of tiles alone.
+    """
+    usual: str = getattr(module, "LEVEL", LEVELS[0])
+    allowed = LEVELS if hasattr(module, "LEVEL") else LEVELS[:1]
+    if level is not None and level not in allowed:
+        raise ParameterError(
+            f"export: {format} has no such level, got {level!r}; {', '.join(allowed)} is allowed "
+            "there; leave it out, or take geoparquet, gpkg or geojson for scenes"
+        )
+    return usual if level is None else level
 
 
 def _check_options(

@@ -23,15 +23,17 @@ from samrs.core.images import decode_labels
 from samrs.core.label_png import encode_labels
 from samrs.core.names import one_word, safe_name
 from samrs.core.progress import progress
-from samrs.core.records import IGNORE, SCORES
+from samrs.core.records import IGNORE, SCENES, SCORES
 from samrs.core.runs import rle_runs
-from samrs.core.shards import by_tile, read_table, shard_paths
+from samrs.core.shards import by_tile, has_table, read_table, shard_paths
 from samrs.export.files import write_file
 from samrs.reading.annotations import IMAGE_SUFFIXES
 from samrs.release.overlap import paint
 from samrs.verify.refusal import sound_rows
 
 Row = dict[str, Any]
+LEVELS = ("tile", "scene")
+"""What an export has once: an instance for each tile that shows it, or for its scene."""
 
 _TILE = ("tile_id", "scene_id", "split", "x0", "y0", "width", "height", "gsd")
 _KEYS = ("instance_id", "tile_id", "category_id", "category", "rle")
@@ -98,6 +100,7 @@ class Subset:
         images: whether pixels are exported.
         order: the release's overlap rule: masks are painted in the order of their area times this,
             the topmost last; of equal ones the later is on top.
+        level: of what rows are exported: one of LEVELS.
     """
 
     release: Path
@@ -109,6 +112,7 @@ class Subset:
     splits: tuple[str, ...]
     images: bool
     order: int
+    level: str = "tile"
 
     @property
     def stem(self) -> str:
@@ -124,6 +128,20 @@ class Subset:
         """Names of the scores that the release has."""
         there = pq.read_schema(shard_paths(self.release, "instances")[0]).names
         return tuple(name for name in SCORES if name in there)
+
+    def scenes(self) -> list[Row]:
+        """Rows of the table scenes, of all splits.
+
+        Raises:
+            ProductError: the release was made before there were such, or is not sound.
+        """
+        if not has_table(self.release, "scenes"):
+            raise ProductError(
+                f"{self.release}: nothing is known of whole scenes, got no table scenes; a "
+                "release with the tables scenes and joined is needed; run release again"
+            )
+        names = self.manifest["categories"]
+        return list(sound_rows(self.release, "scenes", names, SCENES.names, 4096))
 
     @cached_property
     def most_instances(self) -> int:

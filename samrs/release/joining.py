@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from samrs.core.records import JOINED, RLE
+from samrs.core.records import JOINED, RLE, WAYS
 from samrs.core.runs import decode_runs, encode_runs, text_buffers
 from samrs.release.cleaned_rows import SCORED, boxes_of, scored
 from samrs.release.cleaning import Columns, count_parts
@@ -39,7 +39,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-WAYS = ("whole", "joined", "part")
 JOIN = WAYS.index("joined")
 NEAR = 1e-6
 """Px by which a box may reach beyond a tile that shows it whole: rounding."""

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from samrs.core.errors import ProductError
+from samrs.core.records import WAYS
 from samrs.core.shards import read_manifest, read_table
 
 SIZE_BIN = 50
@@ -28,9 +29,6 @@ QUALITY = {
     "mean_obb_iou": "obb_iou",
     "mean_outside": "outside",
 }
-WAYS = ("whole", "joined", "part")
-"""How an instance's mask on its scene came about: see ``release/joining.py``."""
-
 QUANTILES = {"size_p10": 0.1, "size_p50": 0.5, "size_p90": 0.9}
 COLUMNS = ["instance_id", "tile_id", "category_id", "area", *QUALITY.values()]
 

@@ -167,7 +167,25 @@ def sound_rows(
     """Rows of a release in stored order, each checked before it is given out.
 
     Args:
-        table: tiles, instances or semantic.
+        table: as of ``sound_tables``.
+        categories: names by label id.
+        columns: of the table; what lies in a column is named with a dot.
+        batch_rows: rows held in memory.
+
+    Raises:
+        ProductError: ``samrs verify`` would find fault with a row.
+    """
+    for rows in sound_tables(product, table, categories, columns, batch_rows):
+        yield from rows.to_pylist()
+
+
+def sound_tables(
+    product: Path, table: str, categories: Sequence[str], columns: Sequence[str], batch_rows: int
+) -> Iterator[pa.Table]:
+    """A table of a release in stored order, some rows at a time, checked as they are read.
+
+    Args:
+        table: one of READ_AS.
         categories: names by label id.
         columns: of the table; what lies in a column is named with a dot.
         batch_rows: rows held in memory.
@@ -183,4 +201,4 @@ def sound_rows(
                 rows = pa.Table.from_batches([batch])
                 whole = "image" in columns or "image" not in rows.column_names
                 refuse_rows(product, part, rows if whole else rows.drop_columns(["image"]))
-                yield from batch.to_pylist()
+                yield rows

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from samrs.core.records import WAYS
 from samrs.core.shards import read_table
-from samrs.release.joining import WAYS
+from samrs.verify.keys import SCENE
 from samrs.verify.mask_checks import check_masks
 from samrs.verify.parts import (
     Checked,
@@ -49,6 +50,8 @@ def check_scenes(part: Part, rows: pa.Table, checked: Checked) -> None:
     check_tiles(part, rows, checked)
     check_values(part, rows, checked)
     check_places(part, rows, checked)
+    unsafe = ~truths(pc.match_substring_regex(rows["scene_id"], SCENE), null=False)
+    note(part.path, rows, checked, "id", unsafe, lambda i: "no safe name")
     none = [truths(pc.is_null(rows[column]), null=True) for column in PLACE]
     half = none[0] != none[1]
     half |= ~none[1] & ~np.isfinite(coordinates(rows[PLACE[1]])).all(axis=1)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 
 from samrs.core.images import encode_rgb
 from samrs.core.label_png import encode_labels
-from samrs.core.records import RELEASED, SEMANTIC, TILES
+from samrs.core.records import GEOREFERENCE, RELEASED, SEMANTIC, TILES
 from samrs.core.rle import mask_to_rle, rle_area, rle_to_hbb
 from samrs.core.shards import read_manifest, read_table, write_manifest, write_table
 from samrs.drawing.palette import palette
+from samrs.release.scenes import write_scenes
 from samrs.release.thresholds import DROP_REASONS
 from tests.products_by_hand import OPEN
 from tests.release.one_by_one import paint
 
+UTM = CRS.from_epsg(32633).to_wkt(version="WKT2_2019")
 CATEGORIES = ["plane", "ship", "harbor"]
 RULE = "smaller_on_top"
 WIDTH, HEIGHT = 50, 40
@@ -113,9 +117,13 @@ def write_release(
     tiles: list[dict[str, Any]] | None = None,
     rows: list[dict[str, Any]] | None = None,
     quality: bool = False,
+    crs: str | None = UTM,
     **manifest: Any,
 ) -> Path:
-    """Write a release; ``quality`` fills the column of that name."""
+    """Write a release; ``quality`` fills the column of that name, scenes lie in ``crs``.
+
+    Rows that do not follow their tiles are joined on no scene.
+    """
     if tiles is None:
         suffixes = (".png", ".png", ".jpg", ".png")
         tiles = [tile(*three) for three in zip(TILE_IDS, SPLITS, suffixes, strict=True)]
@@ -127,6 +135,10 @@ def write_release(
     write_table(release, "tiles", TILES, tiles)
     write_table(release, "instances", RELEASED, rows)
     write_table(release, "semantic", SEMANTIC, [_map(t, rows) for t in tiles])
+    names_of_tiles = [t["tile_id"] for t in tiles]
+    places = [names_of_tiles.index(r["tile_id"]) for r in rows]
+    if places == sorted(places):
+        _write_scenes(release, tiles, crs)
     pixels = HEIGHT * WIDTH * len(tiles)
     counts = {
         "tiles": len(tiles),
@@ -158,6 +170,19 @@ def write_release(
     }
     write_manifest(release, {**about, **manifest})
     return release
+
+
+def _write_scenes(release: Path, tiles: list[dict[str, Any]], crs: str | None) -> None:
+    """Scenes side by side, 100 px apart, each of them half a metre a px."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = dict.fromkeys(t["scene_id"] for t in tiles)
+        rows = [
+            {"scene_id": name, "crs": crs, "transform": [0.5, 0, 500000 + 50 * i, 0, -0.5, 5000000]}
+            for i, name in enumerate(names)
+        ]
+        if crs is not None:
+            write_table(Path(folder), "georeference", GEOREFERENCE, rows)
+        write_scenes(Path(folder), release)
 
 
 def _map(tile: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:

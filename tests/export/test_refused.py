@@ -99,7 +99,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a shard missing": (lambda r: (r / "semantic-00000.parquet").unlink(), "semantic"),
     "other rows than listed": (
         manifest(
-            shards=[{"file": f"{t}-00000.parquet", "rows": 1, "sha256": "0" * 64} for t in SCHEMAS]
+            shards=[
+                {"file": f"{t}-00000.parquet", "rows": 1, "sha256": "0" * 64}
+                for t in (*SCHEMAS, "scenes", "joined")
+            ]
         ),
         "rows, where the manifest has 1",
     ),

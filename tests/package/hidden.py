@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 EXTRAS = (
-    "defusedxml", "dvc", "dvc_data", "filelock", "lightning", "matplotlib", "rasterio", "ray",
+    "defusedxml", "dvc", "dvc_data", "filelock", "lightning", "matplotlib", "pyogrio", "pyproj",
+    "rasterio", "ray",
     "requests", "safetensors", "scipy", "segment_anything",
-    "segmentation_models_pytorch", "sklearn",
+    "segmentation_models_pytorch", "shapely", "sklearn",
     "threadpoolctl", "timm", "torch", "torchmetrics", "torchvision", "urllib3",
 )  # fmt: skip
 """Modules that come with extras, all of them."""

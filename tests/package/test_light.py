@@ -9,7 +9,9 @@ import pytest
 from samrs.core import axis
 from tests.package.hidden import EXTRAS, command, run
 
-FORMATS = axis.names("samrs.export.formats")
+MAPS = {"geojson", "geoparquet", "gpkg"}
+"""Formats of features on maps, which come with the extra geo."""
+FORMATS = sorted(set(axis.names("samrs.export.formats")) - MAPS)
 DRAWN = {"coco", "dota", "png", "yolo_obb", "yolo_seg"}
 """Formats that OpenCV draws, encodes or fits rectangles for as a whole."""
 
@@ -56,6 +58,9 @@ NEEDY = [
     ("audit coco . --out out", "torch", "label"),
     ("audit coco . --out out", "matplotlib", "label"),
     ("datasets", "rasterio", "label"),
+    ("export gpkg . out", "shapely", "geo"),
+    ("export geojson . out", "pyogrio", "geo"),
+    ("export geoparquet . out", "pyproj", "geo"),
     ("fit-quality --out out.json", "sklearn", "train"),
     ("nano train --cycles 1+1 --out out", "torch", "label"),
     ("nano average a b --out out", "safetensors", "label"),
