@@ -19,13 +19,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from samrs.core import axis
 from samrs.core.errors import ProductError
 from samrs.core.images import decode_rgb
 from samrs.core.jobs import in_order
 from samrs.core.rle import Rle, rle_area
 from samrs.core.shards import iter_rows
-from samrs.label.label import SEGMENTERS, Row, executor_of, instance_boxes, tiles, where
+from samrs.label.label import Row, executor_of, instance_boxes, segmenter_of, tiles, where
 from samrs.label.scores import mask_scores
 from samrs.measures.truth_scores import truth_scores
 from samrs.prompting.recipes import parse_recipe, parse_recipes
@@ -78,7 +77,7 @@ def ablate(
         ProductError: no instance has a true mask.
         UnknownNameError, ParameterError: a recipe does not exist or is named twice.
     """
-    device = axis.load(SEGMENTERS, checkpoint.segmenter).device(runtime)
+    device = segmenter_of(checkpoint, precision).device(runtime)
     asker = partial(
         _Asker, recipes=recipes, floors=floors, checkpoint=checkpoint, precision=precision,
         device=device,
@@ -121,7 +120,7 @@ class _Asker:
         precision: str, device: str,
     ) -> None:  # fmt: skip
         def load(of: Checkpoint) -> Any:
-            module = axis.load(SEGMENTERS, of.segmenter)
+            module = segmenter_of(of, precision)
             return module.load(checkpoint=of, precision=precision, device=device)
 
         self.recipes = parse_recipes(recipes)

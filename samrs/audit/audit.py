@@ -36,7 +36,6 @@ from samrs.audit.truth_matching import match_truth as match_truth
 from samrs.comparison.plots import write_ablation_plots
 from samrs.comparison.section import prompts_section
 from samrs.comparison.tables import write_tables
-from samrs.core import axis
 from samrs.core.errors import MissingInputError, ParameterError, naming
 from samrs.core.records import INSTANCES, TILES, TRUTH
 from samrs.core.shards import (
@@ -50,7 +49,7 @@ from samrs.core.shards import (
 )
 from samrs.drawing.html import file_uri, render
 from samrs.label.auto import AUTO
-from samrs.label.label import SEGMENTERS
+from samrs.label.label import segmenter_of
 from samrs.look.look import CUT
 from samrs.normalize.normalize import normalize
 from samrs.prompting.recipes import parse_recipes
@@ -94,8 +93,8 @@ def audit(
             "recipes are allowed; name some, such as hbox and zoom"
         )
     parse_recipes(recipes)
-    axis.load(SEGMENTERS, SEGMENTER).device(runtime)
     checkpoint = find_checkpoint(SEGMENTER, model)
+    segmenter_of(checkpoint, precision).device(runtime)
     clock = _Clock()
     cut = {"tile": tile, "overlap": overlap}
     product = _normalized(dataset, folder, out / "normalize" / dataset, cut, limit)

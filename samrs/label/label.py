@@ -44,6 +44,7 @@ from samrs.prompting.recipes import Recipe, parse_recipe
 from samrs.prompting.types import Boxes
 from samrs.prompting.view import View
 from samrs.weights.checkpoint import Checkpoint
+from samrs.work import arithmetic
 from samrs.work.fingerprint import fingerprint
 
 log = logging.getLogger("samrs")
@@ -77,7 +78,7 @@ def label(
         out: folder of the product; what stood there before is removed.
         prompt: a recipe, e.g. ``hbox`` or ``hbox+point``.
         checkpoint: of the segmenter that labels.
-        precision: float32, bfloat16 or bfloat16-compiled, of the image encoder.
+        precision: float32, float32-fast, bfloat16 or bfloat16-compiled, of the image encoder.
         runtime: ``executor`` (a file of ``samrs/executors``), ``device`` (auto, cpu, cuda) and
             ``threads`` (tiles at once; None: all cores); speed only.
         work: folder of the dataset's finished tiles and of ``log.jsonl``; what it holds changes
@@ -89,7 +90,7 @@ def label(
             the tiles puts it, another process labels the dataset, or the disk is full.
     """
     recipe = parse_recipe(prompt)
-    module = axis.load(SEGMENTERS, checkpoint.segmenter)
+    module = segmenter_of(checkpoint, precision)
     source = read_manifest(normalized)
     made_by = {"recipe": recipe.name, **checkpoint.about}
     made_with = {"precision": precision, "model_sha256": checkpoint.sha256}
@@ -126,12 +127,24 @@ def _code(recipe: Recipe, segmenter: ModuleType) -> list[str]:
     return ["samrs.label.label", *(m.__name__ for m in (segmenter, *recipe.parts, *recipe.ways))]
 
 
+def segmenter_of(checkpoint: Checkpoint, precision: str) -> ModuleType:
+    """The module of a checkpoint's segmenter; where this process is the first to need torch, its
+    arithmetic is what the precision asks for.
+
+    Args:
+        precision: as ``label`` takes it.
+    """
+    if checkpoint.path is not None:
+        arithmetic.begin(precision)
+    return axis.load(SEGMENTERS, checkpoint.segmenter)
+
+
 class Labeller:
     """Labels single tiles, in whatever process it stands; the arguments are those of ``label``."""
 
     def __init__(self, *, prompt: str, checkpoint: Checkpoint, precision: str, device: str) -> None:
         self.recipe = parse_recipe(prompt)
-        module = axis.load(SEGMENTERS, checkpoint.segmenter)
+        module = segmenter_of(checkpoint, precision)
         self.engine = module.load(checkpoint=checkpoint, precision=precision, device=device)
 
     def __call__(self, tile: Row, instances: list[Row], where: str) -> list[Row]:

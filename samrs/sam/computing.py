@@ -9,9 +9,11 @@ from typing import Any
 import torch
 
 from samrs.core.errors import ParameterError
+from samrs.work import arithmetic
 
-PRECISIONS = ("float32", "bfloat16", "bfloat16-compiled")
-"""The last is compiled by ``torch.compile``, for GPUs: it rounds otherwise, so it has a name."""
+PRECISIONS = ("float32", "float32-fast", "bfloat16", "bfloat16-compiled")
+"""On CPUs float32 is the same on all, the others are as fast as each allows. The last is compiled
+by ``torch.compile``, for GPUs: it rounds otherwise, so it has a name."""
 
 
 def check_precision(precision: str) -> None:
@@ -80,14 +82,16 @@ def device(runtime: Mapping[str, Any]) -> str:
     return said
 
 
-def check_device(device: str) -> None:
-    """Refuse a GPU that is not there.
+def check_device(device: str, precision: str) -> None:
+    """Refuse a GPU that is not there, and a CPU's precision that this process has not.
 
     Raises:
-        ParameterError: there is none.
+        ParameterError: there is none, or the process was begun for another precision.
     """
     if torch.device(device).type == "cuda" and not torch.cuda.is_available():
         raise ParameterError(
             "runtime.device: torch finds no GPU here, got cuda; one and its driver are needed; "
             "check `nvidia-smi`, or use cpu or auto"
         )
+    if torch.device(device).type == "cpu":
+        arithmetic.check(precision, torch.backends.cpu.get_cpu_capability())

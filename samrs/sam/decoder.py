@@ -17,13 +17,16 @@ rows of channels, and its LayerNorm2d is a plain layer norm there.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from segment_anything.modeling import MaskDecoder
+from segment_anything.modeling.mask_decoder import MLP
 from segment_anything.modeling.transformer import Attention, TwoWayTransformer
 from torch import Tensor
-from torch.nn import functional
 
 from samrs.sam.mask_prompts import Marks
+from samrs.sam.products import layer, linear, normed, product, small
 
 UPSCALED = {"cpu": 1, "cuda": 16}
 """Prompts whose masks are brought to full size at once: one fits a core's cache; a GPU would wait
@@ -55,9 +58,13 @@ def decode(
     said, seen = two_way(decoder.transformer, rows, where, tokens, marks)
     heads = decoder.output_hypernetworks_mlps[which]
     vectors = torch.stack(
-        [head(said[:, 1 + i]) for i, head in zip(_positions(decoder, which), heads, strict=True)], 1
+        [
+            _mlp(head, said[:, 1 + i])
+            for i, head in zip(_positions(decoder, which), heads, strict=True)
+        ],
+        1,
     )
-    ious = decoder.iou_prediction_head(said[:, 0])[:, which]
+    ious = _mlp(decoder.iou_prediction_head, said[:, 0])[:, which]
     at_once = UPSCALED[image.device.type]
     logits = [
         _upscaled(decoder, rows, vector, image.shape[-2:])
@@ -66,6 +73,15 @@ def decode(
         )
     ]
     return torch.cat(logits), ious
+
+
+def _mlp(mlp: MLP, values: Tensor) -> Tensor:
+    """``MLP.forward``."""
+    *hidden, last = mlp.layers
+    for one in hidden:
+        values = layer(one, values, then="relu")
+    values = layer(last, values)
+    return torch.sigmoid(values) if mlp.sigmoid_output else values
 
 
 def _positions(decoder: MaskDecoder, which: slice) -> range:
@@ -78,19 +94,19 @@ def two_way(
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """``TwoWayTransformer.forward`` on rows: the prompts' tokens and the image's, (B, N, C)."""
     queries, keys = tokens, image
-    for layer in transformer.layers:
-        if layer.skip_first_layer_pe:
-            queries = layer.self_attn(q=queries, k=queries, v=queries)
+    for block in transformer.layers:
+        if block.skip_first_layer_pe:
+            queries = _among(block.self_attn, queries, queries)
         else:
-            placed = queries + tokens
-            queries = queries + layer.self_attn(q=placed, k=placed, v=queries)
-        queries = layer.norm1(queries)
-        attended = _to_image(layer.cross_attn_token_to_image, queries + tokens, keys, places, marks)
-        queries = layer.norm2(queries + attended)
-        queries = layer.norm3(queries + layer.mlp(queries))
-        attention = layer.cross_attn_image_to_token
+            queries = queries + _among(block.self_attn, queries + tokens, queries)
+        queries = block.norm1(queries)
+        attended = _to_image(block.cross_attn_token_to_image, queries + tokens, keys, places, marks)
+        queries = block.norm2(queries + attended)
+        inner = layer(block.mlp.lin1, queries, then="relu")
+        queries = block.norm3(queries + layer(block.mlp.lin2, inner))
+        attention = block.cross_attn_image_to_token
         found = _from_image(attention, keys, places, queries + tokens, queries, marks)
-        keys, marks = layer.norm4(found), None  # from here on each prompt has its own image
+        keys, marks = block.norm4(found), None  # from here on each prompt has its own image
     last = transformer.final_attn_token_to_image
     attended = _to_image(last, queries + tokens, keys, places)
     return transformer.norm_final_attn(queries + attended), keys
@@ -107,26 +123,51 @@ def _parted(values: Tensor, dim: int, parts: int) -> Tensor:
     return out
 
 
+def _scale(attention: Attention) -> float:
+    """Of the scores, by the length of a head's queries."""
+    return 1 / math.sqrt(attention.internal_dim // attention.num_heads)
+
+
 def _by_head(attention: Attention, weight: Tensor) -> Tensor:
     """(H d, C) as (H, d, C)."""
     return _parted(weight, 0, attention.num_heads)
+
+
+def _headed(values: Tensor, weight: Tensor) -> Tensor:
+    """(B, H, T, K) of each head's (B, H, T, d) times its own (H, d, K)."""
+    rows = values.transpose(0, 1)
+    found = product(rows.flatten(1, 2), weight)
+    return found.view(*rows.shape[:3], -1).transpose(0, 1)
+
+
+def _among(attention: Attention, placed: Tensor, values: Tensor) -> Tensor:
+    """``Attention.forward`` of a prompt's few tokens (B, T, C) with one another.
+
+    Args:
+        placed: what queries and keys are made of.
+        values: what is found.
+    """
+    queries, keys = (_split(attention, layer(of, placed)) for of in
+                     (attention.q_proj, attention.k_proj))  # fmt: skip
+    chances = (small(queries, keys.mT) * _scale(attention)).softmax(-1)
+    found = small(chances, _split(attention, layer(attention.v_proj, values)))
+    return layer(attention.out_proj, found.transpose(1, 2).flatten(2))
 
 
 def _to_image(
     attention: Attention, tokens: Tensor, image: Tensor, places: Tensor, marks: Marks | None = None
 ) -> Tensor:
     """(B, T, C) of what `tokens` (B, T, C) find in the images (S, N, C)."""
-    queries = _split(attention, attention.q_proj(tokens))
-    queries = queries @ _by_head(attention, attention.k_proj.weight) * queries.shape[-1] ** -0.5
+    queries = _split(attention, layer(attention.q_proj, tokens)) * _scale(attention)
+    queries = _headed(queries, _by_head(attention, attention.k_proj.weight))
     chances = _scores(queries.flatten(1, 2), image, places, marks).softmax(-1)
     found = _product(chances, image)
     if marks:
-        found += torch.bmm(chances, marks.maps.mT) @ marks.directions
+        found += product(product(chances, marks.maps.mT), marks.directions)
     found = _parted(found, 1, attention.num_heads)
-    found = found @ _by_head(attention, attention.v_proj.weight).mT
+    found = _headed(found, _by_head(attention, attention.v_proj.weight).mT)
     bias = _by_head(attention, attention.v_proj.bias)[:, None]
-    joined: Tensor = attention.out_proj((found + bias).transpose(1, 2).flatten(2))
-    return joined
+    return layer(attention.out_proj, (found + bias).transpose(1, 2).flatten(2))
 
 
 def _from_image(
@@ -134,22 +175,22 @@ def _from_image(
     marks: Marks | None,
 ) -> Tensor:  # fmt: skip
     """(B, N, C) of images (S, N, C) plus what they find in `tokens` (B, T, C)."""
-    keys = _split(attention, attention.k_proj(tokens))
-    scale = keys.shape[-1] ** -0.5
-    bias = keys @ _by_head(attention, attention.q_proj.bias)[..., None] * scale
-    keys = keys @ _by_head(attention, attention.q_proj.weight) * scale
+    keys = _split(attention, layer(attention.k_proj, tokens)) * _scale(attention)
+    bias = _headed(keys, _by_head(attention, attention.q_proj.bias)[..., None])
+    keys = _headed(keys, _by_head(attention, attention.q_proj.weight))
     scores = _scores(keys.flatten(1, 2), image, places, marks)
     scores = _parted(scores, 1, attention.num_heads) + bias
     chances = scores.softmax(2).flatten(1, 2)
-    out = _split(attention, attention.v_proj(values)) @ _by_head(
-        attention, attention.out_proj.weight.mT
+    out = _headed(
+        _split(attention, layer(attention.v_proj, values)),
+        _by_head(attention, attention.out_proj.weight.mT),
     )
     # each head's chances sum to 1, so a share of the bias in each of its rows adds up to all of it
     out = (out + attention.out_proj.bias / attention.num_heads).flatten(1, 2)
     if marks:
         chances = torch.cat([chances, marks.maps], 1)
         out = torch.cat([out, marks.directions.expand(len(out), -1, -1)], 1)
-    found = torch.bmm(chances.mT, out)
+    found = product(chances.mT, out)
     _parted(found, 0, len(image)).add_(image[:, None])
     return found
 
@@ -158,7 +199,8 @@ def _scores(tokens: Tensor, image: Tensor, places: Tensor, marks: Marks | None =
     """(B, R, N) products of (B, R, C) with the images' tokens plus their places, without a copy of
     an image per prompt to add them to."""
     if marks:
-        return _scores(tokens, image, places).baddbmm_(tokens @ marks.directions.mT, marks.maps)
+        among = product(tokens, marks.directions.mT)
+        return _scores(tokens, image, places).add_(product(among, marks.maps))
     if len(image) == 1 or len(image) < len(tokens):
         return _product(tokens, (image + places).mT)
     return _product(tokens, image.mT).add_(_product(tokens, places.mT))
@@ -166,31 +208,32 @@ def _scores(tokens: Tensor, image: Tensor, places: Tensor, marks: Marks | None =
 
 def _product(one: Tensor, other: Tensor) -> Tensor:
     """(B, R, K) x (S, K, N): one product for all that share an image."""
-    if len(other) == 1:
-        return _parted(one.flatten(0, 1) @ other[0], 0, len(one))
     together = _parted(one, 0, len(other))
-    found = torch.bmm(together.flatten(1, 2), other)
+    found = product(together.flatten(1, 2), other)
     return _parted(found, 1, together.shape[1]).flatten(0, 1)
 
 
 def _upscaled(decoder: MaskDecoder, rows: Tensor, vectors: Tensor, size_hw: torch.Size) -> Tensor:
     """(B, M, 4 h, 4 w) logits: `MaskDecoder.output_upscaling` of the images' tokens (B, N, C),
     times the (B, M, C / 8) of the hypernetworks."""
-    first, norm, rise, second, again = decoder.output_upscaling
-    cells: Tensor = rise(functional.layer_norm(
-        transposed(first, rows), norm.weight.shape, norm.weight, norm.bias, norm.eps
-    ))  # fmt: skip
-    cells = again(transposed(second, cells.flatten(1, 2))).flatten(1, 2)
-    cells = torch.bmm(cells, vectors.mT)
+    first, norm, rise, second, _ = decoder.output_upscaling
+    cells = rise(normed(norm, transposed(first, rows)))
+    cells = transposed(second, cells.flatten(1, 2), then="gelu").flatten(1, 2)
+    cells = product(cells, vectors.mT)
     height, width = size_hw
     # token row, token column, then row and column within the first and within the second 2 x 2
     grid = cells.view(len(rows), height, width, 2, 2, 2, 2, -1).permute(0, 7, 1, 3, 5, 2, 4, 6)
     return grid.reshape(len(rows), -1, 4 * height, 4 * width)
 
 
-def transposed(convolution: torch.nn.ConvTranspose2d, rows: Tensor) -> Tensor:
-    """(B, N, 4, out) of a 2 x 2 transposed convolution of stride 2 on rows (B, N, in)."""
+def transposed(
+    convolution: torch.nn.ConvTranspose2d, rows: Tensor, then: str | None = None
+) -> Tensor:
+    """(B, N, 4, out) of a 2 x 2 transposed convolution of stride 2 on rows (B, N, in).
+
+    Args:
+        then: as ``linear`` takes it.
+    """
     assert convolution.bias is not None
-    weight = convolution.weight.permute(0, 2, 3, 1).flatten(1)
-    found = torch.addmm(convolution.bias.repeat(4), rows.flatten(0, 1), weight)
-    return found.view(*rows.shape[:2], 4, -1)
+    weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)
+    return _parted(linear(rows, weight, convolution.bias.repeat(4), then), -1, 4)

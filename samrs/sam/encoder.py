@@ -25,8 +25,10 @@ from segment_anything.modeling.image_encoder import (
     window_partition,
     window_unpartition,
 )
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+
+from samrs.sam.products import convolved, layer, linear, normed, patches, product
 
 PIECE = 2**18
 """Scores at a time: 1 MB, half the second-level cache of a core of the machine it was chosen on.
@@ -36,15 +38,24 @@ Those of one row of queries in a global block of a frame."""
 def encode(encoder: ImageEncoderViT, pixels: Tensor) -> Tensor:
     """(B, C, h, w) embedding of (B, 3, H, W) preprocessed pixels: the frame, or its first rows and
     columns as if there were nothing beyond."""
-    seen = encoder.patch_embed(pixels)
+    seen = patches(encoder.patch_embed.proj, pixels)
     if encoder.pos_embed is not None:
         seen = seen + encoder.pos_embed[:, : seen.shape[1], : seen.shape[2]]
-    # the convolution left it channel by channel, and every sum below would keep it so
+    # a convolution left it channel by channel, and every sum below would keep it so
     seen = seen.contiguous()
     for block in encoder.blocks:
         seen = _block(block, seen)
-    embedding: Tensor = encoder.neck(seen.permute(0, 3, 1, 2))
-    return embedding
+    return _neck(encoder.neck, seen)
+
+
+def _neck(neck: nn.Sequential, seen: Tensor) -> Tensor:
+    """(B, C, h, w) of the neck's two convolutions, a norm of channels behind each."""
+    first, norm, second, last = neck
+    assert isinstance(first, nn.Conv2d)
+    assert isinstance(second, nn.Conv2d)
+    narrow = normed(norm, linear(seen, first.weight.flatten(1), first.bias))
+    wide = convolved(second, narrow.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    return normed(last, wide).permute(0, 3, 1, 2).contiguous()
 
 
 def _block(block: Block, seen: Tensor) -> Tensor:
@@ -58,23 +69,25 @@ def _block(block: Block, seen: Tensor) -> Tensor:
     else:
         seen = _attention(block.attn, seen)
     # after the windows are undone: what filled them up needs no projection
-    seen = kept + block.attn.proj(seen)
-    out: Tensor = seen + block.mlp(block.norm2(seen))
-    return out
+    seen = layer(block.attn.proj, seen).add_(kept)
+    inner = layer(block.mlp.lin1, block.norm2(seen), then="gelu")
+    return layer(block.mlp.lin2, inner).add_(seen)
 
 
 def _attention(attention: Attention, seen: Tensor) -> Tensor:
     """`Attention.forward` of (B, h, w, C) before its last projection."""
     batch, height, width, channels = seen.shape
     heads = attention.num_heads
-    parts = attention.qkv(seen).view(batch, height * width, 3, heads, -1).permute(2, 0, 3, 1, 4)
+    parts = (
+        layer(attention.qkv, seen).view(batch, height * width, 3, heads, -1).permute(2, 0, 3, 1, 4)
+    )
     queries, keys, values = parts.unbind(0)
     head = queries.shape[-1]
     if not attention.use_rel_pos:
         out = functional.scaled_dot_product_attention(queries, keys, values)
     elif not _folds(queries):
-        by_row, by_column = _positions(attention, queries, (height, width))
-        out = _in_pieces(queries, keys, values, by_row, by_column)
+        places = _positions(attention, queries, (height, width))
+        out = _by_hand(queries * head**-0.5, keys, values, *places)
     else:
         # the scale of the scores must not touch the positions
         grown = queries * head**0.5
@@ -99,9 +112,17 @@ def _positions(
     rows = _offsets(attention.rel_pos_h, height).to(queries.dtype)
     columns = _offsets(attention.rel_pos_w, width).to(queries.dtype)
     grid = queries.reshape(*queries.shape[:2], height, width, -1)
-    by_row = torch.einsum("bnhwc,hkc->bnhwk", grid, rows)
-    by_column = torch.einsum("bnhwc,wkc->bnhwk", grid, columns)
-    return by_row.flatten(2, 3), by_column.flatten(2, 3)
+    by_row = _for_each(grid, 2, rows).flatten(2, 3)
+    by_column = _for_each(grid, 3, columns).flatten(2, 3)
+    return by_row, by_column
+
+
+def _for_each(grid: Tensor, dim: int, tables: Tensor) -> Tensor:
+    """Products of what lies at each place along one dimension of a grid (..., d) with that place's
+    own table of (size, K, d), as (..., K)."""
+    first = grid.movedim(dim, 0)
+    found = product(first.flatten(1, -2), tables.mT)
+    return found.view(*first.shape[:-1], -1).movedim(0, dim)
 
 
 def _offsets(table: Tensor, size: int) -> Tensor:
@@ -127,27 +148,28 @@ def _folded(
     return queries, torch.cat([keys, here.expand(*keys.shape[:2], -1, -1)], -1)
 
 
-def _in_pieces(
+def _by_hand(
     queries: Tensor, keys: Tensor, values: Tensor, by_row: Tensor, by_column: Tensor
 ) -> Tensor:
-    """Attention of (B, heads, N, d) with the relative positions added, some heads and queries of an
-    image or window at a time."""
-    batch, heads, count, head = queries.shape
-    together = min(heads, max(PIECE // count**2, 1))
-    step = min(count, max(PIECE // (together * count), 1))
-    # so stored, the products of a few queries are half as fast again
-    keys, values = keys.transpose(2, 3).contiguous(), values.contiguous()
+    """Attention of (B, heads, N, d) with the relative positions added, some queries of a head at a
+    time.
+
+    Args:
+        queries: scaled already.
+        by_row: as ``_positions`` gives it.
+        by_column: likewise.
+    """
+    count = queries.shape[2]
+    queries, keys, values = queries.contiguous(), keys.contiguous(), values.contiguous()
     out = torch.empty_like(values)
-    room = queries.new_empty(together, step, by_row.shape[-1], by_column.shape[-1])
-    for image, from_head, first in itertools.product(
-        range(batch), range(0, heads, together), range(0, count, step)
+    step = max(PIECE // count, 1)
+    for image, head, first in itertools.product(
+        range(len(queries)), range(queries.shape[1]), range(0, count, step)
     ):
-        which = image, slice(from_head, from_head + together)
-        some = (*which, slice(first, first + step))
-        rows, columns = by_row[some][..., :, None], by_column[some][..., None, :]
-        scores = room[: rows.shape[0], : rows.shape[1]]
-        torch.add(rows, columns, out=scores)
-        scores = scores.flatten(2).baddbmm_(queries[some], keys[which], alpha=head**-0.5)
+        some = image, head, slice(first, first + step)
+        scores = product(queries[some], keys[image, head].mT)
+        grid = scores.view(len(scores), by_row.shape[-1], by_column.shape[-1])
+        grid.add_(by_row[some][:, :, None]).add_(by_column[some][:, None])
         torch.softmax(scores, -1, out=scores)
-        torch.bmm(scores, values[which], out=out[some])
+        out[some] = product(scores, values[image, head])
     return out

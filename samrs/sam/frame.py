@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -155,4 +154,7 @@ def _resized(values: Logits, height: int, width: int) -> Logits:
     """Bilinear resize, pixels being squares, as ``interpolate(align_corners=False)``."""
     if values.shape == (height, width):
         return values
-    return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR))
+    # OpenCV's takes another path on each maker's CPUs
+    given = torch.from_numpy(values)[None, None]
+    found = functional.interpolate(given, (height, width), mode="bilinear", align_corners=False)
+    return np.asarray(found[0, 0].numpy())

@@ -13,6 +13,8 @@ import torch
 from segment_anything.modeling import PromptEncoder
 from torch import Tensor
 
+from samrs.sam.products import normed, patches
+
 
 @dataclass(frozen=True)
 class Marks:
@@ -35,10 +37,9 @@ def marks(encoder: PromptEncoder, masks: Tensor, given: Tensor) -> Marks:
         masks: (B, 1, 4 h, 4 w) logits.
         given: (B,) whether there is one; its logits count for nothing where not.
     """
-    *downscaling, last = encoder.mask_downscaling
-    maps = masks
-    for layer in downscaling:
-        maps = layer(maps)
+    first, norm, rise, second, again, rise_again, last = encoder.mask_downscaling
+    maps = rise(normed(norm, patches(first, masks))).permute(0, 3, 1, 2)
+    maps = rise_again(normed(again, patches(second, maps))).permute(0, 3, 1, 2)
     maps = torch.cat([maps, torch.ones_like(maps[:, :1])], 1).flatten(2) * given[:, None, None]
     instead = last.bias - encoder.no_mask_embed.weight[0]
     return Marks(maps, torch.cat([last.weight.flatten(1).mT, instead[None]]))

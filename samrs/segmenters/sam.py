@@ -34,6 +34,7 @@ from samrs.sam.computing import (
     one_thread,
 )
 from samrs.sam.mask_prompts import Marks, marks
+from samrs.sam.places import portable
 from samrs.weights.checkpoint import Checkpoint
 
 __all__ = ["NETWORKS", "PRECISIONS", "Encoded", "SamSegmenter", "device", "load"]
@@ -71,7 +72,7 @@ class SamSegmenter(Chunked):
         check_precision(precision)
         self.sam = sam
         self.encoder = sam.image_encoder
-        if precision != "float32":
+        if precision.startswith("bfloat16"):
             self.encoder = copy.deepcopy(sam.image_encoder).bfloat16()
         compiled = precision == "bfloat16-compiled"
         embed = Compiled(encoding.encode) if compiled else encoding.encode
@@ -80,6 +81,8 @@ class SamSegmenter(Chunked):
         )
         self.frame = int(sam.image_encoder.img_size)
         self.transform = ResizeLongestSide(self.frame)
+        self.prompts = portable(sam.prompt_encoder)
+        self.places = self.prompts.get_dense_pe()
         self._empty: torch.Tensor | None = None
         self._empty_made = threading.Lock()
 
@@ -137,8 +140,7 @@ class SamSegmenter(Chunked):
         self, state: Encoded, prompt: Prompt, which: slice
     ) -> tuple[frame.Logits, NDArray[np.float32]]:
         """Logits (B, M, h, w) of the whole frame and predicted IoUs (B, M) of one chunk."""
-        prompts = self.sam.prompt_encoder
-        sparse, dense = prompts(
+        sparse, dense = self.prompts(
             points=self._points(prompt, state.size_hw),
             boxes=self._boxes(prompt, state.size_hw),
             masks=None,
@@ -148,7 +150,7 @@ class SamSegmenter(Chunked):
         image = state.embedding + dense[:1]
         asked = Prompts(
             image, sparse.expand(len(prompt), -1, -1), self._marks(prompt, state.size_hw),
-            prompts.get_dense_pe(), (which.start, which.stop),
+            self.places, (which.start, which.stop),
         )  # fmt: skip
         return self.networks.decode(asked)
 
@@ -173,7 +175,7 @@ class SamSegmenter(Chunked):
         given = np.full(len(prompt), True)
         if prompt.mask_slopes is not None:
             given = ~np.isnan(prompt.mask_slopes)
-        return marks(self.sam.prompt_encoder, masks, torch.from_numpy(given).to(self.sam.device))
+        return marks(self.prompts, masks, torch.from_numpy(given).to(self.sam.device))
 
     def _masks(self, prompt: Prompt, size_hw: tuple[int, int]) -> torch.Tensor | None:
         if prompt.mask_logits is not None:
@@ -210,7 +212,7 @@ def load(*, checkpoint: Checkpoint, precision: str, device: str) -> SamSegmenter
         ParameterError: there is no GPU.
         ProductError, CheckpointError: the weights are not there or not the model's.
     """
-    check_device(device)
+    check_device(device, precision)
     path = checkpoint.verified()
     sam = checkpoints.build_sam(checkpoint.model, path, device=torch.device(device))
     return SamSegmenter(sam, precision)

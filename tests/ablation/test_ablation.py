@@ -33,7 +33,7 @@ def run(product: Path, recipes: list[str], segmenter: str = "obb") -> pd.DataFra
         recipes=recipes,
         floors=["box", "obb", "grabcut"],
         checkpoint=find_checkpoint(segmenter, "nano"),
-        precision="float32",
+        precision="float32-fast",
         runtime=RUNTIME,
     )
 
@@ -66,9 +66,9 @@ def test_every_score_of_a_mask_stands_beside_its_iou(tmp_path: Path) -> None:
 def test_seconds_are_told_only_where_they_are_asked_for(tmp_path: Path) -> None:
     product = write_product(tmp_path / "hand")
     given = {"recipes": ["rbox"], "floors": ["box"], "checkpoint": Checkpoint("obb", "nano")}
-    timed = ablate(product, **given, precision="float32", runtime=RUNTIME, timed=True)
+    timed = ablate(product, **given, precision="float32-fast", runtime=RUNTIME, timed=True)
     assert (timed[list(SECONDS)] >= 0).all(axis=None)
-    plain = ablate(product, **given, precision="float32", runtime=RUNTIME)
+    plain = ablate(product, **given, precision="float32-fast", runtime=RUNTIME)
     pd.testing.assert_frame_equal(plain, timed.drop(columns=list(SECONDS)))
 
 

@@ -95,7 +95,7 @@ def floor_frame(product: Path) -> pd.DataFrame:
         recipes=["hbox_mask"],
         floors=[],
         checkpoint=Checkpoint("obb", "nano"),
-        precision="float32",
+        precision="float32-fast",
         runtime=RUNTIME,
     )
 
@@ -155,7 +155,7 @@ WRITTEN = (
 
 
 def measured(dataset: str, folder: Path, out: Path, **changes: Any) -> Any:
-    given = {"truth": None, "recipes": ["hbox"], "model": "nano", "precision": "float32"}
+    given = {"truth": None, "recipes": ["hbox"], "model": "nano", "precision": "float32-fast"}
     given |= {"tile": None, "overlap": 0, "limit": 3, "runtime": RUNTIME}
     return audit(dataset, folder, out, **{**given, **changes})
 
@@ -200,7 +200,11 @@ def test_nwpu_vhr10_is_measured_and_its_labels_are_the_masks_scored(
     assert json.loads((tmp_path / "summary.json").read_text()) == summary
 
     product = tmp_path / "normalize" / "coco-2"
-    given = {"prompt": "hbox", "checkpoint": find_checkpoint("sam", "nano"), "precision": "float32"}
+    given = {
+        "prompt": "hbox",
+        "checkpoint": find_checkpoint("sam", "nano"),
+        "precision": "float32-fast",
+    }
     label(product, tmp_path / "masks", **given, runtime=RUNTIME, work=tmp_path / "work")
     masks = {row["instance_id"]: row["rle"] for row in iter_rows(tmp_path / "masks", "masks")}
     truths = {row["instance_id"]: row["rle"] for row in iter_rows(product, "truth")}

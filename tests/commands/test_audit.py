@@ -22,6 +22,7 @@ def test_it_fills_a_document_and_prints_tables(tmp_path: Path) -> None:
     page.write_text("before\n<!-- audit:hrsc2016 -->\nold\n<!-- /audit:hrsc2016 -->\nafter\n")
     out = tmp_path / "out"
     given = ["--recipes", "hbox", "--limit", "1", "--device", "cpu", "--threads", "1"]
+    given += ["--precision", "float32-fast"]  # other tests share the process
     done = call("audit", "hrsc2016", folder, "--out", out, "--fill", page, *given)
     assert done.exit_code == 0, done.output
     text = page.read_text(encoding="utf-8")

@@ -31,7 +31,7 @@ from tests.label.hand_made import many_tiles, write_product
 from tests.label.test_label import RUNTIME
 from tests.segmenters.tiny_sam import tiny_sam
 
-GIVEN = {"prompt": "hbox", "checkpoint": Checkpoint("box", "nano"), "precision": "float32"}
+GIVEN = {"prompt": "hbox", "checkpoint": Checkpoint("box", "nano"), "precision": "float32-fast"}
 
 
 @pytest.fixture
@@ -298,7 +298,7 @@ def slower(*given):
 label._labelled = slower
 product, out, work = map(Path, sys.argv[1:])
 runtime = {"executor": "local", "device": "cpu", "threads": 1}
-given = {"prompt": "hbox", "checkpoint": Checkpoint("box", "nano"), "precision": "float32"}
+given = {"prompt": "hbox", "checkpoint": Checkpoint("box", "nano"), "precision": "float32-fast"}
 label.label(product, out, **given, runtime=runtime, work=work)
 """
 
@@ -374,7 +374,7 @@ def test_tiles_computed_together_give_the_same_bytes_for_any_threads_and_after_a
     def labelled(product: Path, name: str, threads: int, work: str) -> dict[str, bytes]:
         label.label(
             product, tmp_path / name, prompt=prompt, checkpoint=find_checkpoint("sam", "nano"),
-            precision="float32", runtime={**RUNTIME, "threads": threads}, work=tmp_path / work,
+            precision="float32-fast", runtime={**RUNTIME, "threads": threads}, work=tmp_path / work,
         )  # fmt: skip
         return files(tmp_path / name)
 

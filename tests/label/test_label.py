@@ -25,7 +25,7 @@ BOX = Checkpoint("box", "nano")
 def labelled(
     product: Path, out: Path, prompt: str = "hbox", checkpoint: Checkpoint = BOX
 ) -> dict[str, Any]:
-    given = {"prompt": prompt, "checkpoint": checkpoint, "precision": "float32"}
+    given = {"prompt": prompt, "checkpoint": checkpoint, "precision": "float32-fast"}
     return label(product, out, **given, runtime=RUNTIME, work=out.parent / f"work of {out.name}")
 
 

@@ -22,7 +22,7 @@ BOX = np.array([40.0, 20, 100, 50])
 def loaded(name: str) -> Segmenter:
     module = axis.load(AXIS, name)
     engine: Segmenter = module.load(
-        checkpoint=find_checkpoint(name, "nano"), precision="float32", device="cpu"
+        checkpoint=find_checkpoint(name, "nano"), precision="float32-fast", device="cpu"
     )
     return engine
 

@@ -183,7 +183,8 @@ def test_a_labelling_run_reads_the_weights_for_their_digest_once(
 
     monkeypatch.setattr(checkpoint, "sha256", counted)
     label.label(
-        write_product(tmp_path / "hand"), tmp_path / "out", prompt="hbox", precision="float32",
+        write_product(tmp_path / "hand"), tmp_path / "out", prompt="hbox",
+            precision="float32-fast",
         checkpoint=read_checkpoint(tmp_path / "weights"), runtime=RUNTIME, work=tmp_path / "work",
     )  # fmt: skip
     assert hashed == ["nano.safetensors"]
@@ -195,7 +196,8 @@ def test_other_bytes_than_the_manifests_label_nothing(tmp_path: Path) -> None:
         file.write(b" ")
     with pytest.raises(ProductError, match=r"not the checkpoint of sam nano, got [0-9a-f]{64};"):
         label.label(
-            write_product(tmp_path / "hand"), tmp_path / "out", prompt="hbox", precision="float32",
+            write_product(tmp_path / "hand"), tmp_path / "out", prompt="hbox",
+            precision="float32-fast",
             checkpoint=read_checkpoint(tmp_path / "weights"), runtime=RUNTIME, work=tmp_path / "w",
         )  # fmt: skip
     assert not (tmp_path / "out").exists()
