@@ -32,7 +32,11 @@ def check_precision(precision: str) -> None:
 class Compiled:
     """An encoder pass by ``torch.compile``, for each size of pixels by itself: the sums of one that
     serves all round otherwise, and whether there is one depends on what came first. A size's first
-    call is made alone: threads that come at once would each compile it, for minutes."""
+    call is made alone: threads that come at once would each compile it, for minutes.
+
+    Args:
+        function: the pass, of an encoder and (1, 3, H, W) pixels.
+    """
 
     def __init__(self, function: Callable[..., torch.Tensor]) -> None:
         self._function = torch.compile(function, dynamic=False)

@@ -92,7 +92,13 @@ def two_way(
     transformer: TwoWayTransformer, image: Tensor, places: Tensor, tokens: Tensor,
     marks: Marks | None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """``TwoWayTransformer.forward`` on rows: the prompts' tokens and the image's, (B, N, C)."""
+    """``TwoWayTransformer.forward`` on rows: the prompts' tokens and the image's, (B, N, C).
+
+    Args:
+        transformer: whose layers are run.
+        places: (1, N, C) embedding of where each row of the image lies.
+        marks: what mask prompts add to the image; None where there are none.
+    """
     queries, keys = tokens, image
     for block in transformer.layers:
         if block.skip_first_layer_pe:

@@ -132,7 +132,11 @@ def power(x: float | Array, exponent: float) -> float | Array:
 
 
 def direction(along: Array) -> float:
-    """Radians from the x axis to a vector (2,), clockwise on screen, in -pi to pi."""
+    """Radians from the x axis to a vector, clockwise on screen, in -pi to pi.
+
+    Args:
+        along: (2,) the vector.
+    """
     x, y = float(along[0]), float(along[1])
     wide, narrow = max(abs(x), abs(y)), min(abs(x), abs(y))
     if wide == 0:
@@ -156,7 +160,7 @@ def unit(angle: float) -> Array:
 
 
 def dot(a: Array, b: Array) -> float:
-    """Product of two vectors (2,)."""
+    """Scalar product of the vectors ``a`` and ``b``, (2,) each."""
     return float(a[0] * b[0] + a[1] * b[1])
 
 

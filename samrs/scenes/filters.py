@@ -104,7 +104,11 @@ def cubic(count: int, positions: Array) -> Taps:
 
 
 def linear(count: int, positions: Array) -> Taps:
-    """Linear interpolation between the two nearest rows or columns; constant beyond the last."""
+    """Linear interpolation between the two nearest rows or columns; constant beyond the last.
+
+    Args:
+        positions: (n,) where new rows or columns lie among ``count`` old ones, px.
+    """
     inside = np.clip(positions, 0, count - 1)
     below = np.minimum(np.floor(inside), count - 2)
     t = (inside - below).astype(np.float32)
@@ -138,7 +142,11 @@ def shares(image: Array, scale: int) -> Array:
 
 
 def slopes(field: Array) -> tuple[Array, Array]:
-    """Slopes along x and y of (H, W) float32 per px, smoothed across (Sobel)."""
+    """Slopes along x and y per px, smoothed across (Sobel).
+
+    Args:
+        field: (H, W) float32.
+    """
     h, w = field.shape
     wide = field[_mirrored(h, 1)][:, _mirrored(w, 1)]
     dx, dy = wide[:, 2:] - wide[:, :-2], wide[2:] - wide[:-2]

@@ -131,7 +131,13 @@ class SamSegmenter(Chunked):
         return self.networks.chunk
 
     def answer(self, low_res: frame.Logits, iou: np.float32, state: Encoded) -> Answer:
-        """One soft mask, brought to the tile's px."""
+        """One soft mask, brought to the tile's px.
+
+        Args:
+            low_res: (h, w) logits of the whole frame.
+            iou: what the model predicts of the mask.
+            state: of the tile.
+        """
         crop, x0, y0 = frame.logits_to_crop(low_res, self.frame, state.size_hw, FLOOR)
         return Answer(logits=crop, x0=x0, y0=y0, predicted_iou=float(iou), frame_logits=low_res)
 

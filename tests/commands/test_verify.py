@@ -37,7 +37,10 @@ def test_sound_products_have_a_line_each(released: Path, normalized: Path) -> No
     done = call("verify", released, normalized)
     assert (done.exit_code, done.stderr) == (0, "")
     first, second = done.stdout.splitlines()
-    assert first == f"{released}: sound: 3 shards, 3 instances, 3 semantic, 3 tiles"
+    assert (
+        first
+        == f"{released}: sound: 5 shards, 3 instances, 3 joined, 3 scenes, 3 semantic, 3 tiles"
+    )
     assert second.startswith(f"{normalized}: sound: ")
 
 

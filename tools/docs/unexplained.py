@@ -42,7 +42,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def public_functions(tree: ast.Module) -> Iterator[tuple[str, Function, str]]:
     """Name, node and docstring of a module's public functions and methods."""
     for node in tree.body:
-        if isinstance(node, Function) and not node.name.startswith("_"):
+        if isinstance(node, Function) and not node.name.startswith("_") and not _overload(node):
             yield node.name, node, ast.get_docstring(node) or ""
         elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             about = ast.get_docstring(node) or ""
@@ -52,6 +52,11 @@ def public_functions(tree: ast.Module) -> Iterator[tuple[str, Function, str]]:
                     yield f"{node.name}.{part.name}", part, f"{about}\n{own}"
                 elif isinstance(part, Function) and not part.name.startswith("_"):
                     yield f"{node.name}.{part.name}", part, ast.get_docstring(part) or ""
+
+
+def _overload(node: Function) -> bool:
+    """Whether it is a signature only, of a function that follows."""
+    return any(isinstance(d, ast.Name) and d.id == "overload" for d in node.decorator_list)
 
 
 def unexplained(file: Path) -> Iterator[tuple[int, str, list[str]]]:
