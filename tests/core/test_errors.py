@@ -50,10 +50,20 @@ def test_what_the_library_imports_is_of_the_base_or_of_an_extra(module: str) -> 
     assert (module in EXTRAS) == (not base)
 
 
-def test_a_package_is_in_one_layer() -> None:
-    layers = [project()["dependencies"], *project()["optional-dependencies"].values()]
-    names = [name for layer in layers for name in layer if not name.startswith("samrs[")]
-    assert sorted(set(names)) == sorted(names)
+def test_no_layer_names_a_package_that_a_layer_below_brings() -> None:
+    extras: dict[str, list[str]] = project()["optional-dependencies"]
+
+    def brought(names: list[str]) -> list[str]:
+        """The packages of a layer, and of those it is built on."""
+        found = []
+        for name in names:
+            below = name.removeprefix("samrs[").removesuffix("]")
+            found += brought(extras[below]) if name.startswith("samrs[") else [name]
+        return found
+
+    for names in extras.values():
+        together = [*project()["dependencies"], *brought(names)]
+        assert sorted(set(together)) == sorted(together)
 
 
 @pytest.mark.parametrize(

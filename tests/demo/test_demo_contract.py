@@ -13,7 +13,7 @@ from samrs.core import axis
 from samrs.core.errors import ParameterError
 from samrs.core.parameters import read_parameters
 from samrs.core.records import IGNORE
-from samrs.pretrain import hold_out
+from samrs.pretrain import held_tiles
 from samrs.scenes.rasters import instance_colour
 from samrs.scenes.scene import KINDS
 from samrs.scenes.series import (
@@ -109,7 +109,8 @@ def test_a_scene_shows_what_it_is_there_for_or_is_drawn_again() -> None:
     assert empty.objects == ()
 
 
-DEMO = read_parameters(ROOT)["download"]
+PARAMETERS = read_parameters(ROOT)
+DEMO = PARAMETERS["download"]
 
 
 @pytest.mark.slow  # renders the whole demo; the metrics in git tell it of the run that made them
@@ -118,7 +119,7 @@ def test_every_class_that_is_tested_can_be_learned(name: str, tmp_path: Path) ->
     writer = axis.load("samrs.datasets", name, "demo")
     writer.write(tmp_path, scenes=DEMO[name]["scenes"], seed=DEMO[name]["seed"])
     scenes = read(name, tmp_path)
-    held = hold_out([scene.split for scene in scenes])
+    held = held_tiles([s.split for s in scenes], PARAMETERS["pretrain"]["hold_out"])
     classes: dict[bool, set[str | int]] = {True: set(), False: set()}
     for number, scene in enumerate(scenes):
         classes[number in held] |= {each.category for each in scene.annotations}

@@ -47,7 +47,7 @@ def test_classes_and_scores_are_counted(release):
     assert table_row(text, "predicted\\_iou")[1:] == ["0.900"] * 6 + ["0"]
     assert table_row(text, "stability\\_score")[1:] == ["–"] * 6 + ["9"]
     assert "quality" not in {line.split(" | ")[0] for line in text.splitlines()}
-    assert table_row(text, "Parquet, MB")[1] == "0.0"
+    assert table_row(text, "Parquet, MB")[1] == "0.1"
 
 
 def test_quality_is_shown_where_the_release_has_it(tmp_path):

@@ -82,7 +82,7 @@ def test_a_mask_holds_what_stands_on_the_instance(monkeypatch: pytest.MonkeyPatc
         lambda *given, **named: scenes.append(drawn(*given, **named)) or scenes[-1],
     )
     shared = 0
-    for index in (4, 7):
+    for index in (3, 4):
         _, ids = draw_item(index)
         for number, thing in enumerate(scenes[-1].objects, start=1):
             whole = np.zeros(ids.shape[:2], bool)
@@ -98,9 +98,9 @@ def test_a_shape_pasted_on_a_parent_belongs_to_nothing(monkeypatch: pytest.Monke
         ids[100:300, 100:300] = 999
 
     monkeypatch.setattr(bank, "paste_shapes", paste)
-    _, ids = draw_item(5)  # a track field
+    _, ids = draw_item(85)  # a track field
     assert (ids[100:300, 100:300] == [999, 0]).all()
-    assert (ids[..., 1] == 1).any()
+    assert ids[..., 1].any()
 
 
 def test_a_crop_asks_for_parents_with_their_parts(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ EXTRAS = (
     "rasterio", "ray",
     "requests", "safetensors", "scipy", "segment_anything",
     "segmentation_models_pytorch", "shapely", "sklearn",
-    "threadpoolctl", "timm", "torch", "torchmetrics", "torchvision", "urllib3",
+    "threadpoolctl", "timm", "torch", "torchmetrics", "torchvision", "transformers", "urllib3",
 )  # fmt: skip
 """Modules that come with extras, all of them."""
 

@@ -81,7 +81,7 @@ def test_a_release_is_pushed_proven_tagged_and_said(project: Project) -> None:
     assert f"{head}\trefs/heads/main" in listed
     log = (project.root / "CHANGELOG.md").read_text()
     assert "## Unreleased\n\n## 1.0.0 (" in log
-    assert "| sota | `data/release/sota` | 4 |" in log
+    assert "| sota | `data/release/sota` | 6 |" in log
     cards = {p.name for p in (project.root / "docs" / "cards").iterdir()}
     assert cards == {"sota.md", "sior.md"}
     assert "SOTA" in (project.root / "docs" / "cards" / "sota.md").read_text()

@@ -72,7 +72,7 @@ def test_clone_and_pull(published: Published, stranger: Stranger) -> None:
     stranger.run("dvc", "pull", at="clone")
     assert tiny.files(clone / "data") == tiny.files(published.root / "data")
     assert stranger.run("git", "status", "--porcelain", at="clone") == ""
-    assert verify_product(clone / SOTA) == 7
+    assert verify_product(clone / SOTA) == 11
 
 
 def test_get_by_the_tag_of_the_release(published: Published, stranger: Stranger) -> None:

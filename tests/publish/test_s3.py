@@ -119,7 +119,7 @@ def test_push_pull_and_get(original: Path, tmp_path: Path, store: Store) -> None
 
     tiny.run(tmp_path, fresh, "dvc", "get", host, SOTA, "--remote", "storage")
     assert tiny.files(tmp_path / "sota") == tiny.files(root / SOTA)
-    assert verify_product(tmp_path / "sota") == 7
+    assert verify_product(tmp_path / "sota") == 11
 
 
 def test_what_the_storage_lost_is_pushed_again_and_wrong_bytes_stop_a_pull(

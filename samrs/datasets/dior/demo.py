@@ -102,7 +102,8 @@ _IMAGE = """\
 
 
 def write(root: Path, *, scenes: int, seed: int) -> None:
-    """Write ``scenes`` scenes below ``root``: half test (``HeldOut``), the others train and val."""
+    """Write ``scenes`` scenes below ``root``: half held out (``HeldOut``), as test and as val by
+    turns; the others train."""
     held_out = HeldOut(every=2)
     listed: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for _, scene in render_series(
@@ -110,9 +111,12 @@ def write(root: Path, *, scenes: int, seed: int) -> None:
         scenes=scenes,
     ):  # fmt: skip
         if held_out.takes(CLASSES[item.kind] for item in scene.objects):
-            split, stem = "test", f"{FIRST_TEST + len(listed['test']):05d}"
+            split = min("test", "val", key=lambda name: len(listed[name]))
         else:
-            split = min("train", "val", key=lambda name: len(listed[name]))
+            split = "train"
+        if split == "test":
+            stem = f"{FIRST_TEST + len(listed['test']):05d}"
+        else:
             stem = f"{1 + len(listed['train']) + len(listed['val']):05d}"
         listed[split].append(stem)
         folder = "JPEGImages-test" if split == "test" else "JPEGImages-trainval"
