@@ -75,10 +75,10 @@ def test_dior_numbers_images_as_the_official_splits_do(install: Install, tmp_pat
     dior.write(tmp_path, scenes=8, seed=0)
     found = {r.scene_id: r.split for r in read("dior", tmp_path)}
     assert found == {
-        "00001": "train", "00002": "val", "00003": "train", "00004": "val",
-        "11726": "test", "11727": "test", "11728": "test", "11729": "test",
+        "00001": "train", "00002": "train", "00003": "val", "00004": "train",
+        "00005": "train", "00006": "val", "11726": "test", "11727": "test",
     }  # fmt: skip
-    assert (tmp_path / "Main" / "val.txt").read_text().split() == ["00002", "00004"]
+    assert (tmp_path / "Main" / "val.txt").read_text().split() == ["00003", "00006"]
 
 
 def test_dior_elements_are_those_of_the_real_file(
