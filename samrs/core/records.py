@@ -106,6 +106,9 @@ GEOREFERENCE = pa.schema(
         ("crs", pa.string()),  # WKT2
         # a b c d e f: X = a x + b y + c, Y = d x + e y + f for scene px (x, y)
         ("transform", pa.list_(pa.float64(), 6)),
+        # metres from a pixel to the next, along a row and along a column; or null
+        ("gsd_x", pa.float64()),
+        ("gsd_y", pa.float64()),
     ]
 )
 

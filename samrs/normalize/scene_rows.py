@@ -23,6 +23,7 @@ from samrs.core.records import (
     TILES,
     TRUTH,
     Annotation,
+    Georeference,
     Quarantine,
     SceneRecord,
     tile_id,
@@ -108,9 +109,7 @@ def make_scene(
                 rows["tiles"].append(_tile_row(record, image, place, cut, suffix))
                 scene.tiles.add(data)
             if image.georeference is not None:
-                rows["georeference"].append(
-                    {"scene_id": record.scene_id, **image.georeference._asdict()}
-                )
+                rows["georeference"].append(_georeference_row(record, image, image.georeference))
         rows["semantic"] = _semantic_rows(record, places, size_wh, where, cut)
     except ImageError as error:
         scene.tiles.close()
@@ -296,9 +295,17 @@ def _tile_row(
         "y0": place.y0,
         "width": width,
         "height": height,
-        "gsd": image.gsd if record.gsd is None else record.gsd,
+        "gsd": image.ground.gsd if record.gsd is None and image.ground else record.gsd,
         "image": {"path": name + suffix},
     }
+
+
+def _georeference_row(
+    record: SceneRecord, image: SceneImage, place: Georeference
+) -> dict[str, Any]:
+    sides = {} if image.ground is None else image.ground._asdict()
+    row = {"scene_id": record.scene_id, **place._asdict(), **sides}
+    return {name: row.get(name) for name in GEOREFERENCE.names}
 
 
 def _semantic_rows(

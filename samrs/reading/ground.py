@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio
@@ -41,13 +41,28 @@ def georeference(dataset: Any) -> Georeference | None:
         return None
 
 
-def ground_sample_distance(dataset: Any) -> float | None:
-    """Side of a square as large as a pixel on the ground, at the centre of an open dataset.
+class Ground(NamedTuple):
+    """Metres of ground that a pixel shows at the centre of an image.
 
-    The projection's scale there counts: a pixel of EPSG:3857 shows cos(latitude) of its size.
+    Attributes:
+        gsd: side of a square as large as the pixel.
+        gsd_x: along a row, from a pixel to the next.
+        gsd_y: along a column.
+    """
+
+    gsd: float
+    gsd_x: float
+    gsd_y: float
+
+
+def ground_sample_distance(dataset: Any) -> Ground | None:
+    """Size of a pixel on the ground, at the centre of an open dataset.
+
+    The projection's scale there counts: a pixel of EPSG:3857 shows cos(latitude) of its size. Rows
+    and columns are measured apart, since degrees and many projections have another scale in either.
 
     Returns:
-        Metres per px; None where the dataset says no place, or centre or result is no number.
+        None where the dataset says no place, or centre or result is no number.
     """
     if georeference(dataset) is None:
         return None
@@ -58,8 +73,18 @@ def ground_sample_distance(dataset: Any) -> float | None:
     if not np.isfinite([lons, lats]).all():
         return None
     left, right, above, below = _on_ellipsoid(np.radians(lons), np.radians(lats))
-    metres = math.sqrt(math.dist(left, right) * math.dist(above, below)) / (2 * SPAN)
-    return float(f"{metres:.{DIGITS}g}") if math.isfinite(metres) and metres > 0 else None
+    across, down = (right - left) / (2 * SPAN), (below - above) / (2 * SPAN)
+    square = math.sqrt(_length(np.cross(across, down)))
+    found = Ground(*(_rounded(v) for v in (square, _length(across), _length(down))))
+    return found if all(math.isfinite(v) and v > 0 for v in found) else None
+
+
+def _length(vector: Array) -> float:
+    return math.hypot(*vector.tolist())
+
+
+def _rounded(metres: float) -> float:
+    return float(f"{metres:.{DIGITS}g}")
 
 
 def move_points(points: Array, source: Any, target: Any) -> Array:

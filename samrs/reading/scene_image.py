@@ -67,7 +67,7 @@ class SceneImage:
     Attributes:
         size_wh: width and height in px, of the turned image.
         stored_wh: width and height of the image as its file stores it.
-        gsd: metres per px where the file is georeferenced, else None.
+        ground: metres per px where the file is georeferenced, else None.
         georeference: where it lies, else None.
     """
 
@@ -80,7 +80,7 @@ class SceneImage:
         stretch: float | None,
     ) -> None:
         self.stored_wh: tuple[int, int] = (dataset.width, dataset.height)
-        self.gsd = ground_sample_distance(dataset)
+        self.ground = ground_sample_distance(dataset)
         self.georeference = georeference(dataset)
         self._dataset, self._path, self._kind, self._where = dataset, path, kind, where
         self._stretch = stretch

@@ -16,12 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from samrs.core.errors import ProductError
-from samrs.core.records import JOINED, SCENES, crs_name
+from samrs.core.records import GEOREFERENCE, JOINED, SCENES, crs_name
 from samrs.core.shards import ShardWriter, has_table, iter_tables, read_table, write_table
 from samrs.release.joining import Views, joined_rows
 
 CHUNK_ROWS = 8192
 """Rows of whole scenes that are joined at once, or those of one scene where it has more."""
+
+NOWHERE = dict.fromkeys(name for name in GEOREFERENCE.names if name != "scene_id")
+"""The columns of a scene that lies on no map."""
 
 PLACE = ("scene_id", "x0", "y0", "width", "height")
 """Columns of a tile that say where it lies."""
@@ -72,7 +75,7 @@ def _scene_rows(tiles: pa.Table, places: dict[str, dict[str, Any]]) -> list[dict
     found: dict[str, dict[str, Any]] = {}
     for tile in tiles.to_pylist():
         name = tile["scene_id"]
-        place = places.get(name, {"crs": None, "transform": None})
+        place = places.get(name, NOWHERE)
         start = {key: tile[key] for key in ("scene_id", "split", "gsd")} | place
         row = found.setdefault(name, {**start, "width": 0, "height": 0})
         row["width"] = max(row["width"], tile["x0"] + tile["width"])

@@ -48,6 +48,8 @@ RANGES = {
     "visible": (1e-12, 1.0),
     "agreement": (0.0, 1.0),
     "gsd": (1e-6, 1e6),
+    "gsd_x": (1e-6, 1e6),
+    "gsd_y": (1e-6, 1e6),
 }
 """Lowest and highest value of a number. SAM's estimate may say 1.003: it is not held to 0 to 1."""
 

@@ -93,6 +93,8 @@ def test_sixteen_bits_are_stretched_by_the_parameter(tmp_path: Path) -> None:
     (place,) = rows(tmp_path / "out", "georeference")
     assert place["crs"].startswith('PROJCRS["WGS 84 / UTM zone 50N"')
     assert crs_name(place.pop("crs")) == "EPSG:32650"
+    sides = [place.pop("gsd_x"), place.pop("gsd_y")]
+    assert sides == pytest.approx([0.498657, 0.498657])
     assert place == {"scene_id": "train_0", "transform": [0.5, 0, 300, 0, -0.5, 900]}
 
 

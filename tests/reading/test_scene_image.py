@@ -219,7 +219,8 @@ def test_gsd_and_place_are_kept(
     bands = np.zeros((1, HEIGHT, WIDTH), np.uint8)
     write_bands(tmp_path / "a.tif", bands, crs=crs, transform=where)
     with open_scene(tmp_path / "a.tif", "a") as scene:
-        assert scene.gsd == (None if gsd is None else pytest.approx(gsd, rel=1e-4))
+        found = scene.ground and scene.ground.gsd
+        assert found == (None if gsd is None else pytest.approx(gsd, rel=1e-4))
         place = scene.georeference
         assert (place and (place.name, place.transform)) == (crs and (crs, tuple(where)[:6]))
 
