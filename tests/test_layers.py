@@ -12,6 +12,7 @@ from tests.pipeline.closure import ROOT, imports
 FLOORS = (
     "core",
     "drawing executors fetch measures prompting reading scenes work",
+    "corrections",
     "training weights",
     "datasets download finetune label look normalize pretrain prompts release sam stats",
     "ablation add comparison nano segmenters verify",

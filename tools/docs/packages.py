@@ -36,6 +36,7 @@ KINDS = {
         "formats": "export formats (`samrs/export/formats`)",
     },
     "What several of them share": {
+        "corrections": "what people correct of a release: its files and their store",
         "core": "records, shards, geometry, run lengths, tiling, errors, parameters, axes",
         "look": "what a folder of one's own holds, and how it should be cut",
         "reading": "annotations and scene images of any dataset, hostile ones included",
