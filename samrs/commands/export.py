@@ -28,7 +28,7 @@ from samrs.core import axis
 @click.option(
     "--level",
     type=click.Choice(["tile", "scene"]),
-    help="geoparquet, gpkg, geojson: an instance once for each tile, or once on its scene.",
+    help="geoparquet, gpkg, geojson, geotiff: each tile, or each scene whole, as without it.",
 )
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
 @telling

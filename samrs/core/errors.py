@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PROJECTS = {"ruamel": "ruamel.yaml", "sklearn": "scikit-learn"}
+PROJECTS = {"pystac": "pystac-core", "ruamel": "ruamel.yaml", "sklearn": "scikit-learn"}
 """Names of projects by those of their modules, where these differ by more than ``_`` and ``-``."""
 
 

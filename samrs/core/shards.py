@@ -196,25 +196,31 @@ def iter_tables(
 
 
 def by_tile(
-    product: Path, tiles: Iterable[dict[str, Any]], rows: Iterable[dict[str, Any]]
+    product: Path,
+    tiles: Iterable[dict[str, Any]],
+    rows: Iterable[dict[str, Any]],
+    key: str = "tile_id",
 ) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Every tile with its rows of another table, tiles without rows included.
+
+    Args:
+        key: the column that says which tile a row is of; ``scene_id`` where scenes stand for tiles.
 
     Raises:
         ProductError: the rows do not stand in the order of the tiles.
     """
-    groups = groupby(rows, key=itemgetter("tile_id"))
+    groups = groupby(rows, key=itemgetter(key))
     tile_id, group = next(groups, (None, iter(())))
     for tile in tiles:
-        if tile["tile_id"] != tile_id:
+        if tile[key] != tile_id:
             yield tile, []
             continue
         yield tile, list(group)
         tile_id, group = next(groups, (None, iter(())))
     if tile_id is not None:
         raise ProductError(
-            f"{product}: instances do not follow the tiles, got those of {tile_id!r} out of turn; "
-            "the order of the tiles table is allowed; run the stage normalize again"
+            f"{product}: instances do not follow the {key[:-3]}s, got those of {tile_id!r} out of "
+            f"turn; the order of the table {key[:-3]}s is allowed; run the stage normalize again"
         )
 
 

@@ -119,7 +119,7 @@ def _level(format: str, module: ModuleType, level: str | None) -> str:
     if level is not None and level not in allowed:
         raise ParameterError(
             f"export: {format} has no such level, got {level!r}; {', '.join(allowed)} is allowed "
-            "there; leave it out, or take geoparquet, gpkg or geojson for scenes"
+            "there; leave it out, or take geoparquet, gpkg, geojson or geotiff for scenes"
         )
     return usual if level is None else level
 

@@ -1,4 +1,4 @@
-"""A style for QGIS: a category with a colour for each class, as QML."""
+"""Styles for QGIS: a category with a colour for each class, as QML."""
 
 from __future__ import annotations
 
@@ -49,4 +49,26 @@ def _symbol(number: int, red: int, green: int, blue: int) -> str:
         f'   <symbol name="{number}" type="fill" alpha="1" clip_to_extent="1">\n'
         f'    <layer class="SimpleFill" enabled="1" locked="0" pass="0">\n'
         f'     <Option type="Map">{options}\n     </Option>\n    </layer>\n   </symbol>'
+    )
+
+
+def raster_qml(categories: Sequence[str], palette: Sequence[tuple[int, int, int]]) -> str:
+    """The style of a label map: band 1 holds label ids.
+
+    Args:
+        categories: names, by label.
+        palette: RGB of each.
+    """
+    entries = "\n".join(
+        f'    <paletteEntry value="{label}" color="#{red:02x}{green:02x}{blue:02x}" alpha="255" '
+        f"label={quoteattr(name)}/>"
+        for label, (name, (red, green, blue)) in enumerate(zip(categories, palette, strict=True))
+    )
+    return (
+        "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+        '<qgis version="3.22" styleCategories="Symbology">\n <pipe>\n'
+        '  <rasterrenderer type="paletted" band="1" opacity="1" alphaBand="-1" '
+        'nodataColor="">\n'
+        f"   <colorPalette>\n{entries}\n   </colorPalette>\n  </rasterrenderer>\n"
+        " </pipe>\n</qgis>\n"
     )

@@ -198,7 +198,7 @@ class Subset:
                 continue
             image = row.pop("image")
             tile = ExportedTile(
-                name=self._unique(row["tile_id"], seen),
+                name=self.unique(row["tile_id"], seen),
                 split=safe_name(row["split"]),
                 suffix=self._suffix(row["tile_id"], image["path"]),
                 image=image["bytes"] if self.images else None,
@@ -211,7 +211,15 @@ class Subset:
     def _rows(self, table: str, columns: Sequence[str], batch_rows: int) -> Iterator[Row]:
         return sound_rows(self.release, table, self.manifest["categories"], columns, batch_rows)
 
-    def _unique(self, tile_id: str, seen: set[str]) -> str:
+    def unique(self, tile_id: str, seen: set[str]) -> str:
+        """A safe name for the files of a tile or scene.
+
+        Args:
+            seen: names that others have, in lower case; takes this one.
+
+        Raises:
+            ProductError: another has that name.
+        """
         name = safe_name(tile_id)
         if name.lower() in seen:  # not all file systems tell A from a
             raise ProductError(

@@ -11,11 +11,8 @@ import pyogrio
 
 from samrs.core.errors import naming
 from samrs.export.features import GEOMETRY, Layer, Lost, batches, schema
-from samrs.export.files import write_file
+from samrs.export.files import check_room
 from samrs.export.subset import Subset
-
-ROOM = 2**20
-"""Bytes that are tried for."""
 
 DATE = "1980-01-01T00:00:00.000Z"
 """What GDAL writes as the time of a change: the same release gives the same bytes."""
@@ -71,23 +68,8 @@ def write_layer(
     except (RuntimeError, OSError):  # pyogrio's own are either
         if failed:
             raise failed[0] from None
-        _check_room(path)
+        check_room(path)
         raise
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
     return lost.features - before
-
-
-def _check_room(path: Path) -> None:
-    """Write as much as SQLite does first: GDAL says in many words that something failed.
-
-    Raises:
-        OSError: there is no room, with the name of the file.
-    """
-    probe = path.with_name(f"{path.name}.probe")
-    try:
-        write_file(probe, bytes(ROOM))
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        probe.unlink(missing_ok=True)

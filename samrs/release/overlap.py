@@ -116,10 +116,25 @@ def batches(
     )
     heights, widths = sizes_hw[tiles[masks]].T
     first = begins[tiles[masks]] + starts % heights * widths + starts // heights
-    small = np.int32 if areas.sum() < 2**31 else np.int64
+    yield from downwards(first, lengths, widths, values[masks], int(areas.sum()))
+
+
+def downwards(
+    first: Ints, lengths: Ints, widths: Ints, values: NDArray[np.integer], size: int
+) -> Iterator[tuple[NDArray[np.integer], NDArray[np.integer]]]:
+    """The px of runs within columns, a part at a time, as ``batches`` gives them.
+
+    Args:
+        first: (R,) index of each run's first px in a map that is stored row by row.
+        lengths: (R,) px.
+        widths: (R,) px of a row of the map there.
+        values: (R,) what each run is painted with.
+        size: px of all maps.
+    """
+    small = np.int32 if size < 2**31 else np.int64
     for some in _parts(lengths):
         pixels = _downwards(first[some], lengths[some], widths[some], small)
-        yield pixels, np.repeat(values[masks[some]], lengths[some])
+        yield pixels, np.repeat(values[some], lengths[some])
 
 
 def _parts(lengths: Ints) -> Iterator[slice]:

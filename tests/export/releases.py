@@ -188,7 +188,8 @@ def _write_scenes(release: Path, tiles: list[dict[str, Any]], crs: str | None) -
 def _map(tile: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
     mine = [row for row in rows if row["tile_id"] == tile["tile_id"]]
     labels = [row["category_id"] for row in mine]
-    painted, _, _ = paint([row["rle"] for row in mine], labels, (HEIGHT, WIDTH), RULE)
+    size = mine[0]["rle"]["size"] if mine else (tile["height"], tile["width"])
+    painted, _, _ = paint([row["rle"] for row in mine], labels, tuple(size), RULE)
     image = {"bytes": encode_labels(painted), "path": f"{tile['tile_id']}.png"}
     return {"tile_id": tile["tile_id"], "split": tile["split"], "label_map": image}
 

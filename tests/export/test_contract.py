@@ -21,8 +21,8 @@ from tests.conftest import ROOT
 from tests.export.releases import HEIGHT, WIDTH, instance, masks, tile, write_release
 
 FORMATS = names(AXIS)
-MAPS = {"geojson", "geoparquet", "gpkg"}
-"""Formats of features on maps, without pictures; an instance stands once on its scene."""
+MAPS = {"geojson", "geoparquet", "geotiff", "gpkg"}
+"""Formats of whole scenes on maps, without pictures."""
 PIXELS = (".jpg", ".png")
 
 

@@ -25,10 +25,9 @@ it gives as blue, green, red.
 
 from __future__ import annotations
 
-import csv
 import io
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,7 +36,7 @@ from PIL import Image
 
 from samrs.core.errors import ImageError
 from samrs.core.images import encode_rgb
-from samrs.core.records import IGNORE
+from samrs.export.class_table import csv_rows, write_classes
 from samrs.export.files import open_text, write_file
 from samrs.export.subset import Subset
 
@@ -51,9 +50,9 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
     images = instances = 0
     colours = [channel for rgb in subset.palette for channel in rgb]
     colours += [0] * (3 * 255 - len(colours)) + [255] * 3
-    _write_classes(subset, out / "classes.csv")
+    write_classes(subset, out / "classes.csv")
     with open_text(out / "instances.csv") as file:
-        table = _table(file)
+        table = csv_rows(file)
         table.writerow(_HEADER)
         for tile in subset.tiles(["instance_id", "area"], semantic=True):
             tile.write_image(out / "images" / tile.split)
@@ -97,16 +96,3 @@ def number_png(numbers: NDArray[np.int32], *, wide: bool) -> bytes:
             "allowed; make the release again"
         )
     return data.tobytes()
-
-
-def _write_classes(subset: Subset, path: Path) -> None:
-    with open_text(path) as file:
-        table = _table(file)
-        table.writerow(("label", "name", "red", "green", "blue"))
-        for label, (name, rgb) in enumerate(zip(subset.categories, subset.palette, strict=True)):
-            table.writerow((label, name, *rgb))
-        table.writerow((IGNORE, "unlabelled", 255, 255, 255))
-
-
-def _table(file: IO[str]) -> Any:
-    return csv.writer(file, lineterminator="\n")

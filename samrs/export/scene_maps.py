@@ -1,0 +1,178 @@
+"""Label maps of whole scenes, painted window by window out of the table ``joined``.
+
+Nothing is as large as a scene: what is held is the runs of its masks, and one window. Where masks
+overlap, the release's own rule decides, over all instances of the scene.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from samrs.core.records import IGNORE, Georeference
+from samrs.core.runs import decode_runs, text_buffers
+from samrs.core.shards import by_tile
+from samrs.export.subset import Row, Subset
+from samrs.release.cleaning import Columns
+from samrs.release.overlap import downwards
+from samrs.verify.refusal import sound_tables
+
+WINDOW = 2048
+"""Px of a window's side: 4 MiB of labels, a multiple of the blocks that files are made of."""
+
+BATCH_ROWS = 4096
+COLUMNS = ("instance_id", "scene_id", "category_id", "category", "rle", "area")
+
+Small = NDArray[np.int32]
+Painted = tuple[int, int, NDArray[np.uint8]]
+"""First column, first row, and the (H, W) labels of a part of a map."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneMap:
+    """The masks of one scene as runs within columns, the topmost last.
+
+    Args:
+        about: the scene's row of the table scenes.
+        x: (R,) column of each run.
+        top: (R,) its first row.
+        bottom: (R,) the row after its last.
+        label: (R,) what it is painted with.
+        instances: number of masks.
+    """
+
+    about: Row
+    x: Small
+    top: Small
+    bottom: Small
+    label: NDArray[np.uint8]
+    instances: int
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        return self.about["height"], self.about["width"]
+
+    @property
+    def place(self) -> Georeference | None:
+        """Where the scene lies; None where that is not known."""
+        return place_of(self.about)
+
+    def windows(self) -> Iterator[Painted]:
+        """The map, window by window: those of a column of windows after each other."""
+        height, width = self.size_hw
+        for x0 in range(0, width, WINDOW):
+            beside = np.flatnonzero((self.x >= x0) & (self.x < x0 + WINDOW))
+            top, bottom = self.top[beside], self.bottom[beside]
+            for y0 in range(0, height, WINDOW):
+                size_hw = min(WINDOW, height - y0), min(WINDOW, width - x0)
+                runs = beside[(bottom > y0) & (top < y0 + WINDOW)]
+                yield x0, y0, self._window(runs, x0, y0, size_hw)
+
+    def _window(
+        self, runs: NDArray[np.int64], x0: int, y0: int, size_hw: tuple[int, int]
+    ) -> NDArray[np.uint8]:
+        height, width = size_hw
+        canvas = np.full(height * width, IGNORE, dtype=np.uint8)
+        top = np.maximum(self.top[runs].astype(np.int64) - y0, 0)
+        bottom = np.minimum(self.bottom[runs].astype(np.int64) - y0, height)
+        first = top * width + self.x[runs].astype(np.int64) - x0
+        widths = np.full(len(runs), width)
+        for pixels, labels in downwards(first, bottom - top, widths, self.label[runs], canvas.size):
+            canvas[pixels] = labels  # of a px named several times the last stays
+        return canvas.reshape(size_hw)
+
+
+def place_of(scene: Row) -> Georeference | None:
+    """Where a scene lies; None where that is not known.
+
+    Args:
+        scene: a row of the table scenes.
+    """
+    if scene["crs"] is None:
+        return None
+    return Georeference(scene["crs"], tuple(scene["transform"]))
+
+
+def scene_maps(subset: Subset) -> Iterator[SceneMap]:
+    """The map of each exported scene in stored order, those without instances included.
+
+    Raises:
+        ProductError: ``samrs verify`` would find fault with what is read.
+    """
+    names = subset.manifest["categories"]
+    tables = sound_tables(subset.release, "joined", names, COLUMNS, BATCH_ROWS)
+    pieces = (piece for rows in tables for piece in _by_scene(rows, subset))
+    for scene, found in by_tile(subset.release, subset.scenes(), pieces, "scene_id"):
+        if scene["split"] in subset.splits:
+            yield _map(scene, [piece["runs"] for piece in found], subset.order)
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Runs of some masks of a scene; ``mask`` (R,) is the place of each run's mask in ``areas``."""
+
+    mask: Small
+    x: Small
+    top: Small
+    bottom: Small
+    label: NDArray[np.uint8]
+    areas: NDArray[np.int64]
+
+
+def _by_scene(rows: pa.Table, subset: Subset) -> Iterator[Row]:
+    """Runs of the exported instances of each scene in turn, as rows ``scene_id`` and ``runs``."""
+    rows = rows.combine_chunks()
+    ids = rows["scene_id"].to_pylist()
+    turns = [i for i in range(1, len(ids)) if ids[i] != ids[i - 1]]
+    labels = pa.array(list(subset.labels), pa.int32())
+    for begin, end in zip([0, *turns], [*turns, len(ids)], strict=True):
+        part = rows.slice(begin, end - begin)
+        part = part.filter(pc.is_in(part["category_id"], value_set=labels)).combine_chunks()
+        yield {"scene_id": ids[begin], "runs": _runs(part, subset)}
+
+
+def _runs(rows: pa.Table, subset: Subset) -> _Runs:
+    if not len(rows):
+        return _NONE
+    rle = rows["rle"].combine_chunks()
+    runs = decode_runs(*text_buffers(pc.struct_field(rle, "counts")))
+    heights = pc.list_element(pc.struct_field(rle, "size"), 0).to_numpy().astype(np.int64)
+    columns = Columns.of(runs, heights)
+    label = np.array([subset.labels[i] for i in rows["category_id"].to_pylist()], dtype=np.uint8)
+    mask, x, top, bottom = (
+        getattr(columns, name).astype(np.int32) for name in ("mask", "x", "top", "bottom")
+    )
+    return _Runs(mask, x, top, bottom, label[mask], columns.areas())
+
+
+_EMPTY = np.zeros(0, dtype=np.int32)
+_NONE = _Runs(_EMPTY, _EMPTY, _EMPTY, _EMPTY, _EMPTY.astype(np.uint8), _EMPTY.astype(np.int64))
+
+
+def _map(scene: Row, parts: list[_Runs], order: int) -> SceneMap:
+    """A scene's masks in the order of painting.
+
+    Args:
+        scene: its row.
+        parts: its masks in the order of annotation.
+        order: a value of ``RULES``.
+    """
+    parts = parts or [_NONE]
+    counts = [len(part.areas) for part in parts]
+    first = np.cumsum([0, *counts[:-1]])
+    mask = np.concatenate([p.mask + n for p, n in zip(parts, first, strict=True)]).astype(np.int64)
+    areas = np.concatenate([part.areas for part in parts])
+    turns = np.argsort(order * areas, kind="stable")
+    rank = np.empty(len(turns), dtype=np.int64)
+    rank[turns] = np.arange(len(turns))
+    turn = np.argsort(rank[mask], kind="stable")
+    x, top, bottom, label = (
+        np.concatenate([getattr(part, name) for part in parts])[turn]
+        for name in ("x", "top", "bottom", "label")
+    )
+    return SceneMap(about=scene, x=x, top=top, bottom=bottom, label=label, instances=sum(counts))
