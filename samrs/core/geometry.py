@@ -43,17 +43,8 @@ def hbb_area(hbb: ArrayLike) -> float:
     return float(max(x1 - x0, 0.0) * max(y1 - y0, 0.0))
 
 
-def polygon_area(polygon: ArrayLike) -> float:
-    """Area in px² of a simple polygon (K, 2) xy (shoelace formula), never negative."""
-    points = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)
-    if len(points) < 3:
-        return 0.0
-    x, y = points[:, 0] - points[0, 0], points[:, 1] - points[0, 1]
-    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
-
-
 def polygon_areas(polygons: ArrayLike) -> Array:
-    """Areas (N,) in px² of simple polygons (N, K, 2) xy, as ``polygon_area`` gives them."""
+    """Areas (N,) in px² of simple polygons (N, K, 2) xy (shoelace formula), never negative."""
     points = np.asarray(polygons, dtype=np.float64)
     x, y = np.moveaxis(points - points[:, :1], 2, 0)
     x_next, y_next = (np.concatenate([v[:, 1:], v[:, :1]], axis=1) for v in (x, y))
@@ -68,29 +59,6 @@ def clip_hbb(hbb: ArrayLike, size_wh: Sequence[float]) -> Array:
     return np.array(
         [min(max(x0, 0), w), min(max(y0, 0), h), min(max(x1, 0), w), min(max(y1, 0), h)]
     )
-
-
-def clip_polygon(polygon: ArrayLike, hbb: ArrayLike) -> Array:
-    """The part (M, 2) of a polygon (K, 2) inside a box (4,) xyxy; M = 0 when they do not meet.
-
-    Sutherland-Hodgman: exact for convex polygons, which is what rotated boxes are.
-    """
-    points = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)
-    x0, y0, x1, y1 = np.asarray(hbb, dtype=np.float64)
-    for axis, bound, sign in ((0, x0, 1.0), (0, x1, -1.0), (1, y0, 1.0), (1, y1, -1.0)):
-        if len(points) == 0:
-            break
-        depth = sign * (points[:, axis] - bound)
-        kept: list[Array] = []
-        for i in range(len(points)):
-            j = (i + 1) % len(points)
-            if depth[i] >= 0:
-                kept.append(points[i])
-            if (depth[i] >= 0) != (depth[j] >= 0):
-                t = depth[i] / (depth[i] - depth[j])
-                kept.append(points[i] + t * (points[j] - points[i]))
-        points = np.array(kept).reshape(-1, 2)
-    return points
 
 
 def hbb_iou(a: ArrayLike, b: ArrayLike) -> Array:

@@ -30,6 +30,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from samrs.core.errors import TrainingError
 from samrs.core.progress import progress
+from samrs.training.bfloat16 import warn_of_emulation
 from samrs.training.checkpoints import KeptCheckpoints, checkpoint_path, last_checkpoint
 
 Precision = Literal["32-true", "bf16-mixed"]
@@ -138,6 +139,7 @@ def fit(
     task.workers = int(runtime["workers"])
     own: list[Callback] = [] if quiet else [_ShowProgress(desc), _Keep(work, every)]
     trainer = _trainer(task.steps, precision, runtime, [*callbacks, *own])
+    warn_of_emulation(precision, trainer.strategy.root_device.type, desc)
     with _opencv_without_threads(task.workers), warnings.catch_warnings():
         # Lightning's hints about loader processes and its own deprecations are not the user's.
         warnings.filterwarnings("ignore", module="lightning")

@@ -56,7 +56,8 @@ class Settings:
         drop_path: largest share of an encoder's branches left out at random, for networks of timm
             that have such.
         clip: largest norm of a step's gradient (the paper: 5).
-        precision: one of ``PRECISIONS``; mixed bfloat16 is 2.4 times as fast where the CPU has AMX.
+        precision: one of ``PRECISIONS``; ``bf16-mixed`` is 2.4 times as fast where the CPU has AMX,
+            and takes ten times as long and more where it must emulate bfloat16.
     """
 
     steps: int

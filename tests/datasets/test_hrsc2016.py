@@ -9,7 +9,7 @@ from shutil import copyfile
 import numpy as np
 import pytest
 
-from samrs.core.geometry import hbb_iou, polygon_area, polygon_to_hbb
+from samrs.core.geometry import hbb_iou, polygon_areas, polygon_to_hbb
 from samrs.core.records import Quarantine, SceneRecord
 from samrs.core.rle import rle_area, rle_to_hbb
 from samrs.datasets.hrsc2016 import read as hrsc2016
@@ -37,7 +37,7 @@ def test_angle_turns_clockwise_in_radians(tmp_path: Path) -> None:
     assert turned is not None
     assert polygon_to_hbb(flat).tolist() == [4, 4, 14, 10]
     assert polygon_to_hbb(upright) == pytest.approx([6, 2, 12, 12])
-    assert polygon_area(turned) == pytest.approx(60)
+    assert polygon_areas(np.asarray(turned)[None])[0] == pytest.approx(60)
     front = (turned[1] + turned[2]) / 2
     assert (front > [9, 7]).all(), "the ship's x axis turns towards y: right and down"
     assert scene.gsd == 1.07

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 
-from samrs.core.geometry import clockwise, polygon_area
+from samrs.core.geometry import clockwise, polygon_areas
 from samrs.core.rle import hbb_to_rle, mask_to_rle, polygons_to_rle, rle_to_mask
 from samrs.export.outlines import (
     bridged,
@@ -171,7 +171,7 @@ def test_rotated_rectangle_of_a_drawn_one_is_it(angle):
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     corners = np.array([[-60, -20], [60, -20], [60, 20], [-60, 20]]) @ turn + 100
     found = rle_to_obb(polygons_to_rle([corners], (200, 200)))
-    assert polygon_area(found) == pytest.approx(120 * 40, rel=0.06)
+    assert polygon_areas(np.asarray(found)[None])[0] == pytest.approx(120 * 40, rel=0.06)
     apart = np.linalg.norm(found[:, None] - corners, axis=2).min(axis=0)
     assert apart.max() < 3
 

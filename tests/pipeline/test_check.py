@@ -60,6 +60,13 @@ def test_code_that_every_stage_imports_reruns_every_stage(project: Path, file: s
     assert ran(project, "repro", "release@dota") == every | {"release@dota"}
 
 
+def test_code_that_keeps_finished_work_reruns_the_stages_that_do(project: Path) -> None:
+    with (project / "samrs/work/kept.py").open("a", encoding="utf-8") as code:
+        code.write("# a comment\n")
+    assert "sam-label@dota" in (again := ran(project, "repro", "release@dota"))
+    assert not {"download@dota", "weights"} & again
+
+
 def test_other_code_leaves_what_the_check_writes_as_it_is(project: Path) -> None:
     with (project / "samrs/release/release.py").open("a", encoding="utf-8") as code:
         code.write("# a comment\n")

@@ -29,8 +29,11 @@ AXES = {
     "compare-prompts": ("samrs.prompts",),
 }
 """Axes whose values a stage finds by name: it depends on the whole axis."""
-SHARED_FILES = {file for path in SHARED for file in python_files(ROOT / path)}
-"""What every stage imports, told by the output of ``check``."""
+TOLD = {
+    out: {file for path in told for file in python_files(ROOT / path)}
+    for out, told in SHARED.items()
+}
+"""Files that each output of ``check`` tells of."""
 
 
 def axis_files(stage: str) -> set[Path]:
@@ -62,21 +65,25 @@ def test_code_deps_hold_the_import_closure_and_nothing_that_is_not_imported(name
     expanded = [s for s in stages() if s.split("@")[0] == name]
     needed = {s: closure(script(s), *axis_files(s)) for s in expanded}
     for stage in expanded:
-        told = SHARED_FILES if stage != "check" else set()
-        missing = needed[stage] - set.union(told, *code_deps(stage).values())
+        told = [TOLD[dep] for dep in paths(stages()[stage]["deps"]) if dep in TOLD]
+        missing = needed[stage] - set[Path]().union(*told, *code_deps(stage).values())
         assert not missing, f"{stage}: add {sorted(str(p.relative_to(ROOT)) for p in missing)}"
     for stage in expanded:
         for dep, files in code_deps(stage).items():
             assert files & needed[stage], f"{stage}: remove {dep}"
 
 
-def test_all_stages_depend_on_the_digests_of_the_code_that_every_stage_imports() -> None:
+def test_all_stages_depend_on_one_file_of_digests_of_shared_code_that_they_import() -> None:
+    every, work = TOLD
+    assert TOLD[every] < TOLD[work]
     for name in set(stages()) - {"check"}:
-        assert "data/check" in paths(stages()[name]["deps"]), name
-        assert closure(script(name)) & SHARED_FILES, name
-    assert {ROOT / path for path in SHARED} <= {
-        parent for file in SHARED_FILES for parent in (file, file.parent)
-    }
+        (dep,) = set(TOLD) & set(paths(stages()[name]["deps"]))
+        needed = closure(script(name), *axis_files(name))
+        assert needed & TOLD[dep], name
+        if dep == work:
+            assert needed & (TOLD[work] - TOLD[every]), f"{name}: {every} is enough"
+    for told in SHARED.values():
+        assert all((ROOT / path).exists() for path in told)
 
 
 def test_no_dependency_lies_within_another() -> None:

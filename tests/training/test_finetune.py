@@ -12,11 +12,14 @@ from samrs.core.shards import read_manifest, sha256, write_manifest
 from samrs.finetune.benchmark import Benchmark, split_tiles
 from samrs.finetune.finetune import finetune
 from samrs.finetune.full import compare, nested_share
+from samrs.training.bfloat16 import multiplies_bfloat16
 from samrs.training.networks import MultiHeadNetwork, save_network
 from samrs.training.segmentation import Settings
 from samrs.work import fingerprint
 from tests.training.conftest import ENCODER, PROTOCOL, RUNTIME, SEED, SETTINGS
 
+MIXED = "bf16-mixed" if multiplies_bfloat16() else "32-true"
+"""Emulated bfloat16 takes minutes."""
 OPTIONS: dict[str, Any] = {
     "mode": "full",
     "inits": ["scratch", "pretrain"],
@@ -24,7 +27,7 @@ OPTIONS: dict[str, Any] = {
     "seeds": [SEED],
     "shares": [0.05, 1.0],
     "settings": Settings(
-        **{**SETTINGS, "steps": 2, "batch_size": 2, "precision": "bf16-mixed"},
+        **{**SETTINGS, "steps": 2, "batch_size": 2, "precision": MIXED},
     ),
     "protocol": PROTOCOL,
     "runtime": RUNTIME,
