@@ -5,16 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from samrs.normalize.normalize import normalize
-from stages.stage import arguments, declared, running, runtime, section, write_metrics
+from stages.stage import (
+    arguments,
+    declared,
+    running,
+    runtime,
+    section,
+    work_folder,
+    write_metrics,
+)
 
 
 def main() -> None:
     dataset, form, source, out, metrics = arguments("dataset", "format", "source", "out", "metrics")
-    values = section(normalize, declared(), f"normalize.{dataset}", given="format workers")
-    workers = runtime()["threads"]
-    write_metrics(
-        metrics, normalize(dataset, Path(source), Path(out), format=form, workers=workers, **values)
-    )
+    given = "format workers work"
+    values = section(normalize, declared(), f"normalize.{dataset}", given=given)
+    speed = {"workers": runtime()["threads"], "work": work_folder("normalize") / dataset}
+    done = normalize(dataset, Path(source), Path(out), format=form, **speed, **values)
+    write_metrics(metrics, done)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ SECTIONS = (
         stage="normalize",
         module="samrs.normalize.normalize",
         function="normalize",
-        given=("format", "workers"),
+        given=("format", "workers", "work"),
         each="datasets",
     ),
     Section(

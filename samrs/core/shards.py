@@ -39,6 +39,9 @@ class ShardWriter:
 
     Args:
         shard_bytes: a new shard begins after so many Arrow bytes; None: ``SHARD_BYTES``.
+
+    Attributes:
+        finished: the shards that are whole, in order.
     """
 
     def __init__(
@@ -49,7 +52,8 @@ class ShardWriter:
         self._images = [field.name for field in schema if _is_image(field.type)]
         self._rows: list[Mapping[str, Any]] = []
         self._writer: pq.ParquetWriter | None = None
-        self._shard, self._bytes, self._pending = 0, 0, 0
+        self._bytes, self._pending = 0, 0
+        self.finished: list[Path] = []
         product.mkdir(parents=True, exist_ok=True)
 
     def write(self, row: Mapping[str, Any]) -> None:
@@ -97,11 +101,28 @@ class ShardWriter:
             with naming(self._path):
                 self._writer.close()
             self._writer, self._bytes = None, 0
-            self._shard += 1
+            self.finished.append(self._path)
 
     @property
     def _path(self) -> Path:
-        return self.product / f"{self.table}-{self._shard:05d}.parquet"
+        return self.next_paths(1)[0]
+
+    def next_paths(self, number: int) -> list[Path]:
+        """Where the shards behind those that are finished stand."""
+        first = len(self.finished)
+        names = (f"{self.table}-{first + i:05d}.parquet" for i in range(number))
+        return [self.product / name for name in names]
+
+    def adopt(self, shards: Sequence[Path]) -> None:
+        """Count shards that somebody else put where ``next_paths`` says; no row is pending.
+
+        Args:
+            shards: these paths.
+        """
+        assert self._writer is None
+        assert not self._rows
+        assert list(shards) == self.next_paths(len(shards))
+        self.finished += shards
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +133,7 @@ class ShardWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None and (self._rows or (self._shard == 0 and self._writer is None)):
+        if kind is None and (self._rows or (not self.finished and self._writer is None)):
             self._flush()
         self._finish_shard()
 
@@ -301,14 +322,22 @@ def json_text(
     )
 
 
-def write_manifest(product: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+def write_manifest(
+    product: Path, about: Mapping[str, Any], digests: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Write ``manifest.json``: what the caller says of the product plus its shards.
 
     Args:
         about: parameters, model hash, terms, categories and the like; JSON values.
+        digests: sha256 of those shards, by name, that were read for it already; None: of none.
     """
+    known = digests or {}
     shards = [
-        {"file": p.name, "rows": pq.read_metadata(p).num_rows, "sha256": sha256(p)}
+        {
+            "file": p.name,
+            "rows": pq.read_metadata(p).num_rows,
+            "sha256": known.get(p.name) or sha256(p),
+        }
         for p in sorted(product.glob("*.parquet"))
     ]
     manifest = {**about, "shards": shards}

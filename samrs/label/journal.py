@@ -12,7 +12,6 @@ ends with the same bytes as one that was never stopped.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -27,6 +26,7 @@ from typing import Any, NamedTuple, Self
 from samrs.core.errors import ProductError
 from samrs.core.shards import json_text
 from samrs.work.kept import seal, unseal, write_whole
+from samrs.work.lock import locked
 
 log = logging.getLogger("samrs")
 Row = dict[str, Any]
@@ -36,8 +36,6 @@ CHUNK_ROWS = 8192
 CHUNK_SECONDS = 10.0
 """A file holds so many tiles or rows, or what this time brings: what a killed run loses at most,
 together with the tiles in work."""
-PATIENCE = 30.0
-"""Seconds to wait for another process to finish its tile."""
 
 
 class _Sealed(NamedTuple):
@@ -67,25 +65,10 @@ class Journal:
         self._rows, self._since = 0, time.monotonic()
         self._used: set[Path] = set()
         self._sealed: dict[str, _Sealed] = {}
+        self._lock = locked(folder, "labels this dataset")
         self.job.mkdir(parents=True, exist_ok=True)
-        self._lock = (folder / "lock").open("w")
-        self._take_lock()
         for path in sorted(self.job.glob("*.tiles")):
             self._index(path)
-
-    def _take_lock(self) -> None:
-        """The lock falls with its process; one that was told to stop is given time to do so."""
-        for _ in range(int(PATIENCE / 0.1)):
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                time.sleep(0.1)
-        self._lock.close()
-        raise ProductError(
-            f"{self.folder}: in use, got another process that labels this dataset now; one at a "
-            "time is allowed; wait for it or stop it"
-        )
 
     def _index(self, path: Path) -> None:
         """Note where a file's tiles stand; damaged ones are taken out of it and counted."""

@@ -3,7 +3,9 @@
 Scenes are read by the dataset's reader (``samrs/datasets``), cut into windows (``core/tiling``)
 and written to sharded Parquet (``core/records``, ``core/shards``), a few at a time on threads, in
 the reader's order. A scene's encoded tiles wait in a temporary file until all of it is known to be
-good, so memory is bounded by the shards and not by the scenes.
+good, so memory is bounded by the shards and not by the scenes. Finished shards are kept in a work
+folder with what decides their scenes (``kept_scenes.py``): a killed run goes on where it was, and a
+dataset that grew has only its new scenes cut.
 
 An instance belongs to a tile if at least ``min_visible`` of its horizontal box lies in it, or if
 no other tile of the scene sees more of it: every box of a scene is in one tile at least. SAMRS
@@ -28,7 +30,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self
+from typing import Any
 
 from samrs.core.axis import load
 from samrs.core.errors import AnnotationError, MissingInputError, ParameterError, QuarantineError
@@ -36,17 +38,18 @@ from samrs.core.names import one_word, plain_text, safe_name
 from samrs.core.parallel import limited_to, map_ahead, num_workers
 from samrs.core.progress import progress
 from samrs.core.records import IGNORE, QUARANTINE, Quarantine, SceneRecord
-from samrs.core.shards import ShardWriter, fresh_product, write_manifest, write_table
+from samrs.core.shards import fresh_product, write_manifest, write_table
 from samrs.core.tiling import windows
-from samrs.normalize.scene_rows import SCHEMAS, Cut, Scene, make_scene
-from samrs.normalize.shard_ends import Boundaries
+from samrs.normalize.kept_scenes import KeptScenes, Summary, kept_scenes
+from samrs.normalize.scene_key import Beside
+from samrs.normalize.scene_rows import Cut, make_scene
+from samrs.normalize.tables import Tables, found_or_made
 from samrs.reading.annotations import relative_name, set_lost_links_aside, set_scene_aside
 from samrs.reading.files import printable
 
 log = logging.getLogger("samrs")
 DATASETS = "samrs.datasets"
 OWN_TERMS = "as the owner of the data says"
-ALWAYS = ("tiles", "instances")
 COUNTS = (
     "scenes",
     "tiles",
@@ -57,8 +60,6 @@ COUNTS = (
     "with_truth",
     "difficult_left_out",
 )
-LARGEST_SHARD = 2**28
-"""Bytes at which a shard ends even within a scene."""
 
 
 def normalize(
@@ -78,6 +79,7 @@ def normalize(
     val: float = 0.0,
     max_tile_px: int = 2**26,
     workers: int | None = None,
+    work: Path | None = None,
 ) -> dict[str, Any]:
     """Write the product ``normalize/<dataset>`` and return its metrics.
 
@@ -100,46 +102,39 @@ def normalize(
         max_tile_px: px that a tile, or a scene kept whole, may have, as each is decoded at once;
             scenes beyond are set aside.
         workers: threads and processes, None for as many as cores; changes no byte.
+        work: folder of the dataset's finished scenes, for the next run; what it holds changes
+            speed only. None keeps none.
 
     Raises:
         MissingInputError: the dataset is not in ``source``, or has no images.
         QuarantineError: more than ``max_quarantined`` of the input is bad.
+        ProductError: another process normalizes the dataset with this ``work`` now.
     """
     check_cut(
-        tile=tile,
-        overlap=overlap,
-        min_visible=min_visible,
-        stretch=stretch,
-        max_quarantined=max_quarantined,
-        val=val,
-        max_tile_px=max_tile_px,
-    )
+        tile=tile, overlap=overlap, min_visible=min_visible, stretch=stretch,
+        max_quarantined=max_quarantined, val=val, max_tile_px=max_tile_px,
+    )  # fmt: skip
     module, categories = _reader(dataset, source, format := format or dataset)
     cut = Cut(
-        tile=tile,
-        overlap=overlap,
-        min_visible=min_visible,
-        clip=clip,
-        pad=pad,
-        keep_difficult=keep_difficult,
-        stretch=stretch,
-        max_tile_px=max_tile_px,
+        tile=tile, overlap=overlap, min_visible=min_visible, clip=clip, pad=pad,
+        keep_difficult=keep_difficult, stretch=stretch, max_tile_px=max_tile_px,
         categories=categories,
-    )
+    )  # fmt: skip
     quarantine = Quarantine()
-    fresh_product(out)
-    with limited_to(workers):
+    with limited_to(workers), kept_scenes(work, cut) as kept:
+        fresh_product(out)
         read = module.read_scenes(source, quarantine)
         shown = progress(read, desc=f"normalize {dataset}", unit="scene")
         distinct = _without_twins((_split(r, val) for r in shown), source, quarantine)
-        totals = _write_scenes(distinct, source, out, cut, quarantine)
+        totals, digests = _write_scenes(distinct, source, out, cut, quarantine, kept)
     quarantine.rows.sort(key=_place)
     write_table(out, "quarantine", QUARANTINE, quarantine.rows)
     _check_any(source, format, quarantine, totals.counts)
     _check_quarantine(quarantine, totals.counts, max_quarantined, out)
     subset = module.SUBSET if format == dataset else None
     about = {"dataset": dataset, "format": format, "subset": subset, **_origin(source)}
-    _write_manifest(out, about, cut, max_quarantined=max_quarantined, val=val)
+    shares = {"max_quarantined": max_quarantined, "val": val}
+    _write_manifest(out, about, cut, shares, digests)
     return totals.metrics(quarantine)
 
 
@@ -163,9 +158,18 @@ def _reader(dataset: str, source: Path, format: str) -> tuple[ModuleType, tuple[
 
 
 def _write_scenes(
-    records: Iterable[SceneRecord], source: Path, out: Path, cut: Cut, quarantine: Quarantine
-) -> _Totals:
-    """Write the tables of scenes in their order; they are made a few at a time on threads."""
+    records: Iterable[SceneRecord],
+    source: Path,
+    out: Path,
+    cut: Cut,
+    quarantine: Quarantine,
+    kept: KeptScenes | None,
+) -> tuple[_Totals, dict[str, str]]:
+    """Write the tables of scenes in their order; they are made a few at a time on threads.
+
+    Returns:
+        What was counted, and the sha256 of shards that were read for it.
+    """
     set_lost_links_aside(source, quarantine)
     totals = _Totals()
     with ExitStack() as stack:
@@ -173,14 +177,19 @@ def _write_scenes(
         tiles_pool, scenes_pool = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
         for pool in (tiles_pool, scenes_pool):  # scenes end first: they wait for their tiles
             stack.callback(pool.shutdown, cancel_futures=True)
-        tables = stack.enter_context(_Tables(out))
         make = partial(make_scene, source=source, folder=out, cut=cut, pool=tiles_pool)
-        for scene in map_ahead(make, records, scenes_pool, ahead=threads):
-            quarantine.rows += scene.quarantine.rows
-            if scene.rows:
-                totals.add(scene)
-                tables.write(scene)
-    return totals
+        found = partial(found_or_made, source=source, kept=kept, beside=Beside(), make=make)
+        tables = stack.enter_context(Tables(out, kept, make))
+        for scene in map_ahead(found, records, scenes_pool, ahead=threads):
+            quarantine.rows += scene.summary.quarantine
+            if scene.summary.rows:
+                totals.add(scene.summary)
+            tables.write(scene)
+        tables.end_shards()
+    if kept is not None:
+        log.info("normalize %s: %s", out.name, tables.told())
+        kept.parts.prune()
+    return totals, tables.digests
 
 
 def _check_categories(categories: Sequence[str], format: str, source: Path) -> None:
@@ -309,41 +318,6 @@ def _set_twin_aside(record: SceneRecord, source: Path, quarantine: Quarantine) -
     set_scene_aside(record, where, "scene id used twice", detail, quarantine)
 
 
-class _Tables:
-    """The product's tables; those a dataset does not have are not written."""
-
-    def __init__(self, out: Path) -> None:
-        self._out, self._stack = out, ExitStack()
-        self._writers: dict[str, ShardWriter] = {}
-        self._boundaries = Boundaries()
-
-    def __enter__(self) -> Self:
-        for table in ALWAYS:
-            self._writer(table)
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._stack.__exit__(*error)
-
-    def _writer(self, table: str) -> ShardWriter:
-        if table not in self._writers:
-            writer = ShardWriter(self._out, table, SCHEMAS[table], LARGEST_SHARD)
-            self._writers[table] = self._stack.enter_context(writer)
-        return self._writers[table]
-
-    def write(self, scene: Scene) -> None:
-        """Add a scene; where a shard ends after it, that of every table does."""
-        for row, data in zip(scene.rows["tiles"], scene.tiles.take(), strict=True):
-            self._writer("tiles").write({**row, "image": {**row["image"], "bytes": data}})
-        for table, scene_rows in (*scene.rows.items(), ("instances", scene.instances or ())):
-            if table != "tiles":
-                for row in scene_rows:
-                    self._writer(table).write(row)
-        if self._boundaries.ends_after(scene.record.scene_id, scene.tiles.num_bytes()):
-            for writer in self._writers.values():
-                writer.end_shard()
-
-
 @dataclass
 class _Totals:
     """Counts over scenes; instances are counted once however many tiles list them."""
@@ -351,22 +325,9 @@ class _Totals:
     counts: Counter[str] = field(default_factory=Counter)
     splits: dict[str, Counter[str]] = field(default_factory=dict)
 
-    def add(self, scene: Scene) -> None:
-        assert scene.instances is not None
-        split, tiles = scene.record.split, len(scene.rows["tiles"])
-        counts = scene.instances.counts()
-        here = {
-            "scenes": 1,
-            "tiles": tiles,
-            "tiles_empty": tiles - counts["tiles"],
-            "instances": counts["instances"],
-            "instance_rows": len(scene.instances),
-            "with_obb": counts["with_obb"],
-            "with_truth": counts["with_truth"],
-            "difficult_left_out": scene.left_out,
-        }
-        self.counts.update(here)
-        self.splits.setdefault(split, Counter()).update(here)
+    def add(self, scene: Summary) -> None:
+        self.counts.update(scene.counts)
+        self.splits.setdefault(scene.split, Counter()).update(scene.counts)
 
     def metrics(self, quarantine: Quarantine) -> dict[str, Any]:
         return {
@@ -379,12 +340,18 @@ class _Totals:
         }
 
 
-def _write_manifest(out: Path, about: Mapping[str, Any], cut: Cut, **shares: float) -> None:
+def _write_manifest(
+    out: Path,
+    about: Mapping[str, Any],
+    cut: Cut,
+    shares: Mapping[str, float],
+    digests: Mapping[str, str],
+) -> None:
     parameters = {**vars(cut), **shares}
     del parameters["max_tile_px"]  # a limit of memory: what it sets aside is in the quarantine
     categories = list(parameters.pop("categories"))
     about = {"product": "normalize", **about, "categories": categories}
-    write_manifest(out, {**about, "parameters": parameters})
+    write_manifest(out, {**about, "parameters": parameters}, digests)
 
 
 def _check_any(source: Path, format: str, quarantine: Quarantine, counts: Counter[str]) -> None:

@@ -26,7 +26,7 @@ from samrs.sam.batches import Several
 from samrs.segmenters import sam
 from samrs.weights.checkpoint import Checkpoint
 from samrs.weights.weights import find_checkpoint
-from samrs.work import fingerprint
+from samrs.work import fingerprint, lock
 from tests.label.hand_made import many_tiles, write_product
 from tests.label.test_label import RUNTIME
 from tests.segmenters.tiny_sam import tiny_sam
@@ -276,7 +276,7 @@ def test_a_full_disk_is_named_and_loses_only_what_was_pending(
 
 
 def test_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "PATIENCE", 0.2)
+    monkeypatch.setattr(lock, "PATIENCE", 0.2)
     with Journal(tmp_path, "job"), pytest.raises(ProductError, match="in use"):
         Journal(tmp_path, "job")
     with Journal(tmp_path, "job"):
