@@ -22,7 +22,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from samrs.core import axis
 from samrs.core.names import plain_text
 from samrs.core.parameters import yaml_text
-from samrs.core.records import SCORES
+from samrs.core.records import SCORES, label_names
 from samrs.core.shards import read_table, sha256, shard_paths
 from samrs.drawing import markdown
 from samrs.drawing.html import TEMPLATES, model_note
@@ -95,12 +95,13 @@ def card(release: Path, *, header: Mapping[str, Any] | None = None, about: str =
         has_quality="quality" in scores,
         calibrated=manifest.get("quality", {}).get("calibrated", False),
         manifest=manifest,
+        has_background=len(label_names(manifest)) > len(manifest["categories"]),
         note=model_note(manifest),
         counts=_table(
             ("", "here", "in SAMRS's paper"), _counts(release, name, tiles, rows, manifest)
         ),
         splits=_table(("split", "tiles"), _by_split(tiles)),
-        classes=_table(*_classes(manifest["categories"], rows, scores)),
+        classes=_table(*_classes(label_names(manifest), manifest["categories"], rows, scores)),
         quality=_table(*_quality(rows, scores)),
         made=_table(("", ""), _made(manifest)),
         sources=_sources(manifest),
@@ -154,6 +155,7 @@ def _counts(
     sides = pd.concat([tiles["width"], tiles["height"]])
     side = f"{sides.min()} to {sides.max()}" if len(tiles) else NONE
     labelled = counts["labelled_pixels"] / counts["pixels"] if counts["pixels"] else 0.0
+    background = counts.get("background_pixels", 0) / max(counts["pixels"], 1)
     size = sum(path.stat().st_size for path in release.glob("*.parquet")) / 1e6
     return [
         ("tiles", len(tiles), paper and paper.images),
@@ -165,6 +167,7 @@ def _counts(
         ("instances", len(rows), paper and paper.instances),
         ("... of them different objects", int(rows["instance_id"].nunique()), None),
         ("labelled share of the px", f"{labelled:.1%}", None),
+        *([("background share of the px", f"{background:.1%}", None)] if background else []),
         ("Parquet, MB", f"{size:,.1f}", None),
     ]
 
@@ -174,7 +177,7 @@ def _by_split(tiles: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 
 def _classes(
-    names: Sequence[str], rows: pd.DataFrame, scores: Sequence[str]
+    labels: Sequence[str], names: Sequence[str], rows: pd.DataFrame, scores: Sequence[str]
 ) -> tuple[list[str], list[list[Any]]]:
     shown = [score for score in ("predicted_iou", "stability_score", "quality") if score in scores]
     head = [
@@ -190,7 +193,12 @@ def _classes(
     for label, name in enumerate(names):
         group = groups.get(label, rows.iloc[:0])
         median = float(group["area"].median()) if len(group) else None
-        cells = [label, name, len(group), int(group["tile_id"].nunique())]
+        cells = [
+            label + len(labels) - len(names),
+            name,
+            len(group),
+            int(group["tile_id"].nunique()),
+        ]
         cells.append(None if median is None else round(median))
         table.append([*cells, *(_mean(group[score]) for score in shown)])
     return head, table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ OPEN: dict[str, Any] = {
     "keep_difficult": True,
     "overrides": {},
     "overlap": "smaller_on_top",
+    "background": "none",
 }
 """Parameters of a release that changes no mask and keeps all."""
 
@@ -46,7 +48,10 @@ def release(normalized: Path, labelled: Path, out: Path, quality: Path, **values
 
 @dataclass
 class Thing:
-    """An instance whose mask is a filled box (xyxy), with scores that may be overridden."""
+    """An instance whose mask is a filled box (xyxy), with scores that may be overridden.
+
+    ``box`` and ``obb`` are as annotated; without them they are those of the mask.
+    """
 
     tile: str
     category: str
@@ -54,6 +59,8 @@ class Thing:
     name: str = ""
     difficult: bool = False
     scores: dict[str, Any] = field(default_factory=dict)
+    box: tuple[float, float, float, float] | None = None
+    obb: list[float] | None = None
 
 
 def _image(tile: str, side: int) -> dict[str, Any]:
@@ -61,18 +68,19 @@ def _image(tile: str, side: int) -> dict[str, Any]:
     return {"bytes": encode_rgb(noise), "path": f"{tile}.png"}
 
 
-def _instance(thing: Thing, name: str) -> dict[str, Any]:
-    box = [float(v) for v in thing.mask]
+def _instance(thing: Thing, name: str, side: int) -> dict[str, Any]:
+    box = [float(v) for v in thing.box or thing.mask]
+    seen = [min(max(v, 0.0), float(side)) for v in box]
     return {
         "instance_id": name,
         "tile_id": thing.tile,
         "category_id": CATEGORIES.index(thing.category),
         "category": thing.category,
-        "hbb": box,
+        "hbb": seen,
         "hbb_annotated": box,
-        "obb": [float(v) for v in hbb_to_polygon(box).ravel()],
+        "obb": thing.obb or [float(v) for v in hbb_to_polygon(box).ravel()],
         "difficult": thing.difficult,
-        "visible": 1.0,
+        "visible": hbb_area(seen) / hbb_area(box) if hbb_area(box) else 1.0,
         "source_file": "labels/a.txt",
         "source_line": 1,
     }
@@ -121,7 +129,7 @@ def write(
     ]
     names = [t.name or f"{t.tile.split('__')[0]}#{k}" for k, t in enumerate(things)]
     write_table(normalized, "tiles", TILES, rows)
-    write_table(normalized, "instances", INSTANCES, map(_instance, things, names))
+    write_table(normalized, "instances", INSTANCES, map(_instance, things, names, repeat(side)))
     masks = [_mask(thing, name, side) for thing, name in zip(things, names, strict=True)]
     write_table(labelled, "masks", MASKS, masks)
     about = {"dataset": "dota", "categories": CATEGORIES, "terms": "academic use only"}

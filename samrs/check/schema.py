@@ -152,7 +152,7 @@ def allowed_names(params: Mapping[str, Any]) -> dict[str, Iterable[str]]:
     """
     from samrs.download import download
     from samrs.finetune import finetune
-    from samrs.release import overlap
+    from samrs.release import background, overlap
     from samrs.sam import checkpoints
     from samrs.segmenters import sam
     from samrs.training import loop as training
@@ -171,6 +171,7 @@ def allowed_names(params: Mapping[str, Any]) -> dict[str, Iterable[str]]:
         "prompt_ablation.floors": segmenters,
         "model": checkpoints.BUILDERS,
         "precision": sam.PRECISIONS,
+        "release.background": background.RULES,
         "release.overlap": overlap.RULES,
         "pretrain.decoder": networks.DECODERS,
         "pretrain.precision": training.PRECISIONS,

@@ -9,7 +9,8 @@ Products and their tables (``<table>-00000.parquet`` ...; see ``core/shards.py``
 ==========================  =======================================================
 ``normalize/<dataset>``     tiles, instances, and where the dataset has them: truth
                             (true masks), semantic (label maps), georeference (of
-                            scenes); quarantine
+                            scenes), uncertain (places that are not known to be
+                            without objects); quarantine
 ``sam_label/<dataset>``     masks
 ``release/<dataset>``       tiles, instances (RELEASED), semantic; scenes, and joined:
                             each instance once on its scene, in scene pixels
@@ -19,10 +20,10 @@ Products and their tables (``<table>-00000.parquet`` ...; see ``core/shards.py``
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,9 @@ from samrs.core.shards import json_text
 
 IGNORE = 255
 """Label of unlabelled pixels in every semantic map (SAMRS's convention)."""
+
+BACKGROUND = "background"
+"""The label where there is certainly no object, in label maps that tell it: their 0."""
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """Hugging Face's image feature: the encoded file and its name."""
@@ -90,13 +94,23 @@ INSTANCES = pa.schema(
     ]
 )
 
+UNCERTAIN = pa.schema(
+    [
+        ("tile_id", pa.string()),
+        ("reason", pa.string()),  # ignored region | set aside | difficult | padding
+        ("outline", pa.list_(pa.float64())),  # corners x1 y1 x2 y2 ... in tile px, not clipped
+    ]
+)
+"""Places of tiles where an object may be that has no row in instances."""
+
 TRUTH = pa.schema([("instance_id", pa.string()), ("tile_id", pa.string()), ("rle", RLE)])
 
 SEMANTIC = _with_pictures(
     [
         ("tile_id", pa.string()),
         ("split", pa.string()),
-        ("label_map", IMAGE),  # 8-bit grey PNG of label ids, 255 = unlabelled
+        # 8-bit grey PNG of label ids, 255 = unlabelled; see ``label_names``
+        ("label_map", IMAGE),
     ]
 )
 
@@ -197,6 +211,18 @@ class Georeference(NamedTuple):
     def name(self) -> str:
         """The system in short: "EPSG:32650", or the name that its WKT2 gives it."""
         return crs_name(self.crs)
+
+
+def label_names(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """What each label id of a product's label maps means, from 0 on.
+
+    Those are its categories, one after the other; in a release whose maps tell the background,
+    this is label 0 and each category's label is its number plus 1.
+
+    Args:
+        manifest: of a release, or of another product with label maps.
+    """
+    return tuple(manifest.get("labels", manifest["categories"]))
 
 
 def crs_name(wkt: str) -> str:

@@ -34,7 +34,7 @@ from samrs.core.errors import (
     UnknownNameError,
     named_extra,
 )
-from samrs.core.records import Georeference
+from samrs.core.records import Georeference, label_names
 from samrs.core.shards import manifest_of
 from samrs.verify.parts import Part, Said
 from samrs.verify.refusal import (
@@ -283,6 +283,9 @@ class _Cache:
 class ReleaseReader:
     """The tiles of a release in stored order; see ``Folder`` for where it may lie.
 
+    ``categories`` are the names of instances' classes by number, ``labels`` those of the label ids
+    in label maps: the same, after the background where maps tell it.
+
     Args:
         folder: of the release.
         cache_bytes: of images that are held in memory.
@@ -298,6 +301,7 @@ class ReleaseReader:
         self.folder = folder if isinstance(folder, Folder) else Folder(str(folder))
         self.manifest = _manifest(self.folder)
         self.categories: tuple[str, ...] = tuple(self.manifest["categories"])
+        self.labels = label_names(self.manifest)
         self._cache_bytes = cache_bytes
         self._make_tables()
         ids = self._tables["tiles"].column("tile_id", "split")

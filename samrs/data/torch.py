@@ -43,11 +43,12 @@ def tile_item(record: TileRecord, where: str, masks: str) -> Item:
     """A stored tile as tensors.
 
     Returns:
-        ``image`` (3, H, W) uint8; ``semantic`` (H, W) uint8 label ids, 255 = unlabelled; of the N
-        instances ``boxes`` (N, 4) float32 xyxy around the masks, ``hbb`` the annotated ones,
-        ``labels`` (N,) int64, ``masks`` (see MASKS), ``scores`` (N,) float32 by name,
-        ``instance_ids``; ``tile_id``, ``scene_id``, ``split``; ``georeference``, the tile's CRS as
-        WKT2 and its transform, and ``gsd``, each None where it is not known.
+        ``image`` (3, H, W) uint8; ``semantic`` (H, W) uint8 ids of the release's ``labels``, 255 =
+        not known; of the N instances ``boxes`` (N, 4) float32 xyxy around the masks, ``hbb`` the
+        annotated ones, ``labels`` (N,) int64, numbers of the ``categories``, ``masks`` (see MASKS),
+        ``scores`` (N,) float32 by name, ``instance_ids``; ``tile_id``, ``scene_id``, ``split``;
+        ``georeference``, the tile's CRS as WKT2 and its transform, and ``gsd``, each None where
+        it is not known.
 
     Raises:
         ImageError: image or map does not decode.
@@ -136,8 +137,13 @@ class ReleaseTiles(Dataset[Item]):
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Names by label id."""
+        """Names of instances' classes by number."""
         return self.reader.categories
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of label ids in ``semantic``: the categories, after the background where told."""
+        return self.reader.labels
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -151,7 +157,7 @@ def _item(reader: ReleaseReader, number: int, masks: str, transforms: Transforms
     where = f"{reader.folder}: tile {record.tile_id}"
     item = tile_item(record, where, masks)
     known = torch.zeros(256, dtype=torch.bool)
-    known[: len(reader.categories)] = known[IGNORE] = True
+    known[: len(reader.labels)] = known[IGNORE] = True
     if not bool(known[item["semantic"].as_subclass(Tensor).int()].all()):
         refuse(where, "labels that are none of the categories")
     return item if transforms is None else transforms(item)
@@ -231,8 +237,13 @@ class ReleaseStream(IterableDataset[Item]):
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Names by label id."""
+        """Names of instances' classes by number."""
         return self.reader.categories
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of label ids in ``semantic``: the categories, after the background where told."""
+        return self.reader.labels
 
     def set_epoch(self, epoch: int) -> None:
         """Choose another order; workers that live on are told."""

@@ -8,6 +8,7 @@ colours of our own, so that a user's dataset may have more classes.
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 
 from samrs.core.records import IGNORE
 
@@ -25,6 +26,8 @@ SAMRS: tuple[Rgb, ...] = (
 )
 # fmt: on
 UNLABELLED: Rgb = (255, 255, 255)
+NO_OBJECT: Rgb = (0, 0, 0)
+"""Of the background in label maps that tell it, as in VOC's."""
 GOLDEN_RATIO = 0.618034  # of a turn: hues that stay far apart however many are taken
 
 
@@ -41,6 +44,17 @@ def colour(label: int) -> Rgb:
 def palette(num_categories: int) -> list[Rgb]:
     """The colours of label ids 0 to ``num_categories`` - 1."""
     return [colour(label) for label in range(num_categories)]
+
+
+def label_palette(labels: Sequence[str], categories: Sequence[str]) -> list[Rgb]:
+    """The colours of the labels of a release's maps, each category the same in all releases.
+
+    Args:
+        labels: names by label id, as ``label_names`` gives them: the categories, or these after
+            the background.
+        categories: their names.
+    """
+    return [NO_OBJECT] * (len(labels) - len(categories)) + palette(len(categories))
 
 
 def bright(rgb: Rgb) -> Rgb:

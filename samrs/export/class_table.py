@@ -12,11 +12,11 @@ from samrs.export.subset import Subset
 
 
 def write_classes(subset: Subset, path: Path) -> None:
-    """Write label, name, red, green and blue of each class, and of what is unlabelled."""
+    """Write label, name, red, green and blue of each label, and of what is unlabelled."""
     with open_text(path) as file:
         table = csv_rows(file)
         table.writerow(("label", "name", "red", "green", "blue"))
-        for label, (name, rgb) in enumerate(zip(subset.categories, subset.palette, strict=True)):
+        for label, (name, rgb) in enumerate(zip(subset.map_names, subset.map_palette, strict=True)):
             table.writerow((label, name, *rgb))
         table.writerow((IGNORE, "unlabelled", 255, 255, 255))
 

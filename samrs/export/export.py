@@ -94,6 +94,7 @@ def export(
             "release_manifest_sha256": sha256(release / "manifest.json"),
             "splits": list(subset.splits),
             "categories": list(subset.categories),
+            "map_labels": list(subset.map_names),
             "release_labels": list(subset.labels),
             "images": images,
             "level": subset.level,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import quoteattr
 
+from samrs.core.records import BACKGROUND
+
 FILL = 110
 """Opacity of a polygon's inside, of 255: the picture below shows."""
 
@@ -56,12 +58,13 @@ def raster_qml(categories: Sequence[str], palette: Sequence[tuple[int, int, int]
     """The style of a label map: band 1 holds label ids.
 
     Args:
-        categories: names, by label.
+        categories: names, by label; the background is not shown.
         palette: RGB of each.
     """
     entries = "\n".join(
-        f'    <paletteEntry value="{label}" color="#{red:02x}{green:02x}{blue:02x}" alpha="255" '
-        f"label={quoteattr(name)}/>"
+        f'    <paletteEntry value="{label}" color="#{red:02x}{green:02x}{blue:02x}" '
+        f'alpha="{0 if name == BACKGROUND else 255}" label='
+        f"{quoteattr(name)}/>"
         for label, (name, (red, green, blue)) in enumerate(zip(categories, palette, strict=True))
     )
     return (

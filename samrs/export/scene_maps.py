@@ -14,13 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from samrs.core.images import decode_labels
 from samrs.core.records import IGNORE, Georeference
 from samrs.core.runs import decode_runs, text_buffers
 from samrs.core.shards import by_tile
 from samrs.export.subset import Row, Subset
 from samrs.release.cleaning import Columns
 from samrs.release.overlap import downwards
-from samrs.verify.refusal import sound_tables
+from samrs.verify.refusal import refuse, sound_tables
 
 WINDOW = 2048
 """Px of a window's side: 4 MiB of labels, a multiple of the blocks that files are made of."""
@@ -29,6 +30,9 @@ BATCH_ROWS = 4096
 COLUMNS = ("instance_id", "scene_id", "category_id", "category", "rle", "area")
 
 Small = NDArray[np.int32]
+TileMap = tuple[int, int, int, int, bytes]
+"""First column and row of a tile in its scene, width and height, and its map as PNG."""
+
 Painted = tuple[int, int, NDArray[np.uint8]]
 """First column, first row, and the (H, W) labels of a part of a map."""
 
@@ -44,6 +48,7 @@ class SceneMap:
         bottom: (R,) the row after its last.
         label: (R,) what it is painted with.
         instances: number of masks.
+        tiles: maps of its tiles where these tell the background, else none.
     """
 
     about: Row
@@ -52,6 +57,7 @@ class SceneMap:
     bottom: Small
     label: NDArray[np.uint8]
     instances: int
+    tiles: tuple[TileMap, ...] = ()
 
     @property
     def size_hw(self) -> tuple[int, int]:
@@ -77,7 +83,7 @@ class SceneMap:
         self, runs: NDArray[np.int64], x0: int, y0: int, size_hw: tuple[int, int]
     ) -> NDArray[np.uint8]:
         height, width = size_hw
-        canvas = np.full(height * width, IGNORE, dtype=np.uint8)
+        canvas = self._ground(x0, y0, size_hw)
         top = np.maximum(self.top[runs].astype(np.int64) - y0, 0)
         bottom = np.minimum(self.bottom[runs].astype(np.int64) - y0, height)
         first = top * width + self.x[runs].astype(np.int64) - x0
@@ -85,6 +91,22 @@ class SceneMap:
         for pixels, labels in downwards(first, bottom - top, widths, self.label[runs], canvas.size):
             canvas[pixels] = labels  # of a px named several times the last stays
         return canvas.reshape(size_hw)
+
+    def _ground(self, x0: int, y0: int, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+        """What is under the masks: 0 for px that are background in every tile that shows them."""
+        height, width = size_hw
+        ground = np.full(size_hw, IGNORE, dtype=np.uint8)
+        for met in (False, True):  # what any tile calls background, then what another does not
+            for left, top, wide, high, data in self.tiles:
+                columns = slice(max(left - x0, 0), min(left + wide - x0, width))
+                rows = slice(max(top - y0, 0), min(top + high - y0, height))
+                if columns.start >= columns.stop or rows.start >= rows.stop:
+                    continue
+                labels = decode_labels(data, f"{self.about['scene_id']}: tile at {left}, {top}")
+                part = labels[rows.start + y0 - top : rows.stop + y0 - top,
+                              columns.start + x0 - left : columns.stop + x0 - left]  # fmt: skip
+                ground[rows, columns][(part != 0) if met else (part == 0)] = IGNORE if met else 0
+        return ground.ravel()
 
 
 def place_of(scene: Row) -> Georeference | None:
@@ -107,9 +129,25 @@ def scene_maps(subset: Subset) -> Iterator[SceneMap]:
     names = subset.manifest["categories"]
     tables = sound_tables(subset.release, "joined", names, COLUMNS, BATCH_ROWS)
     pieces = (piece for rows in tables for piece in _by_scene(rows, subset))
-    for scene, found in by_tile(subset.release, subset.scenes(), pieces, "scene_id"):
+    scenes = subset.scenes()
+    grounds = by_tile(subset.release, scenes, _tile_maps(subset), "scene_id")
+    for scene, found in by_tile(subset.release, scenes, pieces, "scene_id"):
+        tiles = [row["map"] for row in next(grounds)[1]]
         if scene["split"] in subset.splits:
-            yield _map(scene, [piece["runs"] for piece in found], subset.order)
+            yield _map(scene, [piece["runs"] for piece in found], subset.order, tiles)
+
+
+def _tile_maps(subset: Subset) -> Iterator[Row]:
+    """The map of each tile that tells the background, as rows ``scene_id`` and ``map``."""
+    if not subset.first:
+        return
+    columns = ["tile_id", "scene_id", "x0", "y0", "width", "height"]
+    tiles = subset.rows("tiles", columns, 512)
+    for tile, row in zip(tiles, subset.rows("semantic", ["tile_id", "label_map"], 8), strict=False):
+        if tile["tile_id"] != row["tile_id"]:
+            refuse(subset.release, f"the map of {row['tile_id']!r} where {tile['tile_id']!r} is")
+        place = (tile["x0"], tile["y0"], tile["width"], tile["height"])
+        yield {"scene_id": tile["scene_id"], "map": (*place, row["label_map"]["bytes"])}
 
 
 @dataclass(frozen=True)
@@ -143,7 +181,9 @@ def _runs(rows: pa.Table, subset: Subset) -> _Runs:
     runs = decode_runs(*text_buffers(pc.struct_field(rle, "counts")))
     heights = pc.list_element(pc.struct_field(rle, "size"), 0).to_numpy().astype(np.int64)
     columns = Columns.of(runs, heights)
-    label = np.array([subset.labels[i] for i in rows["category_id"].to_pylist()], dtype=np.uint8)
+    label = np.array(
+        [subset.labels[i] + subset.first for i in rows["category_id"].to_pylist()], dtype=np.uint8
+    )
     mask, x, top, bottom = (
         getattr(columns, name).astype(np.int32) for name in ("mask", "x", "top", "bottom")
     )
@@ -154,13 +194,14 @@ _EMPTY = np.zeros(0, dtype=np.int32)
 _NONE = _Runs(_EMPTY, _EMPTY, _EMPTY, _EMPTY, _EMPTY.astype(np.uint8), _EMPTY.astype(np.int64))
 
 
-def _map(scene: Row, parts: list[_Runs], order: int) -> SceneMap:
+def _map(scene: Row, parts: list[_Runs], order: int, tiles: list[TileMap]) -> SceneMap:
     """A scene's masks in the order of painting.
 
     Args:
         scene: its row.
         parts: its masks in the order of annotation.
         order: a value of ``RULES``.
+        tiles: as of ``SceneMap``.
     """
     parts = parts or [_NONE]
     counts = [len(part.areas) for part in parts]
@@ -175,4 +216,12 @@ def _map(scene: Row, parts: list[_Runs], order: int) -> SceneMap:
         np.concatenate([getattr(part, name) for part in parts])[turn]
         for name in ("x", "top", "bottom", "label")
     )
-    return SceneMap(about=scene, x=x, top=top, bottom=bottom, label=label, instances=sum(counts))
+    return SceneMap(
+        about=scene,
+        x=x,
+        top=top,
+        bottom=bottom,
+        label=label,
+        instances=sum(counts),
+        tiles=tuple(tiles),
+    )

@@ -23,9 +23,10 @@ from samrs.core.images import decode_labels
 from samrs.core.label_png import encode_labels
 from samrs.core.names import one_word, safe_name
 from samrs.core.progress import progress
-from samrs.core.records import IGNORE, SCENES, SCORES
+from samrs.core.records import BACKGROUND, IGNORE, SCENES, SCORES, label_names
 from samrs.core.runs import rle_runs
 from samrs.core.shards import by_tile, has_table, read_table, shard_paths
+from samrs.drawing.palette import NO_OBJECT
 from samrs.export.files import write_file
 from samrs.reading.annotations import IMAGE_SUFFIXES
 from samrs.release.overlap import paint
@@ -119,6 +120,21 @@ class Subset:
         return safe_name(self.name.lower())
 
     @property
+    def first(self) -> int:
+        """The label of the first class in label maps: 1 where they tell the background, else 0."""
+        return len(label_names(self.manifest)) - len(self.manifest["categories"])
+
+    @property
+    def map_names(self) -> tuple[str, ...]:
+        """What each label id of the exported label maps means."""
+        return (*([BACKGROUND] * self.first), *self.categories)
+
+    @property
+    def map_palette(self) -> list[tuple[int, int, int]]:
+        """RGB of each label id of the exported label maps."""
+        return [*([NO_OBJECT] * self.first), *self.palette]
+
+    @property
     def folders(self) -> tuple[str, ...]:
         """Safe names of the exported splits."""
         return tuple(safe_name(split) for split in self.splits)
@@ -177,7 +193,8 @@ class Subset:
         Args:
             columns: what of each instance is needed beyond its class.
             semantic: whether to bring the label maps. Those of a choice of classes are painted
-                anew, since a class left out may have hidden one that stays.
+                anew, since a class left out may have hidden one that stays; what no class that
+                stays covers is background only where the release has it so.
 
         Raises:
             ProductError: ``samrs verify`` would find fault with what is read, the tables do not
@@ -186,9 +203,10 @@ class Subset:
         every = len(self.labels) == len(self.manifest["categories"])
         repaint = semantic and not every
         names = [*_TILE, "image" if self.images else "image.path"]
-        tiles = self._rows("tiles", names, 8 if self.images else 512)
-        rows = self._rows("instances", sorted({*_KEYS, *columns}), 4096)
-        maps = self._rows("semantic", ["tile_id", "label_map"], 8) if semantic and every else None
+        tiles = self.rows("tiles", names, 8 if self.images else 512)
+        rows = self.rows("instances", sorted({*_KEYS, *columns}), 4096)
+        told = semantic and (every or self.first > 0)
+        maps = self.rows("semantic", ["tile_id", "label_map"], 8) if told else None
         total = sum(pq.read_metadata(p).num_rows for p in shard_paths(self.release, "tiles"))
         found = by_tile(self.release, tiles, rows)
         seen: set[str] = set()
@@ -208,8 +226,17 @@ class Subset:
             )
             yield self._painted(tile) if repaint else tile
 
-    def _rows(self, table: str, columns: Sequence[str], batch_rows: int) -> Iterator[Row]:
-        return sound_rows(self.release, table, self.manifest["categories"], columns, batch_rows)
+    def rows(self, table: str, columns: Sequence[str], batch_rows: int) -> Iterator[Row]:
+        """Rows of a table of the release, checked as they are read.
+
+        Args:
+            table: one of READ_AS in ``samrs/verify/refusal.py``.
+            columns: of the table.
+            batch_rows: rows held in memory.
+        """
+        manifest = self.manifest
+        names = label_names(manifest) if table == "semantic" else manifest["categories"]
+        return sound_rows(self.release, table, names, columns, batch_rows)
 
     def unique(self, tile_id: str, seen: set[str]) -> str:
         """A safe name for the files of a tile or scene.
@@ -261,8 +288,10 @@ class Subset:
         return data
 
     def _painted(self, tile: ExportedTile) -> ExportedTile:
-        labels = [row["label"] for row in tile.rows]
+        labels = [row["label"] + self.first for row in tile.rows]
         painted = self.paint(tile, labels, background=IGNORE).astype(np.uint8)
+        if self.first:
+            painted[(tile.labels() == 0) & (painted == IGNORE)] = 0
         return replace(tile, label_map=encode_labels(painted))
 
     def paint(

@@ -60,6 +60,7 @@ RELEASE: dict[str, Any] = {
     ),
     "overrides": None,
     "overlap": "smaller_on_top",
+    "background": "none",
 }
 """How masks are cleaned and which are released, for ``release``: what params.yaml has."""
 COLUMNS = QUARANTINE.names

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from samrs.core.errors import ProductError
 from samrs.core.parallel import MANY, map_stream
 from samrs.core.progress import progress
-from samrs.core.records import IGNORE, RELEASED, SEMANTIC
+from samrs.core.records import BACKGROUND, IGNORE, RELEASED, SEMANTIC
 from samrs.core.shards import (
     ShardWriter,
     fresh_product,
@@ -28,7 +28,8 @@ from samrs.core.shards import (
     shard_paths,
     write_manifest,
 )
-from samrs.drawing.palette import palette
+from samrs.drawing.palette import label_palette
+from samrs.release.background import NONE, check_background
 from samrs.release.overlap import check_rule
 from samrs.release.quality import Quality, read_quality
 from samrs.release.scenes import write_scenes
@@ -49,11 +50,12 @@ def _write(
     quality: Quality,
     limits: Mapping[str, NDArray[np.float64]],
     overlap: str,
+    background: str,
 ) -> tuple[dict[str, Any], NDArray[np.int64]]:
     """Write the three tables; returns the counts and the px of each label id (256,)."""
     for path in shard_paths(normalized, "tiles"):
         shutil.copyfile(path, out / path.name)
-    chosen = Selection(normalized, labelled, quality, limits, overlap)
+    chosen = Selection(normalized, labelled, quality, limits, overlap, background)
     totals = Totals()
     with (
         ShardWriter(out, "instances", RELEASED) as instances,
@@ -67,13 +69,15 @@ def _write(
             semantic.write(
                 {**tile, "label_map": {"bytes": image, "path": f"{tile['tile_id']}.png"}}
             )
+    first = 0 if background == NONE else 1
     counts = {
         "tiles": len(tiles),
         "tiles_empty": int((~chosen.has_kept).sum()),
         "instances": chosen.instances,
         "kept": chosen.kept,
         "pixels": int(totals.label_pixels.sum()),
-        "labelled_pixels": int(totals.label_pixels[:IGNORE].sum()),
+        "labelled_pixels": int(totals.label_pixels[first:IGNORE].sum()),
+        "background_pixels": int(totals.label_pixels[:first].sum()),
         "overpainted_pixels": totals.overpainted,
         "contested_pixels": totals.contested,
         "dropped": dict(zip(DROP_REASONS, chosen.dropped.tolist(), strict=False)),
@@ -99,11 +103,12 @@ def release(
     thresholds: Thresholds,
     overrides: Mapping[str, Mapping[str, Any]] | None,
     overlap: str,
+    background: str,
 ) -> dict[str, Any]:
     """Write one subset: tiles (normalize's own bytes), kept instances, semantic maps, manifest.
 
-    Label ids follow the dataset's order of categories; tiles without a kept mask are all 255 and
-    stay, as negatives.
+    Label ids follow the dataset's order of categories; tiles without a kept mask stay, as
+    negatives: all 255, or background where no box is.
 
     Args:
         normalized: the dataset's normalize product.
@@ -114,6 +119,9 @@ def release(
         overrides: other values of the thresholds for one dataset or class, by
             ``<dataset>`` or ``<dataset>/<class>``.
         overlap: which mask is on top in semantic maps, one of ``samrs.release.overlap.RULES``.
+        background: which px of the maps are background, one of
+            ``samrs.release.background.RULES``; with it label 0 is the background, and each
+            category's label is its number plus 1.
 
     Returns:
         Numbers of tiles, instances and px (see ``SemanticMap``), dropped instances by reason;
@@ -122,7 +130,8 @@ def release(
 
     Raises:
         MissingInputError: there is no estimate of quality.
-        ParameterError: a threshold is out of range or the overlap rule unknown.
+        ParameterError: a threshold is out of range, the rule of overlaps or of the background
+            unknown, or the dataset has a class that is called background.
         ProductError: the masks are not those of these instances and tiles.
     """
     check_rule(overlap)
@@ -134,29 +143,53 @@ def release(
             f"{normalized}: too many categories for 8-bit label maps, got {len(categories)}; "
             f"{IGNORE} are allowed; merge categories in the dataset"
         )
+    check_background(background, categories)
     overrides = overrides or {}
     limits = for_classes(thresholds, overrides, source["dataset"], categories)
     reason = quality.uncalibrated(labels)
     if reason and thresholds.min_quality > 0:
         log.warning("release: quality is no more than a rank for these labels: %s", reason)
     fresh = fresh_product(out)
-    counts, label_pixels = _write(normalized, labelled, fresh, quality, limits, overlap)
+    counts, label_pixels = _write(normalized, labelled, fresh, quality, limits, overlap, background)
     counts["scenes"] = write_scenes(normalized, fresh)
     own = {k: dict(v) for k, v in overrides.items() if k.partition("/")[0] == source["dataset"]}
+    parameters = {
+        **asdict(thresholds),
+        "overrides": own,
+        "overlap": overlap,
+        "background": background,
+    }
+    estimate = {**quality.about, "calibrated": reason is None, "uncalibrated": reason}
     about = {
-        "product": "release",
-        "subset": source["subset"] or out.name,
-        "dataset": source["dataset"],
-        "format": source["format"],
-        "origin": source["origin"],
-        "terms": source["terms"],
-        "categories": categories,
-        "palette": palette(len(categories)),
-        "parameters": {**asdict(thresholds), "overrides": own, "overlap": overlap},
+        **_described(source, source["subset"] or out.name, label_pixels, background),
+        "parameters": parameters,
         **{key: labels[key] for key in PROVENANCE if key in labels},
-        "quality": {**quality.about, "calibrated": reason is None, "uncalibrated": reason},
+        "quality": estimate,
         "counts": counts,
-        "label_pixels": label_pixels[: len(categories)].tolist(),
     }
     write_manifest(out, about)
     return counts
+
+
+def _described(
+    source: Mapping[str, Any], subset: str, pixels: NDArray[np.int64], background: str
+) -> dict[str, Any]:
+    """What a release's manifest says of its dataset and of the labels of its maps.
+
+    Args:
+        source: the dataset's manifest.
+        subset: the release's name.
+        pixels: (256,) px of each label id.
+        background: the rule.
+    """
+    categories = source["categories"]
+    names = [*([] if background == NONE else [BACKGROUND]), *categories]
+    return {
+        "product": "release",
+        "subset": subset,
+        **{key: source[key] for key in ("dataset", "format", "origin", "terms")},
+        "categories": categories,
+        "labels": names,
+        "palette": label_palette(names, categories),
+        "label_pixels": pixels[: len(names)].tolist(),
+    }

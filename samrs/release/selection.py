@@ -20,6 +20,7 @@ from samrs.core.errors import ProductError
 from samrs.core.records import MASKS, RELEASED
 from samrs.core.runs import text_buffers
 from samrs.core.shards import ShardWriter, iter_tables, read_table
+from samrs.release.background import NONE, UncertainPlaces
 from samrs.release.cleaned_rows import cleaned_rows
 from samrs.release.quality import BAD, Quality
 from samrs.release.semantic_maps import Chunk, chunk_bounds
@@ -101,6 +102,7 @@ class Selection:
         quality: the fitted estimate.
         limits: what masks are cleaned and left out by: a value for each class, by parameter.
         overlap: one of ``samrs.release.overlap.RULES``.
+        background: one of ``samrs.release.background.RULES``.
     """
 
     def __init__(
@@ -110,9 +112,11 @@ class Selection:
         quality: Quality,
         limits: Mapping[str, NDArray[np.float64]],
         overlap: str,
+        background: str,
     ) -> None:
         self.normalized, self.labelled, self.quality = normalized, labelled, quality
         self.limits, self.overlap = limits, overlap
+        self._places = None if background == NONE else UncertainPlaces(normalized)
         self.tiles = read_table(normalized, "tiles", ["tile_id", "split", "height", "width"])
         self.sizes_hw = np.stack(
             [self.tiles[name].to_numpy().astype(np.int64) for name in ("height", "width")], axis=1
@@ -210,5 +214,6 @@ class Selection:
             characters=characters,
             begins=begins,
             rule=self.overlap,
+            uncertain=None if self._places is None else self._places.of_tiles(begin, end),
         )
         return chunk, held.slice(number)

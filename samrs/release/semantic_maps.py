@@ -1,6 +1,7 @@
 """Semantic maps of a release: the labels of each tile, and how many px lie under several masks.
 
-A chunk of tiles is painted at once (``release/overlap.py``).
+A chunk of tiles is painted at once (``release/overlap.py``). Where maps tell the background
+(``release/background.py``) it is their label 0, and each class's label is its number plus 1.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from samrs.core.label_png import encode_labels
 from samrs.core.records import IGNORE
 from samrs.core.runs import decode_runs
+from samrs.release.background import Uncertain
 from samrs.release.overlap import RULES, batches, check_masks
 
 CHUNK_PIXELS = 16 * 2**20
@@ -31,9 +33,10 @@ class Chunk:
         sizes_hw: (T, 2) height and width of each tile, px.
         tiles: (N,) place of each mask's tile in ``sizes_hw``, ascending; of one tile's masks the
             order is that of annotation.
-        labels: (N,) label ids, 0-254.
+        labels: (N,) numbers of the classes, 0-254.
         characters: the text of the masks' encodings and
         begins: (N + 1,) where each begins, as ``text_buffers`` gives them.
+        uncertain: what is not background; None where maps do not tell the background.
     """
 
     where: str
@@ -43,6 +46,7 @@ class Chunk:
     characters: NDArray[np.uint8]
     begins: NDArray[np.int64]
     rule: str
+    uncertain: Uncertain | None = None
 
 
 @dataclass(frozen=True)
@@ -108,12 +112,12 @@ def paint_chunk(chunk: Chunk) -> Painted:
     check_masks(chunk.where, runs, chunk.tiles, chunk.sizes_hw)
     areas = chunk.sizes_hw.prod(axis=1)
     begins = np.cumsum(areas) - areas
-    canvas = np.full(int(areas.sum()), IGNORE, dtype=np.uint8)
-    label_pixels = np.zeros(IGNORE + 1, dtype=np.int64)
-    label_pixels[IGNORE] = len(canvas)
+    canvas = _canvas(chunk)
+    first = 0 if chunk.uncertain is None else 1
+    label_pixels = np.bincount(canvas, minlength=IGNORE + 1)
     overpainted, contested = _Marked(len(canvas)), _Marked(len(canvas))
-    order = RULES[chunk.rule]
-    for pixels, labels in batches(runs, chunk.tiles, chunk.sizes_hw, chunk.labels, order):
+    order, shown = RULES[chunk.rule], chunk.labels + np.uint8(first)
+    for pixels, labels in batches(runs, chunk.tiles, chunk.sizes_hw, shown, order):
         ranked = np.sort(pixels)
         again = ranked[1:] == ranked[:-1]
         once = np.concatenate([ranked[:1], ranked[1:][~again]])
@@ -122,15 +126,39 @@ def paint_chunk(chunk: Chunk) -> Painted:
         after = canvas[once]
         label_pixels += np.bincount(after, minlength=IGNORE + 1)
         label_pixels -= np.bincount(before, minlength=IGNORE + 1)
-        known = before != IGNORE
+        known = (before != IGNORE) & (before >= first)
         overpainted.add(ranked[1:][again], once[known])
         contested.add(pixels[canvas[pixels] != labels], once[known & (before != after)])
-    masks = np.bincount(chunk.tiles, minlength=len(areas)).tolist()
     images = [
-        encode_labels(canvas[begin : begin + h * w].reshape(h, w)) if some else _blank(h, w)
-        for begin, (h, w), some in zip(begins, chunk.sizes_hw.tolist(), masks, strict=True)
+        _encoded(canvas[begin : begin + height * width].reshape(height, width), some)
+        for begin, (height, width), some in zip(
+            begins, chunk.sizes_hw.tolist(), _marked_tiles(chunk), strict=True
+        )
     ]
     return Painted(images, label_pixels, overpainted.count, contested.count)
+
+
+def _canvas(chunk: Chunk) -> NDArray[np.uint8]:
+    """The px of all tiles of a chunk before any mask is painted."""
+    size = int(chunk.sizes_hw.prod(axis=1).sum())
+    if chunk.uncertain is None:
+        return np.full(size, IGNORE, dtype=np.uint8)
+    canvas = np.zeros(size, dtype=np.uint8)
+    chunk.uncertain.mark(canvas, chunk.sizes_hw)
+    return canvas
+
+
+def _marked_tiles(chunk: Chunk) -> list[bool]:
+    """Whether there may be more than one label in a tile, for each tile."""
+    found = np.bincount(chunk.tiles, minlength=len(chunk.sizes_hw)) > 0
+    if chunk.uncertain is not None:
+        found[chunk.uncertain.tiles] = True
+        found[[tile for tile, _ in chunk.uncertain.outlines]] = True
+    return [bool(some) for some in found]
+
+
+def _encoded(labels: NDArray[np.uint8], some: bool) -> bytes:
+    return encode_labels(labels) if some else _blank(*labels.shape, int(labels[0, 0]))
 
 
 class _Marked:
@@ -148,6 +176,6 @@ class _Marked:
 
 
 @lru_cache(maxsize=16)
-def _blank(height: int, width: int) -> bytes:
-    """The map of a tile without masks."""
-    return encode_labels(np.full((height, width), IGNORE, dtype=np.uint8))
+def _blank(height: int, width: int, label: int) -> bytes:
+    """The map of a tile of one label."""
+    return encode_labels(np.full((height, width), label, dtype=np.uint8))

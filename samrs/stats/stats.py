@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from samrs.core.errors import ProductError
-from samrs.core.records import WAYS
+from samrs.core.records import WAYS, label_names
 from samrs.core.shards import read_manifest, read_table
 
 SIZE_BIN = 50
@@ -44,12 +44,12 @@ def _share(part: int, whole: int) -> float:
 
 
 def _label_pixels(release: Path, manifest: Mapping[str, Any]) -> list[int]:
-    """Px of each category over all semantic maps, as ``release`` counted them."""
+    """Px of each label over all semantic maps, as ``release`` counted them."""
     pixels: list[int] | None = manifest.get("label_pixels")
-    if pixels is None or len(pixels) != len(manifest["categories"]):
+    if pixels is None or len(pixels) != len(label_names(manifest)):
         raise ProductError(
-            f"{release}/manifest.json: px of the labels do not match the categories, got "
-            f"{pixels} for {len(manifest['categories'])}; one number each is allowed; run the "
+            f"{release}/manifest.json: px of the labels do not match their names, got "
+            f"{pixels} for {len(label_names(manifest))}; one number each is allowed; run the "
             "stage release again"
         )
     return pixels
@@ -107,6 +107,8 @@ def _subset(release: Path) -> dict[str, Any]:
     counts, categories = manifest["counts"], manifest["categories"]
     rows = _instances(release)
     pixels = _label_pixels(release, manifest)
+    first = len(pixels) - len(categories)
+    background, pixels = sum(pixels[:first]), pixels[first:]
     labelled = sum(pixels)
     per_tile = rows.groupby("tile_id").size()
     classes = {
@@ -122,6 +124,7 @@ def _subset(release: Path) -> dict[str, Any]:
         "classes_present": sum(c["instances"] > 0 for c in classes.values()),
         "pixels": int(rows["area"].sum()),
         "labelled_share": _share(labelled, counts["pixels"]),
+        "background_share": _share(background, counts["pixels"]),
         "overlap_share": _share(counts["overpainted_pixels"], labelled),
         "contested_share": _share(counts["contested_pixels"], labelled),
         "instances_per_tile_mean": round(len(rows) / counts["tiles"], 4) if counts["tiles"] else 0,
@@ -142,9 +145,9 @@ def stats(releases: Mapping[str, Path]) -> dict[str, Any]:
     Returns:
         By subset: tiles, instances (an instance seen in two tiles counts twice; once in
         ``instances_unique``), mask px; ``scenes``, where each stands once, by how its mask was
-        joined, with the mean agreement of tiles; shares of all px (``labelled_share``) and of
-        labelled px (``overlap_share``: under two or more masks, ``contested_share``: of
-        different classes);
+        joined, with the mean agreement of tiles; shares of all px (``labelled_share``,
+        ``background_share``, which is 0 where maps do not tell it) and of labelled px
+        (``overlap_share``: under two or more masks, ``contested_share``: of different classes);
         mean scores (None where the segmenter has none), instances dropped by reason; ``classes``
         by name, in the order of label ids, with size quantiles in px; ``mask_sizes``, see
         ``size_histogram``.

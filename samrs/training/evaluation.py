@@ -22,10 +22,10 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from samrs.core.errors import ParameterError
 from samrs.core.progress import progress
-from samrs.core.records import IGNORE
+from samrs.core.records import BACKGROUND, IGNORE
 from samrs.core.tiling import windows
 from samrs.training.networks import MultiHeadNetwork
-from samrs.training.tiles import BACKGROUND, PAD_RGB, Image, SemanticTiles
+from samrs.training.tiles import PAD_RGB, Image, SemanticTiles
 
 WINDOWS = 16
 """Windows in one pass of the network."""

@@ -31,16 +31,13 @@ from torch.utils.data import Dataset
 
 from samrs.core.errors import ImageError, ProductError
 from samrs.core.images import decode_labels, decode_rgb
-from samrs.core.records import IGNORE
+from samrs.core.records import BACKGROUND, IGNORE, label_names
 from samrs.core.shards import iter_rows, json_bytes, read_manifest, read_table, sha256
 from samrs.training.once import Place, owned
 from samrs.training.sampling import Draw, Draws
 from samrs.work.kept import keep, kept
 
 Image = NDArray[np.uint8]
-
-BACKGROUND = "background"
-"""The category that is trained and predicted but is no foreground and not in mean scores."""
 
 CACHE_BYTES = 256 * 2**20
 """Decoded tiles kept by each product and process: all of a small dataset, a few of a large one."""
@@ -73,6 +70,9 @@ class _Stored:
 class SemanticTiles:
     """The tiles of a product, sorted by id, decoded on access.
 
+    ``categories`` are the names of its labels. The one called ``background`` is trained and
+    predicted, but is no foreground and not in mean scores.
+
     Args:
         product: folder with tables ``tiles`` and ``semantic``.
         cache: folder for the mapped file; one that is complete and undamaged is used again.
@@ -84,7 +84,7 @@ class SemanticTiles:
 
     def __init__(self, product: Path, cache: Path) -> None:
         self.product = product
-        self.categories: tuple[str, ...] = tuple(read_manifest(product)["categories"])
+        self.categories = label_names(read_manifest(product))
         self._file = cache / "tiles.bin"
         rows = _index(cache) or _unpack(product, cache)
         self._stored = [

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.errors import ParameterError
-from samrs.core.records import IGNORE
+from samrs.core.records import BACKGROUND, IGNORE, label_names
+from samrs.release.background import NONE, check_background
 from samrs.release.overlap import check_rule
 from samrs.release.thresholds import DROP_REASONS, NAMES, Thresholds, for_classes
 
@@ -156,9 +157,10 @@ def _released(manifest: Mapping[str, Any]) -> str:
             return f"parameters {str(given)[:100]}, those of a release are needed"
         limits_of(given, manifest)
         check_rule(given["overlap"])
+        check_background(given.get("background", NONE), manifest["categories"])
     except (TypeError, KeyError, ValueError, ParameterError) as error:
         return f"parameters are not those of a release: {str(error)[:200]}"
-    return _palette(manifest) or _counts(manifest)
+    return _labels(manifest) or _palette(manifest) or _counts(manifest)
 
 
 def limits_of(
@@ -173,7 +175,7 @@ def limits_of(
     Raises:
         KeyError, TypeError, ValueError, ParameterError: they are not those of a release.
     """
-    if unknown := set(parameters) - {*NAMES, "overrides", "overlap"}:
+    if unknown := set(parameters) - {*NAMES, "overrides", "overlap", "background"}:
         raise ValueError(f"{sorted(unknown)[:5]} are none")
     overrides = parameters["overrides"]
     if not isinstance(overrides, dict) or not all(isinstance(v, dict) for v in overrides.values()):
@@ -182,15 +184,24 @@ def limits_of(
     return for_classes(values, overrides, manifest["dataset"], manifest["categories"])
 
 
+def _labels(manifest: Mapping[str, Any]) -> str:
+    """What is wrong with the names of labels, which releases before them lack."""
+    told = manifest["parameters"].get("background", NONE) != NONE
+    wanted = [BACKGROUND, *manifest["categories"]] if told else manifest["categories"]
+    if manifest.get("labels", manifest["categories"]) != wanted:
+        return f"labels {str(manifest.get('labels'))[:100]}, {', '.join(wanted)[:200]} needed"
+    return ""
+
+
 def _palette(manifest: Mapping[str, Any]) -> str:
     colours = manifest.get("palette")
-    right = isinstance(colours, list) and len(colours) == len(manifest["categories"])
+    right = isinstance(colours, list) and len(colours) == len(label_names(manifest))
     if right and isinstance(colours, list):
         right = all(
             isinstance(c, list) and len(c) == 3 and all(_is_count(v) and v < 256 for v in c)
             for c in colours
         )
-    return "" if right else "palette is no list of a colour for each category"
+    return "" if right else "palette is no list of a colour for each label"
 
 
 def _counts(manifest: Mapping[str, Any]) -> str:
@@ -213,6 +224,8 @@ def _counts(manifest: Mapping[str, Any]) -> str:
         return "counts.quality does not have mean and below_half"
     if not all(v is None or (isinstance(v, int | float) and 0 <= v <= 1) for v in quality.values()):
         return "counts.quality holds no shares"
+    if not _is_count(counts.get("background_pixels", 0)):
+        return "counts.background_pixels is no count"
     if not isinstance(labels, list) or not all(map(_is_count, labels)):
         return "label_pixels is no list of counts"
     return ""

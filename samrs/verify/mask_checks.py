@@ -114,7 +114,8 @@ def check_label_maps(part: Part, rows: pa.Table, checked: Checked) -> None:
         checked: takes the findings, and sums the labels' px.
     """
     assert part.tiles_of is not None
-    tiles, known = tiles_in(part.tiles_of), len(part.said.categories)
+    tiles, first = tiles_in(part.tiles_of), part.said.first
+    known = first + len(part.said.categories)
     places = places_in(tiles, rows)
     maps = flat(rows["label_map"])
     _check_names(part, rows, checked, pc.struct_field(maps, "path"), places)
@@ -131,7 +132,8 @@ def check_label_maps(part: Part, rows: pa.Table, checked: Checked) -> None:
                 if size_hw != wanted:
                     wrong = f"size {size_hw}, its tile's is {wanted}"
                 elif part.masks_of is not None:
-                    wrong = _unlike(mask_areas(part.masks_of, known)[places[i]], counts)
+                    areas = mask_areas(part.masks_of, known - first)[places[i]]
+                    wrong = _unlike(areas, counts, first)
         if wrong:
             checked.findings.add("label_map", f"{part.path.name}: {name(rows, i)}: {wrong}")
 
@@ -160,18 +162,19 @@ def _unknown(counts: NDArray[np.int64], known: int) -> str:
     return f"unknown labels {labels.tolist()[:5]}" if len(labels) else ""
 
 
-def _unlike(masks: NDArray[np.int64], counts: NDArray[np.int64]) -> str:
+def _unlike(masks: NDArray[np.int64], counts: NDArray[np.int64], first: int) -> str:
     """How a tile's map differs from its masks; empty where nothing speaks against it.
 
     Args:
         masks: (C + 1,) as ``mask_areas`` has it of the tile.
         counts: (256,) px of each label in the map.
+        first: the label of the first class.
     """
-    areas, shown = masks[:-1], counts[: len(masks) - 1]
+    areas, shown = masks[:-1], counts[first : first + len(masks) - 1]
     more = (shown > areas).nonzero()[0]
     if len(more):
         label = int(more[0])
-        return f"{shown[label]} px of label {label}, its masks have {areas[label]}"
+        return f"{shown[label]} px of label {first + label}, its masks have {areas[label]}"
     if shown.sum() < masks[-1]:
         return f"{shown.sum()} px are labelled, its largest mask has {masks[-1]}"
     return ""

@@ -27,11 +27,13 @@ class Said:
         recipe: the labels' prompt recipe, or None.
         limits: what a release left masks out by, a value for each class, by parameter; empty for
             other products.
+        first: the label of the first category in label maps: 1 where they tell the background.
     """
 
     categories: tuple[str, ...] = ()
     recipe: str | None = None
     limits: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    first: int = 0
 
 
 @dataclass(frozen=True)

@@ -314,3 +314,24 @@ def check_places(part: Part, rows: pa.Table, checked: Checked) -> None:
         known = pc.is_in(rows["scene_id"], value_set=tiles_in(part.tiles_of).scenes)
         note(part.path, rows, checked, "unknown_tile", ~truths(known, null=False),
              lambda i: "there is no tile of it")  # fmt: skip
+
+
+def check_outlines(part: Part, rows: pa.Table, checked: Checked) -> None:
+    """An uncertain place is an outline of three corners or more, in a tile that is there.
+
+    Args:
+        part: of the table uncertain.
+        rows: some of it.
+        checked: takes the findings.
+    """
+    outlines = flat(rows["outline"])
+    lengths = whole_numbers(pc.list_value_length(outlines), 0)
+    finite = [bool(np.isfinite(o.values.to_numpy(zero_copy_only=False)).all()) if o.is_valid
+              else False for o in outlines]  # fmt: skip
+    odd = (lengths < 6) | (lengths % 2 != 0) | ~np.array(finite, dtype=bool)
+    note(part.path, rows, checked, "value", odd,
+         lambda i: f"outline of {lengths[i]} numbers; three finite pairs are needed")  # fmt: skip
+    if part.tiles_of is not None:
+        unknown = places_in(tiles_in(part.tiles_of), rows) < 0
+        note(part.path, rows, checked, "unknown_tile", unknown,
+             lambda i: "there is no such tile")  # fmt: skip

@@ -19,6 +19,7 @@ from samrs.verify.parts import Checked, Part
 from samrs.verify.row_checks import (
     check_boxes,
     check_categories,
+    check_outlines,
     check_places,
     check_scores,
     check_sources,
@@ -47,6 +48,7 @@ CHECKS: dict[str, Sequence[Check]] = {
     "truth": (check_masks,),
     "semantic": (check_label_maps, check_values),
     "georeference": (check_values, check_places),
+    "uncertain": (check_values, check_outlines),
     "scenes": (check_scenes,),
     "joined": (check_joined,),
     "quarantine": (check_values, check_sources),

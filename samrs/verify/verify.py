@@ -47,6 +47,8 @@ from samrs.core.records import (
     SEMANTIC,
     TILES,
     TRUTH,
+    UNCERTAIN,
+    label_names,
 )
 from samrs.core.shards import shard_paths
 from samrs.verify.anchor import Anchor
@@ -64,6 +66,7 @@ PRODUCTS: dict[str, dict[str, pa.Schema]] = {
         "truth": TRUTH,
         "semantic": SEMANTIC,
         "georeference": GEOREFERENCE,
+        "uncertain": UNCERTAIN,
         "quarantine": QUARANTINE,
     },
     "sam_label": {"masks": MASKS},
@@ -232,6 +235,7 @@ class Verification:
             tuple(self.manifest["categories"]),
             self.manifest.get("recipe") if self.manifest["product"] != "normalize" else None,
             limits_of(self.manifest["parameters"], self.manifest) if is_release else {},
+            len(label_names(self.manifest)) - len(self.manifest["categories"]),
         )
         masks_of = self.product if is_release and {"tiles", "instances"} <= set(whole) else None
         for path, table in tables.items():
@@ -277,10 +281,14 @@ class Verification:
 
     def _check_pixels(self, counts: dict[str, Any]) -> None:
         pixels = self._totals.label_pixels
-        labelled = int(pixels[:255].sum())
+        names = label_names(self.manifest)
+        first = len(names) - len(self.manifest["categories"])
+        labelled = int(pixels[first:255].sum())
+        background = counts.get("background_pixels", 0)
         self._count("pixels", counts["pixels"], int(pixels.sum()))
         self._count("labelled_pixels", counts["labelled_pixels"], labelled)
-        found = pixels[: len(self.manifest["categories"])].tolist()
+        self._count("background_pixels", background, int(pixels[:first].sum()))
+        found = pixels[: len(names)].tolist()
         self._count("label_pixels", self.manifest["label_pixels"], found)
         if "mask" in self.findings.counts or "instances" not in self._tiles_used:
             return

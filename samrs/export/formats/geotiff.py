@@ -11,6 +11,9 @@ release's own rule, and written window by window: it is never held whole. Overvi
 that most px have, unlabelled px among them. The file's tag ``classes`` holds the names as JSON.
 Scenes that lie on no map have a map all the same, without coordinates.
 
+Where the release's maps tell the background, that of a scene is what is background in every tile
+that shows it.
+
 ``--level tile`` has a map for each tile, the release's own. There are no pictures in this format.
 """
 
@@ -48,13 +51,13 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
     """
     seen: set[str] = set()
     maps = on_a_map = 0
-    style = raster_qml(subset.categories, subset.palette)
-    tags = {"classes": json_text(subset.categories), "subset": subset.name}
+    style = raster_qml(subset.map_names, subset.map_palette)
+    tags = {"classes": json_text(subset.map_names), "subset": subset.name}
     write_classes(subset, out / "classes.csv")
     found = _scenes(subset) if subset.level == "scene" else _tiles(subset)
     for split, name, size_hw, windows, place in found:
         path = out / safe_name(split) / f"{subset.unique(name, seen)}.tif"
-        write_label_map(path, size_hw, windows, place=place, palette=subset.palette, tags=tags)
+        write_label_map(path, size_hw, windows, place=place, palette=subset.map_palette, tags=tags)
         write_file(path.with_suffix(".qml"), style)
         maps += 1
         on_a_map += place is not None

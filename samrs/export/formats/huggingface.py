@@ -6,7 +6,8 @@ Layout::
     data/train-00000.parquet        a row a tile, images inside
 
 ``datasets.load_dataset(folder)`` opens it as it is, locally or from the Hub. A row has ``image``
-and ``label_map`` (8-bit label ids, 255 = unlabelled) as images, ``tile_id``, ``scene_id``, place
+and ``label_map`` (8-bit label ids, 255 = unlabelled; what each means stands in ``export.json`` as
+``map_labels``) as images, ``tile_id``, ``scene_id``, place
 and size, ``gsd``, and ``objects``, a list: ``instance_id``, ``category`` (a ClassLabel), ``bbox``
 (of the mask, xywh as in COCO; of the annotation with ``--boxes annotated``), both as ``mask_bbox``
 and ``annotated_bbox``, ``annotated_obb`` (four corners, or null), ``area``, ``segmentation``

@@ -8,10 +8,11 @@ Layout::
     classes.csv                      label, name, red, green, blue
     instances.csv                    what each value of an instance map is
 
-The label map is the release's own, in SAMRS's colours. Where masks overlap, the instance map
-follows the same rule; instances are numbered from 1 in each tile. It is 16-bit grey; where any tile
-of the export has more than 65,535 instances, every map is 8-bit RGB instead and the number is
-65536 red + 256 green + blue. The summary (``instance_map``) says which.
+The label map is the release's own, in SAMRS's colours. Where the release tells the background it is
+label 0, ``classes.csv`` begins with it, and 255 is what is not known. Where masks overlap, the
+instance map follows the same rule; instances are numbered from 1 in each tile. It is 16-bit grey;
+where any tile of the export has more than 65,535 instances, every map is 8-bit RGB instead and the
+number is 65536 red + 256 green + blue. The summary (``instance_map``) says which.
 
 Pillow reads the numbers of both kinds::
 
@@ -48,7 +49,7 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
     """Write the export; returns images, instances and the kind of instance maps."""
     wide = subset.most_instances > MOST_IN_16_BITS
     images = instances = 0
-    colours = [channel for rgb in subset.palette for channel in rgb]
+    colours = [channel for rgb in subset.map_palette for channel in rgb]
     colours += [0] * (3 * 255 - len(colours)) + [255] * 3
     write_classes(subset, out / "classes.csv")
     with open_text(out / "instances.csv") as file:
@@ -67,7 +68,8 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
                 write_file(folder / f"{tile.name}.png", data)
             for number, row in zip(numbers, tile.rows, strict=True):
                 label = row["label"]
-                what = row["instance_id"], label, subset.categories[label], row["area"]
+                name, number_of = subset.categories[label], label + subset.first
+                what = row["instance_id"], number_of, name, row["area"]
                 table.writerow((tile.split, tile.name, number, *what))
             images += 1
             instances += len(tile.rows)

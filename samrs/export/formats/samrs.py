@@ -20,7 +20,9 @@ An instance::
 ``bbox`` is the prompted box, xyxy; ``rbox`` and ``rhbox`` are absent without a rotated box;
 ``size`` is the mask's area. The original has NumPy arrays where lists stand here: the pickle holds
 lists, dicts, texts and numbers only, so that it opens without any import. Tiles without instances,
-which the original leaves out, have an empty list and an unlabelled map.
+which the original leaves out, have an empty list and an unlabelled map. Where the release tells the
+background, which the original never does, ``gray`` has 0 there and each class at ``label`` + 1; all
+else stays, as code written for the original reads it.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
     """Write the export; returns images and instances."""
     names = subset.words()
     colours = np.full((256, 3), 255, dtype=np.uint8)
-    colours[: len(subset.palette)] = subset.palette
+    colours[: len(subset.map_palette)] = subset.map_palette
     for folder in _FOLDERS:
         (out / folder).mkdir()
     images = instances = 0

@@ -8,7 +8,7 @@ A tar holds, for each tile and one after the other::
 
     P0000__0_0.json           the tile, the class names and the instances with their masks
     P0000__0_0.png            or .jpg: the image, as it is in the release
-    P0000__0_0.semantic.png   8-bit label ids, 255 = unlabelled
+    P0000__0_0.semantic.png   8-bit label ids, 255 = unlabelled; names: ``map_labels`` of the JSON
 
 A sample's name ends at its first dot, so dots in a tile's name become ``_``. Masks are COCO's run
 lengths. ``hbb`` is the mask's box, and the annotated one with ``--boxes annotated``; both stand as
@@ -103,6 +103,7 @@ def _members(key: str, tile: ExportedTile, subset: Subset, boxes: str) -> dict[s
     about = {
         **tile.about,
         "categories": subset.categories,
+        "map_labels": subset.map_names,
         "instances": [_instance(row, subset, boxes, tile.size_wh) for row in tile.rows],
     }
     text = json_text(about)
