@@ -12,9 +12,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 
+from tests.demo.settings import cpu
 from tests.fetch.server import Server, serving
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_report_header() -> str:
+    """Name the CPU, on which bytes must not depend."""
+    return f"CPU: {cpu()}"
+
 
 # No deadlines: a busy machine is no failure.
 settings.register_profile("samrs", deadline=None, max_examples=60, derandomize=True)
