@@ -25,10 +25,11 @@ from samrs.core import axis
     help="Whose the main box is; yolo_obb: annotated without it, other formats: the mask's.",
 )
 @click.option("--simplify", type=click.FloatRange(min=0), help="Px that an outline may move.")
+@click.option("--taken", metavar="TIME", help="stac: when pictures were taken; or FROM/TO.")
 @click.option(
     "--level",
     type=click.Choice(["tile", "scene"]),
-    help="geoparquet, gpkg, geojson, geotiff: each tile, or each scene whole, as without it.",
+    help="Each tile, or each scene whole; else as is usual for the format.",
 )
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
 @telling

@@ -62,7 +62,7 @@ def export(
         splits: which splits; None takes all.
         classes: which classes, numbered anew in the release's order; None takes all. Tiles without
             them stay, as negatives.
-        images: whether to export the pixels too.
+        images: whether to export the pixels too; scenes have none.
         level: whether an instance stands once for each tile that shows it, or once on its scene;
             None: as is usual for the format.
         force: replace an earlier export at ``out``.
@@ -81,8 +81,9 @@ def export(
     """
     module = axis.load(AXIS, format)
     _check_options(format, module.write, options)
-    subset = subset_of(release, splits, classes, images=images)
-    subset = replace(subset, level=_level(format, module, level))
+    level = _level(format, module, level)
+    images = images and level == "tile"
+    subset = replace(subset_of(release, splits, classes, images=images), level=level)
     _check_place(release, out, force=force)
     with _moved_when_whole(out) as folder:
         summary = module.write(subset, folder, **options)
@@ -99,7 +100,9 @@ def export(
             "images": images,
             "level": subset.level,
             "options": options,
-            "most_instances_in_a_tile": subset.most_instances,
+            f"most_instances_{'in_a_tile' if level == 'tile' else 'on_a_scene'}": (
+                subset.most_instances
+            ),
             "summary": summary,
         }
         write_json(folder / SUMMARY, about)
@@ -113,16 +116,16 @@ def _level(format: str, module: ModuleType, level: str | None) -> str:
     """The level that is exported.
 
     Raises:
-        ParameterError: there is no such level, or the format is of tiles alone.
+        ParameterError: the format has not that level; where it says why, in its words.
     """
-    usual: str = getattr(module, "LEVEL", LEVELS[0])
-    allowed = LEVELS if hasattr(module, "LEVEL") else LEVELS[:1]
-    if level is not None and level not in allowed:
-        raise ParameterError(
-            f"export: {format} has no such level, got {level!r}; {', '.join(allowed)} is allowed "
-            "there; leave it out, or take geoparquet, gpkg, geojson or geotiff for scenes"
-        )
-    return usual if level is None else level
+    allowed: Sequence[str] = getattr(module, "LEVELS", LEVELS[:1])
+    if level is None or level in allowed:
+        return level or allowed[0]
+    why = f", since {module.ONE_LEVEL}" if level in LEVELS else ""
+    raise ParameterError(
+        f"export: {format} has no such level, got {level!r}; {' or '.join(allowed)} is allowed "
+        f"there{why}; leave it out, or take another format"
+    )
 
 
 def _check_options(

@@ -18,7 +18,7 @@ from samrs.core.images import decode_labels
 from samrs.core.records import IGNORE, Georeference
 from samrs.core.runs import decode_runs, text_buffers
 from samrs.core.shards import by_tile
-from samrs.export.subset import Row, Subset
+from samrs.export.subset import Row, Subset, place_of
 from samrs.release.cleaning import Columns
 from samrs.release.overlap import downwards
 from samrs.verify.refusal import refuse, sound_tables
@@ -47,7 +47,7 @@ class SceneMap:
         top: (R,) its first row.
         bottom: (R,) the row after its last.
         label: (R,) what it is painted with.
-        instances: number of masks.
+        counts: (C,) masks of each exported class.
         tiles: maps of its tiles where these tell the background, else none.
     """
 
@@ -56,7 +56,7 @@ class SceneMap:
     top: Small
     bottom: Small
     label: NDArray[np.uint8]
-    instances: int
+    counts: NDArray[np.int64]
     tiles: tuple[TileMap, ...] = ()
 
     @property
@@ -109,17 +109,6 @@ class SceneMap:
         return ground.ravel()
 
 
-def place_of(scene: Row) -> Georeference | None:
-    """Where a scene lies; None where that is not known.
-
-    Args:
-        scene: a row of the table scenes.
-    """
-    if scene["crs"] is None:
-        return None
-    return Georeference(scene["crs"], tuple(scene["transform"]))
-
-
 def scene_maps(subset: Subset) -> Iterator[SceneMap]:
     """The map of each exported scene in stored order, those without instances included.
 
@@ -134,7 +123,7 @@ def scene_maps(subset: Subset) -> Iterator[SceneMap]:
     for scene, found in by_tile(subset.release, scenes, pieces, "scene_id"):
         tiles = [row["map"] for row in next(grounds)[1]]
         if scene["split"] in subset.splits:
-            yield _map(scene, [piece["runs"] for piece in found], subset.order, tiles)
+            yield _map(scene, [piece["runs"] for piece in found], subset, tiles)
 
 
 def _tile_maps(subset: Subset) -> Iterator[Row]:
@@ -152,7 +141,13 @@ def _tile_maps(subset: Subset) -> Iterator[Row]:
 
 @dataclass(frozen=True)
 class _Runs:
-    """Runs of some masks of a scene; ``mask`` (R,) is the place of each run's mask in ``areas``."""
+    """Runs of some masks of a scene.
+
+    Args:
+        mask: (R,) the place of each run's mask in ``areas``.
+        label: (N,) of each mask.
+        areas: (N,) px.
+    """
 
     mask: Small
     x: Small
@@ -187,41 +182,41 @@ def _runs(rows: pa.Table, subset: Subset) -> _Runs:
     mask, x, top, bottom = (
         getattr(columns, name).astype(np.int32) for name in ("mask", "x", "top", "bottom")
     )
-    return _Runs(mask, x, top, bottom, label[mask], columns.areas())
+    return _Runs(mask, x, top, bottom, label, columns.areas())
 
 
 _EMPTY = np.zeros(0, dtype=np.int32)
 _NONE = _Runs(_EMPTY, _EMPTY, _EMPTY, _EMPTY, _EMPTY.astype(np.uint8), _EMPTY.astype(np.int64))
 
 
-def _map(scene: Row, parts: list[_Runs], order: int, tiles: list[TileMap]) -> SceneMap:
+def _map(scene: Row, parts: list[_Runs], subset: Subset, tiles: list[TileMap]) -> SceneMap:
     """A scene's masks in the order of painting.
 
     Args:
         scene: its row.
         parts: its masks in the order of annotation.
-        order: a value of ``RULES``.
         tiles: as of ``SceneMap``.
     """
     parts = parts or [_NONE]
-    counts = [len(part.areas) for part in parts]
-    first = np.cumsum([0, *counts[:-1]])
+    first = np.cumsum([0, *(len(part.areas) for part in parts[:-1])])
     mask = np.concatenate([p.mask + n for p, n in zip(parts, first, strict=True)]).astype(np.int64)
     areas = np.concatenate([part.areas for part in parts])
-    turns = np.argsort(order * areas, kind="stable")
+    label = np.concatenate([part.label for part in parts])
+    turns = np.argsort(subset.order * areas, kind="stable")
     rank = np.empty(len(turns), dtype=np.int64)
     rank[turns] = np.arange(len(turns))
     turn = np.argsort(rank[mask], kind="stable")
-    x, top, bottom, label = (
+    x, top, bottom = (
         np.concatenate([getattr(part, name) for part in parts])[turn]
-        for name in ("x", "top", "bottom", "label")
+        for name in ("x", "top", "bottom")
     )
+    counts = np.bincount(label - subset.first, minlength=len(subset.categories))
     return SceneMap(
         about=scene,
         x=x,
         top=top,
         bottom=bottom,
-        label=label,
-        instances=sum(counts),
+        label=label[mask[turn]],
+        counts=counts,
         tiles=tuple(tiles),
     )

@@ -23,11 +23,19 @@ from samrs.core.images import decode_labels
 from samrs.core.label_png import encode_labels
 from samrs.core.names import one_word, safe_name
 from samrs.core.progress import progress
-from samrs.core.records import BACKGROUND, IGNORE, SCENES, SCORES, label_names
+from samrs.core.records import (
+    BACKGROUND,
+    IGNORE,
+    SCENES,
+    SCORES,
+    Georeference,
+    label_names,
+)
 from samrs.core.runs import rle_runs
 from samrs.core.shards import by_tile, has_table, read_table, shard_paths
 from samrs.drawing.palette import NO_OBJECT
 from samrs.export.files import write_file
+from samrs.export.world_file import write_place
 from samrs.reading.annotations import IMAGE_SUFFIXES
 from samrs.release.overlap import paint
 from samrs.verify.refusal import sound_rows
@@ -42,7 +50,7 @@ _KEYS = ("instance_id", "tile_id", "category_id", "category", "rle")
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedTile:
-    """One tile to export.
+    """One tile to export; at the level ``scene`` a whole scene, without its pixels.
 
     Args:
         name: safe, unique name of its files, without suffix.
@@ -50,7 +58,8 @@ class ExportedTile:
         suffix: of its image, with the dot.
         image: the encoded image; None where images are not exported.
         label_map: (H, W) label ids as 8-bit PNG; None where not asked for.
-        about: its row of the tiles table, without image.
+        about: its row of the tiles table, without image; of a scene, its row of the table scenes.
+        place: where it lies; None where that is not known.
         rows: its instances; ``label`` is the class in the export.
     """
 
@@ -60,6 +69,7 @@ class ExportedTile:
     image: bytes | None
     label_map: bytes | None
     about: Row
+    place: Georeference | None
     rows: list[Row]
 
     @property
@@ -78,8 +88,19 @@ class ExportedTile:
     def write_image(self, folder: Path) -> None:
         """Write its image into a folder, which is made; nothing where images are left out."""
         if self.image is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_file(folder / self.file, self.image)
+            self.write_picture(folder / self.file, self.image)
+
+    def write_picture(self, path: Path, data: bytes) -> None:
+        """Write a picture of the tile's px, with files that say where it lies, where it does.
+
+        Args:
+            path: of the file, in a folder that is made.
+            data: the encoded picture.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, data)
+        if self.place is not None:
+            write_place(path, self.place)
 
     def labels(self) -> NDArray[np.uint8]:
         """The (H, W) label ids, 255 = unlabelled."""
@@ -161,13 +182,18 @@ class Subset:
 
     @cached_property
     def most_instances(self) -> int:
-        """The most exported instances of one tile."""
-        tiles = read_table(self.release, "tiles", ["tile_id", "split"])
-        chosen = tiles.filter(pc.is_in(tiles["split"], pa.array(self.splits)))["tile_id"]
-        rows = read_table(self.release, "instances", ["tile_id", "category_id"])
+        """The most exported instances of one tile; at the level ``scene``, of one scene."""
+        if self.level == "scene":
+            return self._most("scenes", "joined", "scene_id")
+        return self._most("tiles", "instances", "tile_id")
+
+    def _most(self, table: str, of: str, key: str) -> int:
+        tiles = read_table(self.release, table, [key, "split"])
+        chosen = tiles.filter(pc.is_in(tiles["split"], pa.array(self.splits)))[key]
+        rows = read_table(self.release, of, [key, "category_id"])
         wanted = pc.is_in(rows["category_id"], pa.array(list(self.labels), pa.int32()))
-        rows = rows.filter(pc.and_(wanted, pc.is_in(rows["tile_id"], chosen.combine_chunks())))
-        counts = rows.group_by("tile_id").aggregate([([], "count_all")])["count_all"]
+        rows = rows.filter(pc.and_(wanted, pc.is_in(rows[key], chosen.combine_chunks())))
+        counts = rows.group_by(key).aggregate([([], "count_all")])["count_all"]
         return pc.max(counts).as_py() or 0
 
     def words(self) -> list[str]:
@@ -190,6 +216,9 @@ class Subset:
     def tiles(self, columns: Sequence[str], *, semantic: bool = False) -> Iterator[ExportedTile]:
         """The exported tiles in stored order, those without instances included.
 
+        At the level ``scene`` these are scenes, each with its joined instances; of pixels and label
+        maps nothing is as large.
+
         Args:
             columns: what of each instance is needed beyond its class.
             semantic: whether to bring the label maps. Those of a choice of classes are painted
@@ -200,6 +229,9 @@ class Subset:
             ProductError: ``samrs verify`` would find fault with what is read, the tables do not
                 belong together, or two tiles share a name.
         """
+        if self.level == "scene":
+            yield from self._whole_scenes(columns)
+            return
         every = len(self.labels) == len(self.manifest["categories"])
         repaint = semantic and not every
         names = [*_TILE, "image" if self.images else "image.path"]
@@ -209,6 +241,7 @@ class Subset:
         maps = self.rows("semantic", ["tile_id", "label_map"], 8) if told else None
         total = sum(pq.read_metadata(p).num_rows for p in shard_paths(self.release, "tiles"))
         found = by_tile(self.release, tiles, rows)
+        places = self._places()
         seen: set[str] = set()
         for row, instances in progress(found, desc=self.stem, unit="tile", total=total):
             label_map = None if maps is None else self._map(maps, row)
@@ -222,9 +255,50 @@ class Subset:
                 image=image["bytes"] if self.images else None,
                 label_map=label_map,
                 about=row,
+                place=self._place(places, row),
                 rows=self._kept(instances),
             )
             yield self._painted(tile) if repaint else tile
+
+    def _whole_scenes(self, columns: Sequence[str]) -> Iterator[ExportedTile]:
+        """The exported scenes; a picture's name has the suffix of its first tile."""
+        suffixes = self._suffixes()
+        names = sorted({"instance_id", "scene_id", *_KEYS[2:], *columns})
+        rows = self.rows("joined", names, 4096)
+        scenes = self.scenes()
+        found = by_tile(self.release, scenes, rows, "scene_id")
+        seen: set[str] = set()
+        for row, instances in progress(found, desc=self.stem, unit="scene", total=len(scenes)):
+            if row["split"] in self.splits:
+                yield ExportedTile(
+                    name=self.unique(row["scene_id"], seen),
+                    split=safe_name(row["split"]),
+                    suffix=suffixes[row["scene_id"]],
+                    image=None,
+                    label_map=None,
+                    about={**row, "x0": 0, "y0": 0},
+                    place=place_of(row),
+                    rows=self._kept(instances),
+                )
+
+    def _suffixes(self) -> dict[str, str]:
+        """By scene, the suffix of its first tile's image."""
+        found: dict[str, str] = {}
+        for row in self.rows("tiles", [*_TILE, "image.path"], 4096):
+            if row["scene_id"] not in found:
+                found[row["scene_id"]] = self._suffix(row["tile_id"], row["image"]["path"])
+        return found
+
+    def _places(self) -> dict[str, Georeference]:
+        """By scene, where it lies: those of which it is known."""
+        if not has_table(self.release, "scenes"):
+            return {}
+        places = {row["scene_id"]: place_of(row) for row in self.scenes()}
+        return {name: place for name, place in places.items() if place is not None}
+
+    def _place(self, places: dict[str, Georeference], tile: Row) -> Georeference | None:
+        place = places.get(tile["scene_id"])
+        return place and place.of_part(tile["x0"], tile["y0"])
 
     def rows(self, table: str, columns: Sequence[str], batch_rows: int) -> Iterator[Row]:
         """Rows of a table of the release, checked as they are read.
@@ -311,6 +385,17 @@ class Subset:
             order=self.order, background=background,
         )  # fmt: skip
         return painted.reshape(tile.size_hw).astype(np.int32, copy=False)
+
+
+def place_of(scene: Row) -> Georeference | None:
+    """Where a scene lies; None where that is not known.
+
+    Args:
+        scene: a row of the table scenes.
+    """
+    if scene["crs"] is None:
+        return None
+    return Georeference(scene["crs"], tuple(scene["transform"]))
 
 
 def without_nulls(row: Row, names: Sequence[str]) -> Row:

@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.export.releases import HEIGHT, WIDTH, instance, masks, tile, write_release
 
 FORMATS = names(AXIS)
-MAPS = {"geojson", "geoparquet", "geotiff", "gpkg"}
+MAPS = {"geojson", "geoparquet", "geotiff", "gpkg", "stac"}
 """Formats of whole scenes on maps, without pictures."""
 PIXELS = (".jpg", ".png")
 
@@ -67,6 +67,7 @@ def test_export_says_what_it_is_and_brings_the_card(format, release, tmp_path):
 def test_every_image_is_the_release_s_own_file(format, release, tmp_path):
     export(format, release, tmp_path / "out")
     found = [p for p in (tmp_path / "out").rglob("*__0_0.*") if "mages" in p.as_posix()]
+    found = [p for p in found if p.suffix in PIXELS]
     assert sorted(p.name for p in found) == [
         "a__0_0.png",
         "b.1__0_0.png",

@@ -170,7 +170,7 @@ def test_nothing_is_held_that_is_as_large_as_a_scene(tmp_path):
     about = {"scene_id": "a", "split": "all", "width": 30_000, "height": 30_000, "crs": UTM}
     none = np.zeros(0, dtype=np.int32)
     found = scene_maps.SceneMap(
-        about=about, x=none, top=none, bottom=none, label=none.astype(np.uint8), instances=0
+        about=about, x=none, top=none, bottom=none, label=none.astype(np.uint8), counts=none
     )
     x0, y0, labels = next(found.windows())
     assert (x0, y0, labels.shape) == (0, 0, (scene_maps.WINDOW, scene_maps.WINDOW))

@@ -194,8 +194,6 @@ def test_what_cannot_be_held_is_refused_in_a_sentence(format, tmp_path):
         export(format, nowhere, tmp_path / "out")
     with pytest.raises(ParameterError, match="simplify is no distance"):
         export(format, nowhere, tmp_path / "out", simplify=float("nan"))
-    with pytest.raises(ParameterError, match="coco has no such level, got 'scene'"):
-        export("coco", nowhere, tmp_path / "out", level="scene")
     for path in nowhere.glob("scenes-*"):
         path.unlink()
     with pytest.raises(ProductError, match="not there"):

@@ -92,7 +92,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "an unknown class": (other_rows("instances", row(2, category_id=77)), "77"),
     "a class of another name": (other_rows("instances", row(2, category="boat")), "boat"),
     "an instance without id": (other_rows("instances", row(2, instance_id=None)), "instance_id"),
-    "a tile without split": (other_rows("tiles", row(1, split=None)), "no split"),
+    "a tile without split": (
+        other_rows("tiles", row(1, split=None)),
+        "no split|its tiles are of another",
+    ),
     "a tile without size": (other_rows("tiles", row(1, height=0)), "0, 50"),
     "a tile without image": (other_rows("tiles", row(1, image=None)), "no image"),
     "columns missing": (fewer_columns, "area"),

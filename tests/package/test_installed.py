@@ -14,7 +14,7 @@ from tests.pipeline.closure import ROOT
 
 pytestmark = pytest.mark.slow
 FORMATS = sorted(
-    set(axis.names("samrs.export.formats")) - {"geojson", "geoparquet", "geotiff", "gpkg"}
+    set(axis.names("samrs.export.formats")) - {"geojson", "geoparquet", "geotiff", "gpkg", "stac"}
 )
 NO_NETWORK = ("error sending request", "dns error", "network is unreachable", "failed to fetch")
 ENV = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

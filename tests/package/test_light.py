@@ -9,7 +9,7 @@ import pytest
 from samrs.core import axis
 from tests.package.hidden import EXTRAS, command, run
 
-MAPS = {"geojson", "geoparquet", "geotiff", "gpkg"}
+MAPS = {"geojson", "geoparquet", "geotiff", "gpkg", "stac"}
 """Formats of features on maps, which come with the extra geo."""
 FORMATS = sorted(set(axis.names("samrs.export.formats")) - MAPS)
 DRAWN = {"coco", "dota", "png", "yolo_obb", "yolo_seg"}

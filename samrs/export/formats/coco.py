@@ -44,10 +44,13 @@ from samrs.export.files import open_text
 from samrs.export.outlines import simple_rings
 from samrs.export.subset import ExportedTile, Row, Subset
 
+LEVELS = "tile", "scene"
+
 MASKS = ("rle", "polygon")
 """How masks are written."""
 
 _COLUMNS = ("instance_id", *COLUMNS, "difficult")
+_PLACE = ("tile_id", "scene_id", "x0", "y0", "gsd")
 _encode = partial(json_text, spaces=False, ascii=True)
 """In ASCII: pycocotools opens the file in whatever encoding the machine has."""
 
@@ -134,7 +137,8 @@ def _image(tile: ExportedTile, image_id: int) -> Row:
         "width": about["width"],
         "height": about["height"],
         "license": 1,
-        **{key: about[key] for key in ("tile_id", "scene_id", "x0", "y0", "gsd")},
+        **{key: about[key] for key in _PLACE if key in about},
+        **({} if tile.place is None else tile.place._asdict()),
     }
 
 

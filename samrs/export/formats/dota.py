@@ -24,6 +24,8 @@ from samrs.export.boxes import COLUMNS, check_choice, rotated
 from samrs.export.files import write_file
 from samrs.export.subset import Subset
 
+LEVELS = "tile", "scene"
+
 
 def write(subset: Subset, out: Path, *, boxes: str = "mask") -> dict[str, Any]:
     """Write the export; returns images and instances.

@@ -25,7 +25,7 @@ from samrs.export.features import Lost, check_simplify, layers
 from samrs.export.subset import Subset
 from samrs.export.vector_file import write_layer
 
-LEVEL = "scene"
+LEVELS = "scene", "tile"
 OPTIONS = {
     "RFC7946": "YES",
     "COORDINATE_PRECISION": "10",

@@ -34,10 +34,10 @@ from samrs.export.class_table import write_classes
 from samrs.export.files import write_file
 from samrs.export.qgis_style import raster_qml
 from samrs.export.raster_file import write_label_map
-from samrs.export.scene_maps import Painted, place_of, scene_maps
+from samrs.export.scene_maps import Painted, scene_maps
 from samrs.export.subset import Subset
 
-LEVEL = "scene"
+LEVELS = "scene", "tile"
 
 Map = tuple[str, str, tuple[int, int], Iterator[Painted], Georeference | None]
 """Split, id, size (H, W) px, windows, and where it lies."""
@@ -72,11 +72,9 @@ def _scenes(subset: Subset) -> Iterator[Map]:
 
 
 def _tiles(subset: Subset) -> Iterator[Map]:
-    places = {row["scene_id"]: place_of(row) for row in subset.scenes()}
     for tile in subset.tiles([], semantic=True):
-        about, place = tile.about, places[tile.about["scene_id"]]
-        on = place and place.of_part(about["x0"], about["y0"])
-        yield about["split"], about["tile_id"], tile.size_hw, _blocks(tile.labels()), on
+        about = tile.about
+        yield about["split"], about["tile_id"], tile.size_hw, _blocks(tile.labels()), tile.place
 
 
 def _blocks(labels: NDArray[np.uint8]) -> Iterator[Painted]:

@@ -24,7 +24,7 @@ from samrs.export.qgis_style import qml
 from samrs.export.subset import Subset
 from samrs.export.vector_file import write_layer
 
-LEVEL = "scene"
+LEVELS = "scene", "tile"
 
 
 def write(subset: Subset, out: Path, *, simplify: float = 0.0) -> dict[str, Any]:

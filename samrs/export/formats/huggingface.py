@@ -7,11 +7,12 @@ Layout::
 
 ``datasets.load_dataset(folder)`` opens it as it is, locally or from the Hub. A row has ``image``
 and ``label_map`` (8-bit label ids, 255 = unlabelled; what each means stands in ``export.json`` as
-``map_labels``) as images, ``tile_id``, ``scene_id``, place
-and size, ``gsd``, and ``objects``, a list: ``instance_id``, ``category`` (a ClassLabel), ``bbox``
-(of the mask, xywh as in COCO; of the annotation with ``--boxes annotated``), both as ``mask_bbox``
-and ``annotated_bbox``, ``annotated_obb`` (four corners, or null), ``area``, ``segmentation``
-(COCO's run lengths), ``difficult`` and the scores.
+``map_labels``) as images, ``tile_id``, ``scene_id``, place and size, ``gsd``, ``crs`` (WKT2) and
+``transform`` (both null where the tile lies on no map), and
+``objects``, a list: ``instance_id``, ``category`` (a ClassLabel), ``bbox`` (of the mask, xywh as in
+COCO; of the annotation with ``--boxes annotated``), both as ``mask_bbox`` and ``annotated_bbox``,
+``annotated_obb`` (four corners, or null), ``area``, ``segmentation`` (COCO's run lengths),
+``difficult`` and the scores.
 
 The types stand in each file's Arrow metadata under ``huggingface``, where ``datasets`` itself
 writes them. ``datasets`` keeps what it once read by the name of the folder and the card's header,
@@ -32,6 +33,8 @@ from samrs.core.records import IMAGE
 from samrs.core.shards import ShardWriter, json_text, sha256
 from samrs.export.boxes import BOXES, COLUMNS, check_choice, upright, xywh
 from samrs.export.subset import ExportedTile, Row, Subset
+
+ONE_LEVEL = "a row is a picture with its label map, and a release has no pictures of whole scenes"
 
 _COLUMNS = ("instance_id", *COLUMNS, "difficult")
 _TYPES = {
@@ -122,6 +125,8 @@ def _features(subset: Subset) -> dict[str, Any]:
         **{name: _value("string") for name in ("tile_id", "scene_id")},
         **{name: _value("int32") for name in ("x0", "y0", "width", "height")},
         "gsd": _value("float64"),
+        "crs": _value("string"),
+        "transform": _numbers(6),
         "objects": [objects],
     }
 
@@ -163,6 +168,8 @@ def _row(tile: ExportedTile, subset: Subset, boxes: str) -> Row:
         **image,
         "label_map": {"bytes": tile.label_map, "path": f"{tile.name}.png"},
         **{k: v for k, v in about.items() if k != "split"},
+        "crs": tile.place and tile.place.crs,
+        "transform": tile.place and list(tile.place.transform),
         "objects": [_object(row, subset.scores, boxes, tile.size_wh) for row in tile.rows],
     }
 

@@ -5,6 +5,8 @@ Layout::
     images/train/P0000__0_0.png
     semantic/train/P0000__0_0.png    8-bit palette PNG: label ids, 255 = unlabelled
     instances/train/P0000__0_0.png   which instance a pixel is of, 0 = none
+    images/train/P0000__0_0.pgw      of images on a map: where it lies, beside each picture
+    images/train/P0000__0_0.png.aux.xml    the same with the coordinate system, for GDAL and QGIS
     classes.csv                      label, name, red, green, blue
     instances.csv                    what each value of an instance map is
 
@@ -38,8 +40,10 @@ from PIL import Image
 from samrs.core.errors import ImageError
 from samrs.core.images import encode_rgb
 from samrs.export.class_table import csv_rows, write_classes
-from samrs.export.files import open_text, write_file
+from samrs.export.files import open_text
 from samrs.export.subset import Subset
+
+ONE_LEVEL = "a PNG is made of a map that is held whole; geotiff writes scenes by window"
 
 MOST_IN_16_BITS = 65_535
 _HEADER = ("split", "tile", "value", "instance_id", "label", "category", "area")
@@ -63,9 +67,7 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
                 "instances": number_png(subset.paint(tile, numbers, background=0), wide=wide),
             }
             for kind, data in maps.items():
-                folder = out / kind / tile.split
-                folder.mkdir(parents=True, exist_ok=True)
-                write_file(folder / f"{tile.name}.png", data)
+                tile.write_picture(out / kind / tile.split / f"{tile.name}.png", data)
             for number, row in zip(numbers, tile.rows, strict=True):
                 label = row["label"]
                 name, number_of = subset.categories[label], label + subset.first

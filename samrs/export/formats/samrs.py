@@ -42,6 +42,8 @@ from samrs.core.shards import json_text
 from samrs.export.files import open_text, write_file
 from samrs.export.subset import Row, Subset
 
+ONE_LEVEL = "its maps are PNG, made of maps that are held whole; geotiff writes scenes by window"
+
 _COLUMNS = ("instance_id", "area", "hbb", "hbb_annotated", "obb")
 _FOLDERS = ("gray", "color", "ins", "hbbtxts", "rbbtxts", "splits")
 _PROTOCOL = 4  # opens in Python 3.4 and later
@@ -63,9 +65,9 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
         for tile in subset.tiles(_COLUMNS, semantic=True):
             tile.write_image(out / "images")
             splits[tile.split].write(f"{tile.name}\n")
-            write_file(out / "gray" / f"{tile.name}.png", tile.label_map or b"")
+            tile.write_picture(out / "gray" / f"{tile.name}.png", tile.label_map or b"")
             color = encode_rgb(colours[tile.labels()])
-            write_file(out / "color" / f"{tile.name}.png", color)
+            tile.write_picture(out / "color" / f"{tile.name}.png", color)
             entries = [_entry(row, subset.categories) for row in tile.rows]
             write_file(out / "ins" / f"{tile.name}.pkl", plain_pickle(entries))
             text = json_text(entries, ascii=True)

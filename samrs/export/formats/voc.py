@@ -30,6 +30,8 @@ from samrs.export.boxes import COLUMNS, check_choice, upright
 from samrs.export.files import open_text, write_file
 from samrs.export.subset import ExportedTile, Row, Subset
 
+LEVELS = "tile", "scene"
+
 
 def write(subset: Subset, out: Path, *, boxes: str = "mask") -> dict[str, Any]:
     """Write the export; returns images, instances and whether it has a ``labelmap.txt``.

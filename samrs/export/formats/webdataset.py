@@ -32,6 +32,10 @@ from samrs.export.boxes import BOXES, COLUMNS, check_choice, upright
 from samrs.export.files import open_bytes
 from samrs.export.subset import ExportedTile, Row, Subset, without_nulls
 
+ONE_LEVEL = (
+    "a sample is a picture with its label map, and a release has no pictures of whole scenes"
+)
+
 TAR_BYTES = 256 * 2**20
 _COLUMNS = ("instance_id", *COLUMNS, "difficult", "visible")
 
@@ -102,6 +106,7 @@ def write(subset: Subset, out: Path, *, boxes: str = "mask") -> dict[str, Any]:
 def _members(key: str, tile: ExportedTile, subset: Subset, boxes: str) -> dict[str, bytes]:
     about = {
         **tile.about,
+        **({} if tile.place is None else tile.place._asdict()),
         "categories": subset.categories,
         "map_labels": subset.map_names,
         "instances": [_instance(row, subset, boxes, tile.size_wh) for row in tile.rows],

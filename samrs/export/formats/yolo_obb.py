@@ -30,6 +30,8 @@ from samrs.export.outlines import rle_to_obb
 from samrs.export.subset import Row, Subset
 from samrs.export.yolo_layout import share, write_tile, write_yaml
 
+LEVELS = "tile", "scene"
+
 
 def write(subset: Subset, out: Path, *, boxes: str = "annotated") -> dict[str, Any]:
     """Write the export; returns images, and boxes by where they are from.

@@ -46,6 +46,8 @@ from samrs.export.outlines import Ring, bridged, join_rings, rings_by_part
 from samrs.export.subset import Subset
 from samrs.export.yolo_layout import share, write_tile, write_yaml
 
+LEVELS = "tile", "scene"
+
 INSET = 0.05
 """px; more than six decimals round away, and little enough not to move the box."""
 
