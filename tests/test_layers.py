@@ -18,7 +18,7 @@ FLOORS = (
     "ablation add comparison nano segmenters verify",
     "card",
     "check data export fit_quality report",
-    "audit formats label_dataset preview publish",
+    "audit formats label_dataset preview publish review",
     "commands stages",
     "__main__ tools",
 )
@@ -34,6 +34,7 @@ ONLY_IN = {
     "click": ("samrs/commands", "tools/docs"),
     "dvc": ("stages/stage.py", "samrs/check/leftovers.py", "samrs/publish/storage.py"),
     "dvc_data": ("samrs/publish/storage.py",),
+    "starlette": ("samrs/review/guard.py", "samrs/review/server.py"),
     "torch": (
         "samrs/data/torch.py",
         "samrs/nano",
@@ -41,6 +42,7 @@ ONLY_IN = {
         "samrs/segmenters/sam.py",
         "samrs/training",
     ),
+    "uvicorn": ("samrs/review/serving.py",),
 }
 """Files and folders that may import a library: arguments are read, DVC asked and tensors computed
 there and nowhere else."""

@@ -22,6 +22,7 @@ VERBS = {
     "prune": "Remove what datasets and subsets left that params.yaml no longer names.",
     "verify": "Check products: files, tables, ids, masks, label maps, counts.",
     "preview": "Write a page to look at a release: numbers, and its instances, the worst first.",
+    "review": "Look at a release's masks in a browser, judge and mend them.",
     "card": "Print the data card of a release.",
     "export": "Write a release in the format of another tool.",
     "audit": "Measure masks against true ones, on a dataset of your own too.",

@@ -7,6 +7,7 @@ traces them, would lose half a pixel on every side.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from operator import itemgetter
 
@@ -220,3 +221,12 @@ def rle_to_obb(rle: Rle) -> Array:
     """
     corners = rle_corners(rle).astype(np.float32)
     return clockwise(cv2.boxPoints(cv2.minAreaRect(corners)))
+
+
+def path_of(polygons: Iterable[NDArray[np.float64]]) -> str:
+    """Closed polygons (K, 2) xy as the data of an SVG path, to a tenth of a px."""
+    parts = []
+    for polygon in polygons:
+        corners = " ".join(f"{x:.1f} {y:.1f}" for x, y in polygon)
+        parts.append(f"M{corners}Z")
+    return "".join(parts).replace(".0 ", " ").replace(".0Z", "Z")

@@ -6,7 +6,7 @@ the picture is made larger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from samrs.core.shards import shard_paths
 from samrs.drawing.crops import square
 from samrs.drawing.html import jpeg_uri
 from samrs.drawing.overlay import fit
-from samrs.export.outlines import rings_by_part
+from samrs.export.outlines import path_of, rings_by_part
 
 MARGIN = 1.7
 """Side of the part shown, of the longer side of the box and the mask."""
@@ -122,12 +122,3 @@ def _simple(ring: NDArray[np.float64]) -> NDArray[np.float64]:
     """A ring without corners that no eye tells apart: a quarter of a px of the picture."""
     simple = cv2.approxPolyDP(ring.astype(np.float32).reshape(-1, 1, 2), 0.25, True)
     return np.asarray(simple, dtype=np.float64).reshape(-1, 2)
-
-
-def path_of(polygons: Iterable[NDArray[np.float64]]) -> str:
-    """Closed polygons (K, 2) xy as the data of an SVG path, to a tenth of a px."""
-    parts = []
-    for polygon in polygons:
-        corners = " ".join(f"{x:.1f} {y:.1f}" for x, y in polygon)
-        parts.append(f"M{corners}Z")
-    return "".join(parts).replace(".0 ", " ").replace(".0Z", "Z")

@@ -11,8 +11,9 @@ EXTRAS = (
     "defusedxml", "dvc", "dvc_data", "filelock", "lightning", "matplotlib", "pyogrio", "pyproj",
     "rasterio", "ray",
     "requests", "safetensors", "scipy", "segment_anything",
-    "segmentation_models_pytorch", "shapely", "sklearn",
+    "segmentation_models_pytorch", "shapely", "sklearn", "starlette",
     "threadpoolctl", "timm", "torch", "torchmetrics", "torchvision", "transformers", "urllib3",
+    "uvicorn",
 )  # fmt: skip
 """Modules that come with extras, all of them."""
 

@@ -64,6 +64,8 @@ NEEDY = [
     ("fit-quality --out out.json", "sklearn", "train"),
     ("nano train --cycles 1+1 --out out", "torch", "label"),
     ("nano average a b --out out", "safetensors", "label"),
+    ("review .", "uvicorn", "review"),
+    ("review .", "starlette", "review"),
     ("publish 1.0.0 --dry-run", "dvc", "dvc"),
 ]
 

@@ -17,8 +17,9 @@ import pytest
 from samrs.core.errors import MissingInputError, ParameterError, ProductError
 from samrs.core.records import QUARANTINE
 from samrs.core.shards import read_manifest, write_manifest, write_table
+from samrs.export.outlines import path_of
 from samrs.label_dataset.label_dataset import label_dataset
-from samrs.preview.cards import cards, path_of
+from samrs.preview.cards import cards
 from samrs.preview.preview import bars, preview
 from samrs.preview.sample import sample
 from tests.commands.calls import call, refused

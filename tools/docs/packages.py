@@ -19,6 +19,7 @@ KINDS = {
         "finetune": "what pre-training brings on human labels, few and all of them",
         "report": "one offline HTML page to judge a dataset by",
         "preview": "one offline HTML page to look at any release",
+        "review": "a page on this machine to judge and mend masks, and samples",
         "card": "the data card of a release",
         "export": "a release in the formats of other tools",
         "verify": "is a product what its manifest says",

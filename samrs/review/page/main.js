@@ -1,0 +1,462 @@
+// A review: the wall, one mask large, and keys for all of it. A verdict is on the disk before the
+// next mask is shown: every change waits for the server's answer.
+
+import { change, get, numbers, Refusal } from "/api.js";
+import { Stage } from "/stage.js";
+import { Wall } from "/wall.js";
+
+const $ = (id) => document.getElementById(id);
+const WORDS = {
+  quality: "quality", predicted_iou: "predicted IoU", stability_score: "stability",
+  box_iou: "box IoU", obb_iou: "rotated-box IoU", outside: "outside the box",
+  disagreement: "disagreement", size: "size", stored: "stored order", sample: "sample’s order",
+};
+const STATES = {
+  "": "any", open: "not yet judged", judged: "judged or mended", accept: "accepted",
+  reject: "rejected", absent: "no such object", mended: "mended", reclassed: "of another class",
+};
+const SAID = { accept: "Accepted", reject: "Rejected", absent: "No such object" };
+const SIGNS = { accept: "✓", reject: "✗", absent: "∅" };
+const CLICKED = 1, DRAWN = 2, RECLASSED = 4, POLL = 3000;
+const FILTERS = ["sort", "category", "state", "split", "recipe", "scene", "q0", "q1", "s0", "s1"];
+
+let about, quality, category, marks = new Map(), stamp = "", build = "";
+let at = -1, shown = null, negative = false, busy = false, otherMode = "none", list = [];
+
+// ---------- the wall
+
+const wall = new Wall($("wall"), $("cards"), {
+  picture: (n) => `/picture/${n}/${$("shapes").checked ? 1 : 0}/${(marks.get(n) || ["", "", ""])[2] || build}`,
+  dress(card, n) {
+    const [verdict, changed] = marks.get(n) || [0, 0];
+    const name = about.categories[category[n]], value = quality[n];
+    const said = verdict ? about.verdicts[verdict - 1] : "";
+    const mended = changed & (CLICKED | DRAWN);
+    card.className = `card ${said}${mended ? " mended" : ""}`;
+    card.mark.textContent = (SIGNS[said] || "") + (mended ? "✎" : "") + (changed & RECLASSED ? "≠" : "");
+    card.what.textContent = name;
+    card.score.textContent = Number.isNaN(value) ? "–" : value.toFixed(2);
+    card.button.setAttribute("aria-label",
+      `${name}, quality ${card.score.textContent}${said ? ", " + SAID[said].toLowerCase() : ""}${mended ? ", mended" : ""}: open`);
+  },
+  open: (place) => open(wall.order[place]),
+});
+
+async function arrange(keep = false) {
+  const asked = new URLSearchParams();
+  for (const id of FILTERS) if ($(id).value) asked.set(id, $(id).value);
+  if ($("down").checked) asked.set("down", "1");
+  try {
+    wall.show(new Uint32Array(await numbers("/api/order?" + asked)));
+  } catch (error) { return toast(error); }
+  const found = wall.order.length, reach = wall.reach;
+  $("nothing").hidden = found > 0;
+  $("count").textContent = found === about.count ? `${plain(found)} masks` : `${plain(found)} of ${plain(about.count)} masks`;
+  if (reach < found) $("count").textContent += `, the first ${plain(reach)} shown: filter for the others`;
+  if (!keep) remember();
+  return undefined;
+}
+
+function plain(number) { return number.toLocaleString("en-GB"); }
+
+function remember() {
+  const told = new URLSearchParams();
+  for (const id of FILTERS) if ($(id).value && !(id === "sort" && $(id).value === first("sort"))) told.set(id, $(id).value);
+  if ($("down").checked) told.set("down", "1");
+  if (shown) told.set("mask", shown.number);
+  history.replaceState(null, "", told.size ? "#" + told : location.pathname);
+}
+
+function first(id) { return $(id).options[0].value; }
+
+function recall() {
+  const told = new URLSearchParams(location.hash.slice(1));
+  for (const id of FILTERS) if (told.has(id)) $(id).value = told.get(id);
+  $("down").checked = told.get("down") === "1";
+  return told.has("mask") ? Number(told.get("mask")) : -1;
+}
+
+async function refreshMarks() {
+  const told = await get("/api/marks?known=" + stamp);
+  if (!told.marks) return false;
+  const before = shown && String(marks.get(shown.number));
+  stamp = told.stamp;
+  marks = new Map(told.marks.map(([n, ...rest]) => [n, rest]));
+  wall.refreshAll();
+  progress();
+  if (shown && before !== String(marks.get(shown.number)) && !busy) await reload(shown.number);
+  return true;
+}
+
+function setMark([n, ...rest], known) {
+  if (rest[0] || rest[1]) marks.set(n, rest); else marks.delete(n);
+  stamp = known;
+  progress();
+  for (const card of wall.cards.values())
+    if (wall.order[Number(card.dataset.place)] === n) { wall.refresh(card); wall.load(card); }
+}
+
+function progress() {
+  let judged = 0;
+  const among = about.sample ? new Set(about.sample) : null;
+  for (const [n, [verdict, changed]] of marks)
+    if ((verdict || changed & (CLICKED | DRAWN)) && (!among || among.has(n))) judged += 1;
+  $("progress").textContent = about.sample
+    ? `${plain(judged)} of the sample’s ${plain(about.sample.length)} judged`
+    : `${plain(judged)} of ${plain(about.count)} judged`;
+}
+
+// ---------- one mask
+
+const stage = new Stage({
+  point: (xy, against) => click(xy, against === negative),
+  box: (box) => ask(shown.state.positive, shown.state.negative, box),
+  neighbour: (n) => open(n),
+});
+
+async function open(n) {
+  if (busy) return;
+  let mask;
+  try { mask = await get("/api/mask/" + n); } catch (error) { toast(error); return; }
+  at = wall.order[wall.at] === n ? wall.at : wall.order.indexOf(n);
+  shown = mask;
+  if (!$("view").open) $("view").showModal();
+  stage.show(mask, build);
+  dress();
+  setMode(otherMode);
+  if ($("show-others").ariaPressed === "true") neighbours();
+  remember();
+  $("stage").focus();
+  for (const near of [at + 1, at + 2]) // their pictures are made meanwhile
+    if (at >= 0 && near < wall.order.length) new Image().src = `/large/${wall.order[near]}/${build}`;
+}
+
+function dress() {
+  const state = shown.state, where = at < 0 ? "" : ` · ${plain(at + 1)} of ${plain(wall.order.length)}`;
+  $("title").textContent = `${shown.category}${where}`;
+  $("said").className = state.stale ? "stale" : state.verdict;
+  const made = state.made_by === "machine" ? "" : `mask ${state.made_by}`;
+  $("said").textContent = [state.stale ? "Judged of another mask or box: judge again" : SAID[state.verdict], state.reason, made].filter(Boolean).join(" · ");
+  $("class").value = shown.category;
+  $("restore").disabled = state.made_by === "machine";
+  stage.points(state.positive, state.negative);
+  stage.asked(state.asked_box && String(state.asked_box) !== String(shown.hbb) ? state.asked_box : null);
+  $("legend").querySelector(".machine-key").hidden = !shown.machine;
+  $("legend").querySelector(".obb-key").hidden = !shown.obb;
+  rows();
+}
+
+function cells(kind, values) {
+  return values.map((value) => {
+    const cell = document.createElement(kind);
+    cell.textContent = value;
+    return cell;
+  });
+}
+
+function rows() {
+  const other = shown.beside, values = new Map(other ? other.scores : []);
+  const head = document.createElement("tr");
+  head.append(...cells("th", ["score", "this", ...(other ? [other.recipe] : [])]));
+  for (const cell of head.children) cell.scope = "col";
+  $("scores-head").replaceChildren(head);
+  $("scores-body").replaceChildren(...shown.scores.map(([name, value]) => {
+    const row = document.createElement("tr"), told = values.get(name);
+    const [name_] = cells("th", [WORDS[name] || name]);
+    name_.scope = "row";
+    row.append(name_, ...cells("td", [value.toFixed(3), ...(other ? [told === undefined ? "–" : told.toFixed(3)] : [])]));
+    return row;
+  }));
+  const facts = [...shown.facts, ["split", shown.split], ["scene", shown.scene], ["tile", shown.tile_id],
+    ["instance", shown.instance_id], ["annotation", shown.source]];
+  if (other) facts.unshift([`IoU with ${other.recipe}`, other.iou.toFixed(3)]);
+  if (shown.released_category !== shown.category) facts.unshift(["released as", shown.released_category]);
+  $("facts").replaceChildren(...facts.flatMap(([name, value]) => [...cells("dt", [name]), ...cells("dd", [value])]));
+  if (shown.siblings.length) {
+    const [term] = cells("dt", ["also in"]), said = document.createElement("dd");
+    for (const n of shown.siblings) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = "another tile";
+      button.addEventListener("click", () => open(n));
+      said.append(button);
+    }
+    $("facts").append(term, said);
+  }
+}
+
+async function reload(n) {
+  const view = { ...stage.view }, again = shown && shown.number === n;
+  shown = await get("/api/mask/" + n);
+  stage.show(shown, build);
+  if (again) stage.look(view);
+  dress();
+  setMode(otherMode);
+}
+
+// what a person does; true once it is on the disk
+async function does(what) {
+  if (busy || !shown) return false;
+  busy = true;
+  $("stage").classList.add("busy");
+  try {
+    const told = await change({ number: shown.number, seen: shown.state.seen, ...what });
+    const machine = shown.machine || shown.mask;
+    shown.state = told.state;
+    shown.mask = told.mask;
+    shown.machine = told.state.made_by === "machine" ? "" : machine;
+    stage.outline(told.mask, shown.machine);
+    setMark(told.mark, told.state.stamp);
+    toast("");
+    return true;
+  } catch (error) {
+    toast(error);
+    if (error instanceof Refusal && error.status === 409) { await reload(shown.number); await refreshMarks(); }
+    return false;
+  } finally {
+    busy = false;
+    $("stage").classList.remove("busy");
+    if (shown) dress();
+  }
+}
+
+async function judge(verdict) {
+  if (!(await does({ do: "judge", verdict, reason: $("reason").value }))) return;
+  $("reason").value = "";
+  step(1);
+}
+
+function step(by) {
+  const place = at + by;
+  if (place < 0 || place >= wall.order.length) return hint(by > 0 ? "That was the last one." : "That is the first one.");
+  wall.mark(place);
+  wall.at = place;
+  return open(wall.order[place]);
+}
+
+function click(xy, positive) {
+  if (!about.clicks) return toast("Nobody answers clicks for this release: redraw the mask (r).");
+  const rounded = xy.map((v) => Math.round(v * 10) / 10), state = shown.state;
+  const box = state.asked_box || (state.positive.length || state.negative.length ? null : shown.hbb);
+  return ask(positive ? [...state.positive, rounded] : state.positive, positive ? state.negative : [...state.negative, rounded], box);
+}
+
+async function ask(positive, negative_, box) {
+  if (!about.clicks) return toast("Nobody answers clicks for this release: redraw the mask (r).");
+  stage.points(positive, negative_);
+  const from = performance.now();
+  if (await does({ do: "click", positive, negative: negative_, box }))
+    hint(`mask in ${Math.round(performance.now() - from)} ms`);
+  return undefined;
+}
+
+function redraw() {
+  const on = !stage.drawing;
+  if (on) stage.startDrawing(); else stage.stopDrawing();
+  $("redraw").ariaPressed = String(on);
+  hint(on ? "Click the corners; Enter ends, Backspace takes one back, r leaves." : "");
+}
+
+async function drawn() {
+  const corners = stage.stopDrawing();
+  $("redraw").ariaPressed = "false";
+  hint("");
+  if (corners.length > 2) await does({ do: "draw", polygons: [corners] });
+}
+
+async function undo() {
+  if (busy) return;
+  busy = true;
+  try {
+    const told = await change({ do: "undo" });
+    if (told.number === null) { hint("Nothing to undo in this window."); return; }
+    setMark(told.mark, told.state.stamp);
+    busy = false;
+    if ($("view").open) {
+      if (shown.number === told.number) await reload(told.number); else await open(told.number);
+      hint("Undone.");
+    }
+  } catch (error) { toast(error); await refreshMarks(); } finally { busy = false; }
+}
+
+async function neighbours() {
+  stage.neighbours(await get("/api/neighbours/" + shown.number));
+}
+
+function press(id, on = $(id).ariaPressed !== "true") {
+  $(id).ariaPressed = String(on);
+  return on;
+}
+
+function setMode(mode) {
+  otherMode = shown && shown.beside ? mode : "none";
+  $("stage").classList.toggle("other-too", otherMode === "too");
+  $("stage").classList.toggle("other-alone", otherMode === "alone");
+  press("show-other", otherMode !== "none");
+}
+
+const VIEW = {
+  accept: () => judge("accept"), reject: () => judge("reject"), absent: () => judge("absent"),
+  undo, next: () => step(1), previous: () => step(-1), close: () => $("view").close(),
+  redraw, restore: () => does({ do: "restore" }),
+  sign() {
+    negative = press("sign");
+    $("sign").textContent = negative ? "Clicks: beside the object" : "Clicks: on the object";
+  },
+  "show-mask": () => $("stage").classList.toggle("no-mask", !press("show-mask")),
+  "show-box": () => $("stage").classList.toggle("no-box", !press("show-box")),
+  "show-other": () => setMode({ none: "too", too: "alone", alone: "none" }[otherMode]),
+  "show-others": () => (press("show-others") ? neighbours() : stage.neighbours([])),
+  "show-tile": () => stage.tile(), fit: () => stage.fit(),
+  larger: () => stage.zoom(1.4), smaller: () => stage.zoom(1 / 1.4),
+};
+const KEYS = {
+  a: "accept", x: "reject", d: "absent", u: "undo", n: "next", ArrowRight: "next", p: "previous",
+  ArrowLeft: "previous", r: "redraw", y: "restore", s: "sign", m: "show-mask", b: "show-box",
+  o: "show-other", k: "show-others", t: "show-tile", 0: "fit", "+": "larger", "=": "larger", "-": "smaller",
+};
+
+for (const [id, work] of Object.entries(VIEW)) $(id).addEventListener("click", () => work());
+$("class").addEventListener("change", async () => {
+  const wanted = $("class").value;
+  if (await does({ do: "reclass", category: wanted })) { shown.category = wanted; dress(); }
+  $("stage").focus();
+});
+$("view").addEventListener("close", () => {
+  shown = null;
+  remember();
+  hint("");
+  if (at >= 0) wall.go(at);
+});
+$("reason").addEventListener("keydown", (event) => { if (event.key === "Enter") $("stage").focus(); });
+
+async function judgeOnWall(verdict) { // without opening it
+  const n = wall.order[wall.at];
+  if (n === undefined || busy) return;
+  busy = true;
+  try {
+    const { state } = await get("/api/mask/" + n);
+    const told = await change({ do: "judge", number: n, seen: state.seen, verdict, reason: "" });
+    setMark(told.mark, told.state.stamp);
+    toast("");
+    wall.go(wall.at + 1);
+  } catch (error) { toast(error); await refreshMarks(); } finally { busy = false; }
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) {
+    if (event.key === "z" && !event.altKey && !event.target.matches("input")) { event.preventDefault(); undo(); }
+    return;
+  }
+  if (event.target.matches("input:not([type=checkbox]), select")) return;
+  if (event.key === "?") { $("help").showModal(); return; }
+  if ($("help").open || $("estimates").open) return;
+  const does_ = $("view").open ? keyOnView(event) : keyOnWall(event);
+  if (does_) event.preventDefault();
+});
+
+function keyOnView(event) {
+  if (stage.drawing) {
+    if (event.key === "Enter") { drawn(); return true; }
+    if (event.key === "Backspace") { stage.lastCorner(); return true; }
+    if (event.key === "Escape") { redraw(); return true; }
+  }
+  if (event.key === "e") { $("reason").focus(); return true; }
+  if (event.key === "c") { $("class").focus(); return true; }
+  const id = KEYS[event.key];
+  if (!id || $(id).disabled || $(id).hidden) return false;
+  VIEW[id]();
+  return true;
+}
+
+function keyOnWall(event) {
+  const verdict = { a: "accept", x: "reject", d: "absent" }[event.key];
+  if (verdict) { judgeOnWall(verdict); return true; }
+  if (event.key === "u") { undo(); return true; }
+  if (event.key === "m") { $("shapes").click(); return true; }
+  if (event.target.closest("#filters")) return false;
+  if (event.key === "Enter" && !event.target.closest("button")) { open(wall.order[wall.at]); return true; }
+  return wall.key(event);
+}
+
+// ---------- what else is on the page
+
+let toasting;
+function toast(said) {
+  $("toast").textContent = said instanceof Error ? said.message : said;
+  clearTimeout(toasting);
+  if (said) toasting = setTimeout(() => { $("toast").textContent = ""; }, 12000);
+}
+
+function hint(said) { $("hint").textContent = said; }
+
+function choose(id, options) {
+  $(id).replaceChildren(...options.map(([value, word]) => new Option(word, value)));
+}
+
+for (const [button, dialog] of [["help-open", "help"], ["help-view", "help"]])
+  $(button).addEventListener("click", () => $(dialog).showModal());
+$("help-close").addEventListener("click", () => $("help").close());
+$("estimates-close").addEventListener("click", () => $("estimates").close());
+$("undo-wall").addEventListener("click", undo);
+$("estimate").addEventListener("click", async () => {
+  const found = await get("/api/estimates");
+  const told = (e) => (e ? `${e.value.toFixed(3)}${e.low === null ? "" : `, 95 % interval ${e.low.toFixed(3)} to ${e.high.toFixed(3)}`}` : "not known yet: a class and quality range has no judged mask");
+  const facts = [["judged", `${found.judged} of ${found.sampled}, out of ${plain(found.masks)} masks`],
+    ["good, mended, rejected", `${found.good}, ${found.mended}, ${found.rejected}`],
+    ["share of good masks", told(found.share_good)], ["mean IoU to mended ones", told(found.mean_iou)]];
+  $("estimates-said").replaceChildren(...facts.flatMap(([a, b]) => [...cells("dt", [a]), ...cells("dd", [b])]));
+  $("estimates").showModal();
+});
+
+let typing;
+for (const id of FILTERS)
+  $(id).addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(arrange, $(id).matches("input") ? 250 : 0); });
+$("down").addEventListener("input", () => arrange());
+$("shapes").addEventListener("input", () => wall.refreshAll());
+$("reset").addEventListener("click", () => setTimeout(() => { $("sort").value = first("sort"); arrange(); }));
+document.querySelector(".fields").addEventListener("submit", (event) => event.preventDefault());
+
+async function poll() {
+  if (!document.hidden && !busy) try { await refreshMarks(); toastGone(); } catch (error) { lost(error); }
+  setTimeout(poll, POLL);
+}
+
+let away = false;
+function lost(error) {
+  if (error instanceof Refusal) return toast(error);
+  away = true;
+  return toast("The review is not running: nothing more is kept until it is started again.");
+}
+function toastGone() { if (away) { away = false; toast(""); } }
+
+async function begin() {
+  about = await get("/api/release");
+  const columns = await numbers("/api/wall");
+  quality = new Float32Array(columns, 0, about.count);
+  category = new Uint16Array(columns, 4 * about.count, about.count);
+  build = about.build;
+  $("name").textContent = about.name;
+  document.title = `Review: ${about.name}`;
+  $("name").title = `${about.note} Terms: ${about.terms}`;
+  const sorts = about.sample ? ["sample", ...about.sorts] : about.sorts;
+  choose("sort", sorts.map((name) => [name, WORDS[name] || name]));
+  const counted = about.categories.map((name, i) => [name, about.counts[i]]).filter(([, n]) => n);
+  choose("category", [["", "any"], ...counted.map(([name, n]) => [name, `${name} (${plain(n)})`])]);
+  choose("class", about.categories.map((name) => [name, name]));
+  choose("state", Object.entries(STATES));
+  for (const id of ["split", "recipe"]) choose(id, [["", "any"], ...about[id + "s"].map((name) => [name, name])]);
+  $("show-other").hidden = $("other-legend").hidden = about.beside === null;
+  $("estimate").hidden = !about.sample;
+  if (matchMedia("(max-width: 44rem)").matches) $("filters").open = false;
+  if (about.beside !== null) otherMode = "too";
+  const wanted = recall();
+  await refreshMarks();
+  progress();
+  await arrange(true);
+  if (wanted >= 0 && wanted < about.count) await open(wanted);
+  else wall.go(0);
+  setTimeout(poll, POLL);
+}
+
+begin().catch(lost);
