@@ -41,6 +41,7 @@ def pretrain(
     out: Path,
     work: Path,
     callbacks: Sequence[Callback] = (),
+    store: Path | None = None,
     *,
     encoder: str,
     encoder_weights: str | None,
@@ -58,6 +59,7 @@ def pretrain(
         work: folder for unfinished training; a killed run goes on from there.
         encoder: see ``samrs/training/networks.py``, as are ``encoder_weights`` and ``decoder``.
         callbacks: of Lightning, beside the trainer's own.
+        store: folder of packed tiles, which all trainings share; None: one in ``work``.
         hold_out: uses of splits, of ``USES``, that are never trained on. iSAID's val pictures are
             those of DOTA's val, whose boxes a network that is tested on iSAID must not have seen.
         seed: of crops, their order and random weights.
@@ -88,7 +90,8 @@ def pretrain(
         libraries=LIBRARIES,
         inputs=[*releases.values(), *files],
     )
-    tiles = {name: SemanticTiles(path, folder / name) for name, path in releases.items()}
+    packed = store or work / "tiles"
+    tiles = {name: SemanticTiles(path, packed) for name, path in releases.items()}
     held = {name: held_tiles(t.splits, hold_out) for name, t in tiles.items()}
     kept = {name: _to_train_on(t, held[name]) for name, t in tiles.items()}
     unlearned = {n: warn_of_untrained(n, t, kept[n], held[n]) for n, t in tiles.items()}
@@ -96,17 +99,9 @@ def pretrain(
     network = MultiHeadNetwork(
         encoder, encoder_weights, decoder, heads, seed=seed, drop_path=settings.drop_path
     )
-    losses = train_network(
-        network,
-        tiles,
-        kept,
-        folder,
-        settings=settings,
-        seed=seed,
-        desc="pretrain",
-        runtime=runtime,
-        callbacks=callbacks,
-    )
+    options: dict[str, Any] = {"settings": settings, "seed": seed, "runtime": runtime}
+    options |= {"desc": "pretrain", "callbacks": callbacks}
+    losses = train_network(network, tiles, kept, folder, **options)
     miou = _held_out_miou(network, tiles, held, settings, runtime)
     _export(network, encoder, list(releases), losses, out)
     categories = {name: list(t.categories) for name, t in tiles.items()}

@@ -14,9 +14,8 @@ def main() -> None:
     )
     values = section(finetune, declared(), f"finetune.{benchmark}", given="runtime")
     work = work_folder(f"finetune/{benchmark}")
-    done = finetune(
-        Path(normalized), Path(pretrained), Path(out), work, runtime=runtime(), **values
-    )
+    values |= {"store": work_folder("tiles"), "runtime": runtime()}
+    done = finetune(Path(normalized), Path(pretrained), Path(out), work, **values)
     write_metrics(metrics, done)
     gain = done["gain"]
     if done["mode"] == "probe":

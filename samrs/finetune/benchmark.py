@@ -60,19 +60,20 @@ class Benchmark:
         return network
 
 
-def read_benchmark(normalized: Path, pretrained: Path, folder: Path) -> Benchmark:
+def read_benchmark(normalized: Path, pretrained: Path, folder: Path, store: Path) -> Benchmark:
     """The benchmark of a product ``normalize`` and of a product ``pretrain``.
 
     Args:
         normalized: product ``normalize/<benchmark>`` with true label maps.
         pretrained: product ``pretrain``.
         folder: for unfinished work.
+        store: of packed tiles.
 
     Raises:
         MissingInputError: a product is missing.
         ProductError: the benchmark lacks tiles to train or to test on.
     """
-    tiles = SemanticTiles(normalized, folder / "tiles")
+    tiles = SemanticTiles(normalized, store)
     train, test = split_tiles(tiles.splits, normalized)
     return Benchmark(
         name=str(read_manifest(normalized)["dataset"]),

@@ -36,6 +36,7 @@ def finetune(
     out: Path,
     work: Path,
     callbacks: Sequence[Callback] = (),
+    store: Path | None = None,
     *,
     mode: str,
     inits: Sequence[str],
@@ -61,6 +62,7 @@ def finetune(
             encoder's weights (``samrs/training/initial_weights.py``).
         shares: of the training tiles, in (0, 1], below 1 for probes; at least one tile is taken.
         callbacks: of Lightning, beside the trainer's own.
+        store: folder of packed tiles, which all trainings share; None: one in ``work``.
         draws: of labelled tiles at each share, for probes.
         seeds: one a training, which chooses labelled tiles, crops and random weights; from three on
             means have intervals; probes use the first.
@@ -89,7 +91,8 @@ def finetune(
         libraries=LIBRARIES,
         inputs=[normalized, pretrained, *(Path(init) for init in inits if is_file(init))],
     )
-    benchmark = read_benchmark(normalized, pretrained, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    benchmark = read_benchmark(normalized, pretrained, folder, store or work / "tiles")
     tiles, train, test = benchmark.tiles, benchmark.train, benchmark.test
     loaded = {i: benchmark.start(i, seeds[0]).loaded for i in inits if is_file(i)}
     unlearned = warn_of_untrained(f"finetune {benchmark.name}", tiles, train, test)

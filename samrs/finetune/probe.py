@@ -19,6 +19,7 @@ from samrs.core.progress import progress
 from samrs.core.shards import json_bytes
 from samrs.finetune.benchmark import Benchmark
 from samrs.finetune.intervals import interval, paired
+from samrs.training.blocks import Image
 from samrs.training.evaluation import scores
 from samrs.training.linear_probe import (
     Features,
@@ -32,7 +33,6 @@ from samrs.training.linear_probe import (
     sample,
 )
 from samrs.training.loop import device_of
-from samrs.training.tiles import Image
 from samrs.work.kept import keep, kept
 
 BASE = "scratch"

@@ -24,8 +24,10 @@ from samrs.core.errors import ParameterError
 from samrs.core.progress import progress
 from samrs.core.records import BACKGROUND, IGNORE
 from samrs.core.tiling import windows
+from samrs.training.augmentation import PAD_RGB
+from samrs.training.blocks import Image
 from samrs.training.networks import MultiHeadNetwork
-from samrs.training.tiles import PAD_RGB, Image, SemanticTiles
+from samrs.training.tiles import SemanticTiles
 
 WINDOWS = 16
 """Windows in one pass of the network."""

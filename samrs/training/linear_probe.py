@@ -19,8 +19,9 @@ from torch import Tensor
 
 from samrs.core.errors import ProductError
 from samrs.core.records import IGNORE
+from samrs.training.augmentation import PAD_RGB
+from samrs.training.blocks import Image
 from samrs.training.networks import MEAN_RGB, STD_RGB, MultiHeadNetwork
-from samrs.training.tiles import PAD_RGB, Image
 
 CELL = 4
 """Side of a grid cell in px."""

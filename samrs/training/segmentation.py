@@ -17,11 +17,12 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
 from samrs.core.errors import ParameterError
+from samrs.training.crops import Crops
 from samrs.training.loop import PRECISIONS, Task, fit
 from samrs.training.networks import MultiHeadNetwork
 from samrs.training.optimizer import Rates, optimizer_and_schedule
 from samrs.training.sampling import Draws, split_batch
-from samrs.training.tiles import Crops, SemanticTiles
+from samrs.training.tiles import SemanticTiles
 
 HISTORY_ROWS = 500
 MAX_INTERVAL = 1000
