@@ -53,9 +53,9 @@ from samrs.label.label import segmenter_of
 from samrs.look.look import CUT
 from samrs.normalize.normalize import normalize
 from samrs.prompting.recipes import parse_recipes
+from samrs.weights.models import segmenter_for
 from samrs.weights.weights import find_checkpoint
 
-SEGMENTER = "sam"
 FLOORS = ("box", "obb", "grabcut")
 
 
@@ -93,7 +93,7 @@ def audit(
             "recipes are allowed; name some, such as hbox and zoom"
         )
     parse_recipes(recipes)
-    checkpoint = find_checkpoint(SEGMENTER, model)
+    checkpoint = find_checkpoint(segmenter_for(model), model)
     segmenter_of(checkpoint, precision).device(runtime)
     clock = _Clock()
     cut = {"tile": tile, "overlap": overlap}

@@ -125,7 +125,7 @@ def value_faults(params: Mapping[str, Any]) -> list[str]:
     checks = (_top_level, _unknown_names, _recipes, _datasets, _sections, _overrides, _runtime)
     told = [fault for check in checks for fault in check(params)]
     if not told:  # else a range would be compared with a text
-        told = [*_ranges(params), *_auto(params)]
+        told = [*_ranges(params), *_model(params), *_answerable(params), *_auto(params)]
     return list(dict.fromkeys(told))
 
 
@@ -153,10 +153,10 @@ def allowed_names(params: Mapping[str, Any]) -> dict[str, Iterable[str]]:
     from samrs.download import download
     from samrs.finetune import finetune
     from samrs.release import background, overlap
-    from samrs.sam import checkpoints
-    from samrs.segmenters import sam
+    from samrs.sam.computing import PRECISIONS
     from samrs.training import loop as training
     from samrs.training import networks
+    from samrs.weights.models import models
 
     segmenters = axis.names("samrs.segmenters")
     datasets, formats = _names(params, "datasets"), axis.names(DATASETS, "read")
@@ -169,8 +169,8 @@ def allowed_names(params: Mapping[str, Any]) -> dict[str, Iterable[str]]:
         "benchmarks": datasets,
         "segmenter": segmenters,
         "prompt_ablation.floors": segmenters,
-        "model": checkpoints.BUILDERS,
-        "precision": sam.PRECISIONS,
+        "model": [model.name for model in models()],
+        "precision": PRECISIONS,
         "release.background": background.RULES,
         "release.overlap": overlap.RULES,
         "pretrain.decoder": networks.DECODERS,
@@ -304,6 +304,34 @@ def _ranges(params: Mapping[str, Any]) -> Iterator[str]:
             said, stage = str(error), where.split(".")[0]
             named = f"{where}.{said.removeprefix(f'{stage}.')}"
             yield f"params.yaml: {named.replace(f'{where}.{stage}: ', f'{where}: ')}"
+
+
+def _model(params: Mapping[str, Any]) -> Iterator[str]:
+    """A model of another segmenter."""
+    from samrs.weights.models import models, segmenters_of
+
+    segmenter, model = params["segmenter"], params["model"]
+    if segmenter in {one.segmenter for one in models()} - set(segmenters_of(model)):
+        yield (
+            f"params.yaml: a model of another segmenter, got {model} for segmenter: {segmenter}; "
+            f"{', '.join(one.name for one in models() if one.segmenter == segmenter)} are "
+            f"allowed; use one of these, or segmenter: {segmenters_of(model)[0]}"
+        )
+
+
+def _answerable(params: Mapping[str, Any]) -> Iterator[str]:
+    """A recipe that the segmenter cannot answer."""
+    from samrs.label.auto import AUTO
+    from samrs.prompting.answerable import check_answerable
+    from samrs.prompting.recipes import parse_recipe
+    from samrs.weights.models import abilities_of
+
+    if params["prompt"] != AUTO:
+        segmenter = params["segmenter"]
+        try:
+            check_answerable(parse_recipe(params["prompt"]), segmenter, abilities_of(segmenter))
+        except ParameterError as error:
+            yield f"params.yaml: {error}"
 
 
 def _auto(params: Mapping[str, Any]) -> Iterator[str]:

@@ -48,7 +48,7 @@ def one_each(ctx: click.Context, param: click.Parameter, names: tuple[str, ...])
     help="A recipe to ask, repeatable.",
 )
 @click.option("--fill", type=NEW_FILE, help="Markdown file to put the tables into.")
-@click.option("--model", default="nano", show_default=True, help="nano, vit_b, vit_l or vit_h.")
+@click.option("--model", default="nano", show_default=True, help="See samrs models.")
 @click.option("--precision", default="float32", show_default=True, help="See params.yaml.")
 @click.option("--tile", type=COUNT, show_default="whole images", help="Side of a tile in px.")
 @click.option(

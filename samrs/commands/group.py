@@ -16,6 +16,7 @@ from samrs.core.errors import SamrsError, full_disk, named_extra
 VERBS = {
     "datasets": "List the datasets that are read, their terms and their official files.",
     "recipes": "List the prompt recipes: what they need, what they cost, what they are.",
+    "models": "List the models that make masks: licence, what they answer, what they cost.",
     "label": "Make masks for the boxes of a dataset, without dvc and without a project.",
     "add": "Add a dataset of your own to params.yaml.",
     "check": "Check params.yaml of this checkout before anything runs.",

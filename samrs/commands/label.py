@@ -40,11 +40,10 @@ INTERRUPTED = 130
 @click.option(
     "--segmenter",
     type=click.Choice(axis.names("samrs.segmenters")),
-    default="sam",
-    show_default=True,
+    show_default="the model's",
     help="What makes the masks.",
 )
-@click.option("--model", default="nano", show_default=True, help="nano, vit_b, vit_l or vit_h.")
+@click.option("--model", default="nano", show_default=True, help="See samrs models.")
 @click.option("--precision", default="float32", show_default=True, help="See params.yaml.")
 @click.option(
     "--max-quarantined",

@@ -34,10 +34,12 @@ from samrs.label.label import label
 from samrs.label_dataset.place import SET_ASIDE, SUMMARY, WORK, alone, check_place, remove_earlier
 from samrs.look.look import check_name, look
 from samrs.normalize.normalize import normalize
+from samrs.prompting.answerable import check_answerable
 from samrs.prompting.recipes import parse_recipe
 from samrs.release.release import release
 from samrs.release.thresholds import Thresholds
 from samrs.weights.checkpoint import Checkpoint
+from samrs.weights.models import abilities_of, segmenter_for
 from samrs.weights.weights import find_checkpoint
 
 log = logging.getLogger("samrs")
@@ -75,7 +77,7 @@ def label_dataset(
     *,
     name: str | None,
     recipe: str,
-    segmenter: str,
+    segmenter: str | None,
     model: str,
     precision: str,
     tile: int | None,
@@ -94,7 +96,7 @@ def label_dataset(
         out: folder of all that is made: new, empty, or of an earlier run that did not end.
         name: of the dataset in products, cards and exports; None: made from the folder's.
         recipe: what to ask for a box, ``auto`` for the stored choice.
-        segmenter: a file of ``samrs/segmenters``.
+        segmenter: a file of ``samrs/segmenters``; None: the one that has the model.
         model: of the segmenter; fetched where it is not bundled.
         precision: of the image encoder, as ``label`` takes it.
         tile: as of ``Found.cut``, as are ``overlap`` and ``val``.
@@ -117,6 +119,7 @@ def label_dataset(
     """
     name = named(folder) if name is None else name
     check_name(name)
+    segmenter = segmenter_for(model) if segmenter is None else segmenter
     _check_asked(recipe, exports, segmenter, model)
     check_place(folder, out, force=force)
     checkpoint = find_checkpoint(segmenter, model)
@@ -178,7 +181,7 @@ def _check_asked(recipe: str, exports: Sequence[str], segmenter: str, model: str
     if recipe == AUTO:
         chosen_for(BUNDLED, segmenter=segmenter, model=model)
     else:
-        parse_recipe(recipe)
+        check_answerable(parse_recipe(recipe), segmenter, abilities_of(segmenter))
     known = axis.names(EXPORTS)
     for format in exports:
         if format not in known:

@@ -12,7 +12,8 @@ lists the parts, what they need and what they cost. A new part is one file, with
 
 - ``build(boxes) -> Prompt``, and ``NEEDS_BOX = True`` where it means nothing without a box; or
 - ``answers(inner, view, boxes)``, its ``RANK``, ``ASKS`` (how often it asks ``inner`` for an
-  instance) and ``EXTRA_PASSES`` (whether it encodes other pictures).
+  instance), ``EXTRA_PASSES`` (whether it encodes other pictures) and ``WANTS`` (what the segmenter
+  must answer: names in ``abilities.py``).
 """
 
 from __future__ import annotations
@@ -84,6 +85,10 @@ class Recipe:
             mask_polygons=self._only("mask", [p.mask_polygons for p in prompts]),
             mask_slopes=self._only("mask", [p.mask_slopes for p in prompts]),
         )
+
+    def example(self) -> Prompt:
+        """The prompt of one box: which parts it has."""
+        return self.build(_ONE_BOX)
 
     def fallback(self, boxes: Boxes) -> NDArray[np.bool_]:
         """(N,) whether a rotated box was wanted and the upright one had to serve."""
@@ -166,7 +171,7 @@ def parse_recipe(text: str) -> Recipe:
     if all(getattr(part, "NEEDS_BOX", False) for part in parts):
         parts.insert(0, axis.load(AXIS, DEFAULT))
     recipe = Recipe("+".join(names), tuple(parts), tuple(ways))
-    recipe.build(_ONE_BOX)
+    recipe.example()
     return recipe
 
 
@@ -190,7 +195,7 @@ def parse_recipes(texts: Sequence[str]) -> list[Recipe]:
 
 
 PART = ("NEEDS_OBB",)
-WAY = ("NEEDS_OBB", "RANK", "ASKS", "EXTRA_PASSES", "answers")
+WAY = ("NEEDS_OBB", "RANK", "ASKS", "EXTRA_PASSES", "WANTS", "answers")
 
 
 def _load(name: str) -> ModuleType:

@@ -21,6 +21,7 @@ NEEDS_OBB = True
 RANK = 0
 ASKS = 1
 EXTRA_PASSES = False
+WANTS = ("soft", "several")
 
 
 def answers(inner: Asking, view: View, boxes: Boxes) -> Iterator[Answer]:

@@ -21,6 +21,7 @@ NEEDS_OBB = False
 RANK = 2
 ASKS = 5
 EXTRA_PASSES = False
+WANTS = ("soft",)
 
 STEP = 0.05
 """Of a box's width and height, by which it is grown, shrunk and moved."""

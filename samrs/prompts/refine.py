@@ -20,6 +20,7 @@ NEEDS_OBB = False
 RANK = 1
 ASKS = 2
 EXTRA_PASSES = False
+WANTS = ("soft", "masks")
 
 CHUNK = 16
 """Instances whose logits are held."""

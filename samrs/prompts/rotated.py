@@ -19,6 +19,7 @@ NEEDS_OBB = True
 RANK = 3
 ASKS = 1
 EXTRA_PASSES = True
+WANTS = ("soft",)
 
 TARGET = 64.0
 """px in SAM's frame that small objects' longer side is brought to, at most four times as large."""

@@ -21,6 +21,7 @@ NEEDS_OBB = False
 RANK = 3
 ASKS = 1
 EXTRA_PASSES = True
+WANTS = ("soft",)
 
 TARGET = 128.0
 """px in SAM's frame that a box's longer side is brought to: 64 and 96 gave less."""

@@ -9,6 +9,7 @@ import pickle
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -46,7 +47,7 @@ def build_sam(model: str, checkpoint: Path, *, device: torch.device | str) -> Sa
     builder = _builder(model)
     tensors = read_tensors(checkpoint)
     sam = _shell(model, builder)
-    _check_fit(checkpoint, model, expected=sam.state_dict(), found=tensors)
+    check_fit(checkpoint, model, expected=sam.state_dict(), found=tensors)
     sam.load_state_dict(tensors, strict=False, assign=True)
     return sam.float().to(device).eval().requires_grad_(True)
 
@@ -76,7 +77,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         head = file.read(9)
     try:
         if head[8:] == b"{":
-            tensors = load_file(path)
+            tensors: Any = load_file(path)
         elif head[:2] in (b"PK", b"\x80\x02"):
             tensors = torch.load(path, map_location="cpu", weights_only=True)
         else:
@@ -97,6 +98,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             " safetensors or torch.save file of tensors only; it is probably truncated: fetch it"
             " again"
         ) from e
+    if isinstance(tensors, Mapping) and isinstance(tensors.get("model"), Mapping):
+        tensors = tensors["model"]  # as SAM 2's files hold it
     if not isinstance(tensors, Mapping) or not all(isinstance(v, Tensor) for v in tensors.values()):
         raise CheckpointError(
             f"{path}: not a model's weights, got {type(tensors).__name__} of other things;"
@@ -113,10 +116,20 @@ def _shell(model: str, builder: Callable[[], Sam]) -> Sam:
         return builder()
 
 
-def _check_fit(
+def check_fit(
     path: Path, model: str, *, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]
 ) -> None:
-    """Refuses tensors that are not the model's, naming the first that differs."""
+    """Refuse tensors that are not the model's, naming the first that differs.
+
+    Args:
+        path: of the file, for the error.
+        model: its name, for the error.
+        expected: the model's tensors by name.
+        found: the file's.
+
+    Raises:
+        CheckpointError: they are others.
+    """
     missing = [name for name in expected if name not in found]
     foreign = [name for name in found if name not in expected]
     reshaped = [
@@ -133,5 +146,5 @@ def _check_fit(
         raise CheckpointError(
             f"{path}: the checkpoint is not {model}'s, got {len(found)} tensors with"
             f" {', '.join(faults)}; allowed are exactly {model}'s {len(expected)}; give {model}'s"
-            f" checkpoint or name the model it is of ({', '.join(BUILDERS)})"
+            " checkpoint, or name the model it is of (samrs models)"
         )

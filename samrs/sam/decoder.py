@@ -24,6 +24,7 @@ from segment_anything.modeling import MaskDecoder
 from segment_anything.modeling.mask_decoder import MLP
 from segment_anything.modeling.transformer import Attention, TwoWayTransformer
 from torch import Tensor
+from torch.nn import functional
 
 from samrs.sam.mask_prompts import Marks
 from samrs.sam.products import layer, linear, normed, product, small
@@ -35,7 +36,7 @@ for the launches of many."""
 
 def decode(
     decoder: MaskDecoder, image: Tensor, places: Tensor, sparse: Tensor, which: slice,
-    marks: Marks | None = None,
+    marks: Marks | None = None, details: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Masks and predicted IoUs of B prompts.
 
@@ -48,26 +49,17 @@ def decode(
         which: of the mask tokens; ``slice(0, 1)`` is ``multimask_output=False``, ``slice(1, 4)``
             is True.
         marks: of the mask prompts.
+        details: as ``upscaled`` takes them.
 
     Returns:
         (B, M, 4 h, 4 w) logits and (B, M) predicted IoUs.
     """
-    own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
-    tokens = torch.cat([own.expand(len(sparse), -1, -1), sparse], 1)
-    rows, where = image.flatten(2).mT.contiguous(), places.flatten(2).mT.contiguous()
-    said, seen = two_way(decoder.transformer, rows, where, tokens, marks)
-    heads = decoder.output_hypernetworks_mlps[which]
-    vectors = torch.stack(
-        [
-            _mlp(head, said[:, 1 + i])
-            for i, head in zip(_positions(decoder, which), heads, strict=True)
-        ],
-        1,
-    )
-    ious = _mlp(decoder.iou_prediction_head, said[:, 0])[:, which]
+    said, seen = asked(decoder, image, places, sparse, marks)
+    vectors = mask_vectors(decoder, said, which)
+    ious = predicted_ious(decoder, said)[:, which]
     at_once = UPSCALED[image.device.type]
     logits = [
-        _upscaled(decoder, rows, vector, image.shape[-2:])
+        grid(product(upscaled(decoder, rows, details), vector.mT), image.shape[-2:])
         for rows, vector in zip(
             torch.split(seen, at_once), torch.split(vectors, at_once), strict=True
         )
@@ -75,13 +67,60 @@ def decode(
     return torch.cat(logits), ious
 
 
-def _mlp(mlp: MLP, values: Tensor) -> Tensor:
+def asked(
+    decoder: MaskDecoder, image: Tensor, places: Tensor, sparse: Tensor, marks: Marks | None
+) -> tuple[Tensor, Tensor]:
+    """The decoder's tokens and the image's after they have looked at each other: (B, 1 + masks + T,
+    C), the predicted IoU's first, then the masks', then the prompt's; and (B, h w, C).
+
+    Args:
+        decoder: of any size.
+        image: as ``decode`` takes it.
+        places: likewise.
+        sparse: (B, T, C) tokens of boxes and points.
+        marks: of the mask prompts.
+    """
+    own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+    tokens = torch.cat([own.expand(len(sparse), -1, -1), sparse], 1)
+    rows, where = image.flatten(2).mT.contiguous(), places.flatten(2).mT.contiguous()
+    return two_way(decoder.transformer, rows, where, tokens, marks)
+
+
+def mask_vectors(decoder: MaskDecoder, said: Tensor, which: slice) -> Tensor:
+    """(B, M, C / 8) of the hypernetworks.
+
+    Args:
+        decoder: of any size.
+        said: tokens, as ``asked`` gives them.
+        which: of the mask tokens.
+    """
+    heads = decoder.output_hypernetworks_mlps[which]
+    return torch.stack(
+        [
+            mlp(head, said[:, 1 + i])
+            for i, head in zip(_positions(decoder, which), heads, strict=True)
+        ],
+        1,
+    )
+
+
+def predicted_ious(decoder: MaskDecoder, said: Tensor) -> Tensor:
+    """(B, masks) predicted IoUs.
+
+    Args:
+        decoder: of any size.
+        said: tokens, as ``asked`` gives them.
+    """
+    return mlp(decoder.iou_prediction_head, said[:, 0])
+
+
+def mlp(network: MLP, values: Tensor) -> Tensor:
     """``MLP.forward``."""
-    *hidden, last = mlp.layers
+    *hidden, last = network.layers
     for one in hidden:
         values = layer(one, values, then="relu")
     values = layer(last, values)
-    return torch.sigmoid(values) if mlp.sigmoid_output else values
+    return torch.sigmoid(values) if network.sigmoid_output else values
 
 
 def _positions(decoder: MaskDecoder, which: slice) -> range:
@@ -219,17 +258,49 @@ def _product(one: Tensor, other: Tensor) -> Tensor:
     return _parted(found, 1, together.shape[1]).flatten(0, 1)
 
 
-def _upscaled(decoder: MaskDecoder, rows: Tensor, vectors: Tensor, size_hw: torch.Size) -> Tensor:
-    """(B, M, 4 h, 4 w) logits: `MaskDecoder.output_upscaling` of the images' tokens (B, N, C),
-    times the (B, M, C / 8) of the hypernetworks."""
+def upscaled(
+    decoder: MaskDecoder, rows: Tensor, details: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
+    """(B, 16 N, C / 8): `MaskDecoder.output_upscaling` of the images' tokens (B, N, C), in the
+    order that ``grid`` undoes.
+
+    Args:
+        decoder: of any size.
+        rows: the images' tokens.
+        details: what SAM 2 adds of its encoder's finer maps before either step's norm and GELU, in
+            ``details_of``'s order; None where there are none.
+    """
     first, norm, rise, second, _ = decoder.output_upscaling
-    cells = rise(normed(norm, transposed(first, rows)))
-    cells = transposed(second, cells.flatten(1, 2), then="gelu").flatten(1, 2)
-    cells = product(cells, vectors.mT)
+    if details is None:
+        cells = rise(normed(norm, transposed(first, rows)))
+        return transposed(second, cells.flatten(1, 2), then="gelu").flatten(1, 2)
+    coarse, fine = details
+    cells = rise(normed(norm, transposed(first, rows).add_(coarse)))
+    return functional.gelu(transposed(second, cells.flatten(1, 2)).add_(fine)).flatten(1, 2)
+
+
+def details_of(fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+    """An image's finer maps (1, C / 8, 4 h, 4 w) and (1, C / 4, 2 h, 2 w) as ``upscaled`` adds
+    them: (1, h w, 4, C / 4) and (1, 4 h w, 4, C / 8)."""
+    channels, height, width = coarse.shape[1], coarse.shape[2] // 2, coarse.shape[3] // 2
+    halves = coarse.reshape(1, channels, height, 2, width, 2)
+    quarters = fine.reshape(1, channels // 2, height, 2, 2, width, 2, 2)
+    first = halves.permute(0, 2, 4, 3, 5, 1).flatten(3, 4).flatten(1, 2)
+    second = quarters.permute(0, 2, 5, 3, 6, 4, 7, 1).flatten(5, 6).flatten(1, 4)
+    return first.contiguous(), second.contiguous()
+
+
+def grid(cells: Tensor, size_hw: torch.Size) -> Tensor:
+    """(B, M, 4 h, 4 w) of ``upscaled``'s (B, 16 h w, M).
+
+    Args:
+        cells: of tokens.
+        size_hw: rows and columns of tokens.
+    """
     height, width = size_hw
     # token row, token column, then row and column within the first and within the second 2 x 2
-    grid = cells.view(len(rows), height, width, 2, 2, 2, 2, -1).permute(0, 7, 1, 3, 5, 2, 4, 6)
-    return grid.reshape(len(rows), -1, 4 * height, 4 * width)
+    parts = cells.view(len(cells), height, width, 2, 2, 2, 2, -1).permute(0, 7, 1, 3, 5, 2, 4, 6)
+    return parts.reshape(len(cells), -1, 4 * height, 4 * width)
 
 
 def transposed(

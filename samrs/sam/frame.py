@@ -44,20 +44,23 @@ def mask_to_prompt(mask: NDArray[np.bool_], frame: int, prompt_hw: tuple[int, in
 
 
 def soft_rectangle(
-    corners: NDArray[np.float64], slope: float, frame: int, prompt_hw: tuple[int, int]
+    corners: NDArray[np.float64],
+    slope: float,
+    cell_wh: tuple[float, float],
+    prompt_hw: tuple[int, int],
 ) -> torch.Tensor:
     """A mask prompt (1, h, w) that is unsure at a rectangle's border.
 
     Args:
-        corners: (4, 2) xy in frame px, in order around the rectangle.
+        corners: (4, 2) xy, in order around the rectangle.
         slope: the logit at the middle line; 0 at the border, ``-slope`` as far out as the middle
             is in and beyond.
+        cell_wh: of the mask prompt's cells, in the corners' px.
         prompt_hw: size of SAM's mask prompt, usually (256, 256).
     """
-    cell = frame / prompt_hw[0]
     middle = corners.mean(axis=0)
-    xs = (np.arange(prompt_hw[1]) + 0.5) * cell - middle[0]
-    ys = (np.arange(prompt_hw[0]) + 0.5) * cell - middle[1]
+    xs = (np.arange(prompt_hw[1]) + 0.5) * cell_wh[0] - middle[0]
+    ys = (np.arange(prompt_hw[0]) + 0.5) * cell_wh[1] - middle[1]
     sides = np.array([corners[1] - corners[0], corners[2] - corners[1]])
     lengths = np.maximum(np.hypot(sides[:, 0], sides[:, 1]), 1e-6)
     ways = sides / lengths[:, None]
@@ -91,6 +94,32 @@ def logits_to_crop(
     inner_hw = input_size(size_hw, frame)
     # what lies beyond the tile is padding, but for the neighbour of its last cell
     low_res = low_res[: inner_hw[0] // cell + 2, : inner_hw[1] // cell + 2]
+    return _cropped(low_res, cell, inner_hw, size_hw, floor)
+
+
+def stretched_to_crop(
+    low_res: Logits, size_hw: tuple[int, int], floor: float
+) -> tuple[Logits, int, int]:
+    """``logits_to_crop`` where the logits (h, w) are of the whole tile, whatever its proportions:
+    as ``post_process_masks`` of transformers' SAM 2, in one resize.
+
+    Args:
+        size_hw: the tile's size in px.
+        floor: as ``logits_to_crop`` takes it.
+    """
+    height, width = low_res.shape
+    return _cropped(low_res, 1, (height, width), size_hw, floor)
+
+
+def _cropped(
+    low_res: Logits, cell: int, inner_hw: tuple[int, int], size_hw: tuple[int, int], floor: float
+) -> tuple[Logits, int, int]:
+    """What ``logits_to_crop`` returns.
+
+    Args:
+        cell: px of the frame in a cell.
+        inner_hw: px of the frame that the tile covers.
+    """
     above = np.asarray(low_res > floor)
     if not above.any():
         return np.zeros((0, 0), np.float32), 0, 0

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from samrs.core.rle import hbb_to_rle
+from samrs.prompting.abilities import Abilities
 from samrs.prompting.floor import Floor, on_cpu
 from samrs.weights.checkpoint import Checkpoint
+
+ABILITIES = Abilities(frozenset({"boxes"}), only="boxes")
 
 device = on_cpu
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.rle import Rle, crop_to_rle
+from samrs.prompting.abilities import Abilities
 from samrs.prompting.floor import Floor, on_cpu
 from samrs.prompting.types import Floats
 from samrs.weights.checkpoint import Checkpoint
@@ -48,6 +49,8 @@ def _grabcut(image: NDArray[np.uint8], box: Floats) -> Rle:
     whole = cv2.resize(found, size_wh, interpolation=cv2.INTER_NEAREST)
     return crop_to_rle(whole, x0, y0, (height, width))
 
+
+ABILITIES = Abilities(frozenset({"boxes"}), only="boxes")
 
 device = on_cpu
 

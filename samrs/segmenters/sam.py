@@ -19,12 +19,10 @@ from numpy.typing import NDArray
 from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 
-from samrs.core.rle import polygons_to_rle, rle_to_mask
-from samrs.prompting.types import FLOOR, Answer, Floats, Prompt
+from samrs.prompting.types import Prompt
 from samrs.sam import checkpoints, frame
 from samrs.sam import encoder as encoding
 from samrs.sam.batches import Alone, Networks, Prompts, Several
-from samrs.sam.chunked import Chunked
 from samrs.sam.computing import (
     PRECISIONS,
     Compiled,
@@ -33,8 +31,9 @@ from samrs.sam.computing import (
     device,
     one_thread,
 )
-from samrs.sam.mask_prompts import Marks, marks
 from samrs.sam.places import portable
+from samrs.sam.prompted import Prompted
+from samrs.sam.square import Padded
 from samrs.weights.checkpoint import Checkpoint
 
 __all__ = ["NETWORKS", "PRECISIONS", "Encoded", "SamSegmenter", "device", "load"]
@@ -55,7 +54,7 @@ class Encoded:
     size_hw: tuple[int, int]
 
 
-class SamSegmenter(Chunked):
+class SamSegmenter(Prompted):
     """A SAM model that answers prompts in tile px.
 
     Args:
@@ -81,7 +80,7 @@ class SamSegmenter(Chunked):
         )
         self.frame = int(sam.image_encoder.img_size)
         self.transform = ResizeLongestSide(self.frame)
-        self.prompts = portable(sam.prompt_encoder)
+        super().__init__(Padded(self.frame), portable(sam.prompt_encoder))
         self.places = self.prompts.get_dense_pe()
         self._empty: torch.Tensor | None = None
         self._empty_made = threading.Lock()
@@ -130,17 +129,6 @@ class SamSegmenter(Chunked):
         """Prompts worth giving at once."""
         return self.networks.chunk
 
-    def answer(self, low_res: frame.Logits, iou: np.float32, state: Encoded) -> Answer:
-        """One soft mask, brought to the tile's px.
-
-        Args:
-            low_res: (h, w) logits of the whole frame.
-            iou: what the model predicts of the mask.
-            state: of the tile.
-        """
-        crop, x0, y0 = frame.logits_to_crop(low_res, self.frame, state.size_hw, FLOOR)
-        return Answer(logits=crop, x0=x0, y0=y0, predicted_iou=float(iou), frame_logits=low_res)
-
     @torch.inference_mode()
     def _low_res(
         self, state: Encoded, prompt: Prompt, which: slice
@@ -159,51 +147,6 @@ class SamSegmenter(Chunked):
             self.places, (which.start, which.stop),
         )  # fmt: skip
         return self.networks.decode(asked)
-
-    def _points(
-        self, prompt: Prompt, size_hw: tuple[int, int]
-    ) -> tuple[torch.Tensor, torch.Tensor] | None:
-        if prompt.points_xy is None or prompt.point_labels is None:
-            return None
-        coordinates = self.transform.apply_coords(prompt.points_xy, size_hw)
-        labels = torch.as_tensor(prompt.point_labels, dtype=torch.int, device=self.sam.device)
-        return self._tensor(coordinates), labels
-
-    def _boxes(self, prompt: Prompt, size_hw: tuple[int, int]) -> torch.Tensor | None:
-        if prompt.boxes_xyxy is None:
-            return None
-        return self._tensor(self.transform.apply_boxes(prompt.boxes_xyxy, size_hw))
-
-    def _marks(self, prompt: Prompt, size_hw: tuple[int, int]) -> Marks | None:
-        masks = self._masks(prompt, size_hw)
-        if masks is None:
-            return None
-        given = np.full(len(prompt), True)
-        if prompt.mask_slopes is not None:
-            given = ~np.isnan(prompt.mask_slopes)
-        return marks(self.prompts, masks, torch.from_numpy(given).to(self.sam.device))
-
-    def _masks(self, prompt: Prompt, size_hw: tuple[int, int]) -> torch.Tensor | None:
-        if prompt.mask_logits is not None:
-            return torch.from_numpy(prompt.mask_logits)[:, None].to(self.sam.device)
-        if prompt.mask_polygons is None:
-            return None
-        shape = self.sam.prompt_encoder.mask_input_size
-        if prompt.mask_slopes is not None:
-            corners = self.transform.apply_coords(prompt.mask_polygons, size_hw)
-            masks = [
-                frame.soft_rectangle(corner, np.nan_to_num(slope), self.frame, shape)
-                for corner, slope in zip(corners, prompt.mask_slopes, strict=True)
-            ]
-        else:
-            masks = [
-                frame.mask_to_prompt(rle_to_mask(polygons_to_rle([p], size_hw)), self.frame, shape)
-                for p in prompt.mask_polygons
-            ]
-        return torch.stack(masks).to(self.sam.device)
-
-    def _tensor(self, values: Floats) -> torch.Tensor:
-        return torch.as_tensor(values, dtype=torch.float, device=self.sam.device)
 
 
 def load(*, checkpoint: Checkpoint, precision: str, device: str) -> SamSegmenter:

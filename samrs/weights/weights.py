@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from samrs.core import axis
-from samrs.core.errors import UnknownNameError, advice
+from samrs.core.errors import SourceError, UnknownNameError, advice
 from samrs.core.shards import fresh_product, sha256, write_json
 from samrs.fetch.mirrors import fetch_all
 from samrs.fetch.source import Source
@@ -53,7 +53,7 @@ def find_checkpoint(segmenter: str, model: str) -> Checkpoint:
 
     Raises:
         UnknownNameError: there is no such segmenter or model.
-        SourceError: the checkpoint cannot be fetched.
+        SourceError: the checkpoint cannot be fetched, or is to be brought.
     """
     _known("segmenter", segmenter, axis.names(SEGMENTERS))
     if segmenter not in axis.names(CHECKPOINTS):
@@ -66,8 +66,26 @@ def find_checkpoint(segmenter: str, model: str) -> Checkpoint:
     source: Source = those.PUBLISHED[model]
     path = cache_folder() / source.file
     if not path.is_file():
+        if not source.urls:
+            raise SourceError(
+                f"{path}: the weights of {segmenter} {model} are not there, got no file; "
+                f"{those.TERMS}; {those.GATE or 'they are not fetched'}: get them at "
+                f"{source.page} and put the file there"
+            )
         fetch_all([source], path.parent, terms=those.TERMS, parallel=1)
-    return Checkpoint(segmenter, model, path, str(source.checksum).removeprefix("sha256:"))
+    if source.checksum is None:
+        return Checkpoint(segmenter, model, path, _of_first_use(path))
+    return Checkpoint(segmenter, model, path, source.checksum.removeprefix("sha256:"))
+
+
+def _of_first_use(path: Path) -> str:
+    """The digest of a file without a published one, noted beside it when it is first used."""
+    noted = path.with_name(path.name + ".sha256")
+    if not noted.is_file():
+        part = noted.with_name(noted.name + ".part")
+        part.write_text(sha256(path) + "\n", encoding="utf-8")
+        part.replace(noted)
+    return noted.read_text(encoding="utf-8").strip()
 
 
 def _known(parameter: str, name: str, allowed: Collection[str]) -> None:

@@ -179,9 +179,12 @@ def test_a_new_recipe_is_one_file(new_file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "missing"),
     [
-        ("x = 1", "NEEDS_OBB, RANK, ASKS, EXTRA_PASSES, answers"),
+        ("x = 1", "NEEDS_OBB, RANK, ASKS, EXTRA_PASSES, WANTS, answers"),
         ("def build(boxes): ...", "NEEDS_OBB"),
-        ("NEEDS_OBB = False\ndef answers(inner, view, boxes): ...", "RANK, ASKS, EXTRA_PASSES"),
+        (
+            "NEEDS_OBB = False\ndef answers(inner, view, boxes): ...",
+            "RANK, ASKS, EXTRA_PASSES, WANTS",
+        ),
     ],
 )
 def test_a_file_that_is_no_recipe_says_what_it_lacks(

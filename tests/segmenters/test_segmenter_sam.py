@@ -330,7 +330,7 @@ def test_no_memory_for_one_prompt_and_other_errors_are_raised(
 
 def test_a_soft_rectangle_rises_from_its_border_to_its_middle_line() -> None:
     corners = np.array([[32.0, 64], [224, 64], [224, 128], [32, 128]])
-    logits = segmenter.frame.soft_rectangle(corners, 8.0, 256, (64, 64))[0].numpy()
+    logits = segmenter.frame.soft_rectangle(corners, 8.0, (4, 4), (64, 64))[0].numpy()
     assert logits.shape == (64, 64)
     np.testing.assert_allclose(logits[16:32, 32], 8 - np.abs(np.arange(16) * 4 + 2 - 32) / 4)
     assert logits[32:34, 32].tolist() == [-0.5, -1.5]

@@ -24,7 +24,8 @@ from samrs.sam.checkpoints import BUILDERS
 from samrs.weights import checkpoint
 from samrs.weights.checkpoint import Checkpoint, read_checkpoint
 from samrs.weights.checkpoints.sam import BUNDLED, NANO, PUBLISHED
-from samrs.weights.weights import CACHE, cache_folder, weights
+from samrs.weights.models import models, segmenter_for
+from samrs.weights.weights import CACHE, cache_folder, find_checkpoint, weights
 from tests.label.hand_made import write_product
 from tests.label.test_label import RUNTIME
 
@@ -124,6 +125,30 @@ def test_unknown_names_are_refused(tmp_path: Path) -> None:
 def test_every_checkpoint_is_of_a_segmenter_and_of_a_model_that_can_be_built() -> None:
     assert set(axis.names("samrs.weights.checkpoints")) <= set(axis.names("samrs.segmenters"))
     assert {*BUNDLED, *PUBLISHED} == BUILDERS.keys()
+
+
+def test_a_models_name_says_its_segmenter() -> None:
+    names = [one.name for one in models()]
+    assert len(names) == len(set(names))
+    assert {one.name: segmenter_for(one.name) for one in models()} == {
+        one.name: one.segmenter for one in models()
+    }
+    with pytest.raises(UnknownNameError, match=r"got 'vit_x'; allowed are .* did you mean vit_"):
+        segmenter_for("vit_x")
+
+
+def test_a_file_without_a_digest_is_brought_and_known_by_its_first_use(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PUBLISHED, "vit_b", Source("mine.pt", (), None, "", "https://page"))
+    with pytest.raises(SourceError, match=r"got no file; .*get them at https://page and put"):
+        find_checkpoint("sam", "vit_b")
+    cache.mkdir(parents=True)
+    (cache / "mine.pt").write_bytes(BYTES)
+    assert find_checkpoint("sam", "vit_b").sha256 == DIGEST
+    (cache / "mine.pt").write_bytes(b"others")
+    with pytest.raises(ProductError, match=f"sha256 {DIGEST} is allowed"):
+        find_checkpoint("sam", "vit_b").verified()
 
 
 def test_no_network_says_the_file_its_address_checksum_and_where_to_put_it(

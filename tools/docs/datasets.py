@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from samrs.core import axis
 from samrs.download.editions import DATASETS, edition_of
 from samrs.fetch.source import Source
-from samrs.weights.checkpoints.sam import PUBLISHED
+from samrs.weights.models import models
 from tools.docs.text import paragraphs, table
 
 
@@ -69,16 +69,17 @@ def page() -> str:
         "[contributing](../contributing.md#a-dataset)."
     )
     weights = (
-        "`model: vit_b | vit_l | vit_h` takes Segment Anything's published weights (Apache-2.0). "
-        "`nano` is in the package and needs no download."
+        "What each model is, answers and costs: [models](models.md). `nano` is in the package and "
+        "needs no download."
     )
+    published = [one.weights for one in models() if isinstance(one.weights, Source)]
     parts = [
         "# Datasets and weights",
         intro,
         table(("dataset", "what", "files"), rows),
         *map(_dataset, names),
-        "## SAM weights",
+        "## Weights of models",
         weights,
-        _files(PUBLISHED.values()),
+        _files(published),
     ]
     return "\n\n".join(parts) + "\n"

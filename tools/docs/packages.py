@@ -32,7 +32,7 @@ KINDS = {
     "Axes: a value is a module, found by its name": {
         "datasets": "a folder each: reader, official sources, drawn demo scenes",
         "prompts": "parts of recipes",
-        "segmenters": "what answers a prompt: SAM, and floors that have learnt nothing",
+        "segmenters": "what answers a prompt: SAM, its family, and floors that have learnt nothing",
         "executors": "where tiles are labelled: threads of this machine, or a Ray cluster",
         "formats": "export formats (`samrs/export/formats`)",
     },
@@ -44,7 +44,7 @@ KINDS = {
         "fetch": "official files: addresses, mirrors, checksums, resumed downloads",
         "scenes": "the renderer of procedural scenes with exact masks",
         "prompting": "recipes, prompts, views of an image, magnified crops",
-        "sam": "SAM's encoder and decoder, batches, checkpoints, nano",
+        "sam": "SAM's encoder and decoder, its family, batches, checkpoints, nano",
         "weights": "checkpoints of segmenters: bundled, or fetched once and verified",
         "measures": "scores against true masks, groups, bootstrap intervals",
         "comparison": "tables, plots and pictures of recipes, and the choice of `auto`",

@@ -10,13 +10,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 
-from tools.docs import commands, datasets, decisions, formats, packages, parameters, recipes
+from tools.docs import commands, datasets, decisions, formats, models, packages, parameters, recipes
 from tools.docs.text import ROOT
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/decisions/index.md": decisions.page,
     "docs/reference/commands.md": commands.page,
     "docs/reference/datasets.md": datasets.page,
+    "docs/reference/models.md": models.page,
     "docs/reference/packages.md": packages.page,
     "docs/reference/parameters.md": parameters.page,
     "docs/reference/recipes.md": recipes.page,

@@ -8,10 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from samrs.fetch.source import Source
+from samrs.prompting.abilities import sam_like
 
 PAGE = "https://github.com/facebookresearch/segment-anything"
 TERMS = "Apache-2.0"
+GATE = ""
 URL = "https://dl.fbaipublicfiles.com/segment_anything/"
+ABILITIES = sam_like()
 NANO = Path(__file__).parents[2] / "models" / "nano.safetensors"
 
 
