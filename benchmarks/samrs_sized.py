@@ -90,28 +90,43 @@ def write_trio(folder: Path, share: float) -> dict[str, int]:
         Numbers of tiles and instances.
     """
     counts = {"tiles": 0, "instances": 0}
-    for number, (name, subset) in enumerate(SUBSETS.items()):
-        rng = np.random.default_rng([SEED, number])
-        tiles, instances = round(subset.tiles * share), round(subset.instances * share)
-        categories = [f"class-{i}" for i in range(subset.classes)]
-        about = {"dataset": subset.dataset, "categories": categories, "terms": "synthetic"}
-        own = {"format": subset.dataset, "origin": "demo", "subset": name.upper()}
-        normalized, labelled = (folder / p / subset.dataset for p in ("normalize", "sam_label"))
-        fresh_product(normalized), fresh_product(labelled)
-        with ShardWriter(normalized, "tiles", TILES) as writer:
-            writer.write_table(_tiles(subset, tiles))
-        with (
-            ShardWriter(normalized, "instances", INSTANCES) as instance_rows,
-            ShardWriter(labelled, "masks", MASKS) as mask_rows,
-        ):
-            for columns in _instances(subset, tiles, instances, rng):
-                instance_rows.write_table(_table(columns, INSTANCES))
-                mask_rows.write_table(_table(columns, MASKS))
-        write_manifest(normalized, {"product": "normalize", "parameters": {}, **own, **about})
-        made_by = {"recipe": "hbox", "segmenter": "sam", "model": "nano", "model_sha256": "0" * 64}
-        write_manifest(labelled, {"product": "sam_label", **about, **made_by})
-        counts = {"tiles": counts["tiles"] + tiles, "instances": counts["instances"] + instances}
+    for name in SUBSETS:
+        found = write_subset(folder, name, share)
+        counts = {key: counts[key] + found[key] for key in counts}
     return counts
+
+
+def write_subset(folder: Path, name: str, share: float) -> dict[str, int]:
+    """Write ``normalize/<dataset>`` and ``sam_label/<dataset>`` of one subset below a folder.
+
+    Args:
+        name: of ``SUBSETS``.
+        share: of its tiles and instances, 0-1.
+
+    Returns:
+        Numbers of tiles and instances.
+    """
+    subset = SUBSETS[name]
+    rng = np.random.default_rng([SEED, list(SUBSETS).index(name)])
+    tiles, instances = round(subset.tiles * share), round(subset.instances * share)
+    categories = [f"class-{i}" for i in range(subset.classes)]
+    about = {"dataset": subset.dataset, "categories": categories, "terms": "synthetic"}
+    own = {"format": subset.dataset, "origin": "demo", "subset": name.upper()}
+    normalized, labelled = (folder / p / subset.dataset for p in ("normalize", "sam_label"))
+    fresh_product(normalized), fresh_product(labelled)
+    with ShardWriter(normalized, "tiles", TILES) as writer:
+        writer.write_table(_tiles(subset, tiles))
+    with (
+        ShardWriter(normalized, "instances", INSTANCES) as instance_rows,
+        ShardWriter(labelled, "masks", MASKS) as mask_rows,
+    ):
+        for columns in _instances(subset, tiles, instances, rng):
+            instance_rows.write_table(_table(columns, INSTANCES))
+            mask_rows.write_table(_table(columns, MASKS))
+    write_manifest(normalized, {"product": "normalize", "parameters": {}, **own, **about})
+    made_by = {"recipe": "hbox", "segmenter": "sam", "model": "nano", "model_sha256": "0" * 64}
+    write_manifest(labelled, {"product": "sam_label", **about, **made_by})
+    return {"tiles": tiles, "instances": instances}
 
 
 def _table(columns: dict[str, pa.Array], schema: pa.Schema) -> pa.Table:

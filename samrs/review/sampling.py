@@ -75,6 +75,23 @@ def strata_of(category: NDArray[np.uint16], quality: NDArray[np.float32]) -> NDA
     return np.asarray(np.unique(told, return_inverse=True)[1], dtype=np.int64)
 
 
+def merged(strata: NDArray[np.int64], places: int) -> NDArray[np.int64]:
+    """Strata, the smallest of them taken as one where places would not go round: a stratum without
+    a judged mask would leave all masks unknown.
+
+    Args:
+        strata: (N,) of each mask.
+        places: masks to draw.
+    """
+    sizes = np.bincount(strata)
+    most = max(1, places // LEAST)
+    order = np.argsort(sizes, kind="stable")
+    target = np.arange(len(sizes))
+    if len(sizes) > most:
+        target[order[: len(sizes) - most + 1]] = order[0]
+    return np.asarray(np.unique(target[strata], return_inverse=True)[1], dtype=np.int64)
+
+
 def allocate(sizes: Sequence[int], places: int) -> list[int]:
     """Places of each stratum: in proportion to its size, but ``LEAST`` where they go round.
 
@@ -116,7 +133,7 @@ def draw(
             f"sample: nothing to draw, got {places} of {len(category)} masks; 1 or more are "
             "allowed; raise it, or name a release that has masks"
         )
-    strata = strata_of(category, quality)
+    strata = merged(strata_of(category, quality), places)
     sizes = np.bincount(strata).tolist()
     rng = np.random.Generator(np.random.PCG64(seed))
     drawn = [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from samrs.core.errors import ParameterError
-from samrs.review.sampling import Estimate, allocate, draw, mean, share, strata_of, wilson
+from samrs.review.sampling import Estimate, allocate, draw, mean, merged, share, strata_of, wilson
 
 MANY = 10**9
 """Masks of a stratum that a sample takes next to nothing of."""
@@ -104,6 +104,16 @@ def test_strata_are_classes_and_ranges_of_quality() -> None:
     category = np.array([0, 0, 0, 1, 1], np.uint16)
     quality = np.array([0.2, 0.5, 0.49, np.nan, 0.95], np.float32)
     assert strata_of(category, quality).tolist() == [0, 1, 0, 3, 2]
+
+
+def test_the_smallest_strata_are_one_where_places_do_not_go_round() -> None:
+    strata = np.repeat([0, 1, 2, 3], [50, 1, 2, 30])
+    assert merged(strata, 8).tolist() == strata.tolist()
+    assert np.bincount(merged(strata, 6)).tolist() == [50, 3, 30]
+    assert np.bincount(merged(strata, 3)).tolist() == [83]
+    category, quality = np.arange(90, dtype=np.uint16), np.full(90, 0.9, np.float32)
+    sample = draw(category, quality, 10, 1)
+    assert share(np.ones(10, bool), np.array(sample.strata), sample.sizes) is not None
 
 
 def test_a_sample_is_the_same_again_and_another_by_another_seed() -> None:

@@ -18,6 +18,7 @@ const STATES = {
 const SAID = { accept: "Accepted", reject: "Rejected", absent: "No such object" };
 const SIGNS = { accept: "✓", reject: "✗", absent: "∅" };
 const CLICKED = 1, DRAWN = 2, RECLASSED = 4, POLL = 3000;
+const GONE = "The review is not running: nothing more is kept until it is started again.";
 const FILTERS = ["sort", "category", "state", "split", "recipe", "scene", "q0", "q1", "s0", "s1"];
 
 let about, quality, category, marks = new Map(), stamp = "", build = "";
@@ -383,6 +384,7 @@ function keyOnWall(event) {
 
 let toasting;
 function toast(said) {
+  if (said instanceof TypeError && /fetch/i.test(said.message)) { away = true; said = GONE; }
   $("toast").textContent = said instanceof Error ? said.message : said;
   clearTimeout(toasting);
   if (said) toasting = setTimeout(() => { $("toast").textContent = ""; }, 12000);
@@ -426,7 +428,7 @@ let away = false;
 function lost(error) {
   if (error instanceof Refusal) return toast(error);
   away = true;
-  return toast("The review is not running: nothing more is kept until it is started again.");
+  return toast(GONE);
 }
 function toastGone() { if (away) { away = false; toast(""); } }
 

@@ -1,0 +1,260 @@
+"""The wall of ``samrs review`` in a real browser: first pictures, frames, memory, clicks.
+
+    python -m benchmarks.wall --masks 200000
+
+Writes a release of so many masks (of SOTA's sizes, 35 on a tile of 1024 px, drawn scenes as images)
+and one of a single mask, serves each by ``samrs review`` in a process of its own and looks at them
+in Chromium:
+
+- ``first_s``: from the request of the page to 12 whole pictures on the screen;
+- ``frames``: a second, while the wall is scrolled by 24 px each frame for 4 s, of Chromium's trace,
+  and ``slow``: the share of them that took over 25 ms;
+- ``rss_mib`` of the server after it, beside that of the release of one mask;
+- ``click_ms``: from a click to its mask, by nano, on an encoded tile (median of 9) and on one that
+  was not encoded yet.
+
+Prints one JSON line. Other work on the machine slows all of it; ``cpu_s`` of the server does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benchmarks.samrs_sized import SUBSETS, write_subset
+from samrs.core.images import encode_rgb
+from samrs.core.label_png import encode_labels
+from samrs.core.records import RELEASED, SCENES, SEMANTIC, TILES
+from samrs.core.shards import (
+    ShardWriter,
+    fresh_product,
+    iter_tables,
+    read_manifest,
+    read_table,
+    sha256,
+    write_manifest,
+)
+from samrs.drawing.palette import palette
+from samrs.scenes.render import render_scene
+from samrs.weights.weights import find_checkpoint
+
+SCENES_DRAWN = 8
+WHOLE = (
+    "() => [...document.querySelectorAll('.card:not([hidden]) img')]"
+    ".filter((i) => i.complete && i.naturalWidth).length"
+)
+SCROLL = """() => new Promise((done) => {
+  const wall = document.getElementById('wall'), times = [], from = performance.now();
+  const step = (now) => {
+    times.push(now);
+    wall.scrollTop += 24;
+    if (now - from < 4000) requestAnimationFrame(step); else done(times);
+  };
+  requestAnimationFrame(step);
+})"""
+
+
+def write_release(folder: Path, masks: int) -> Path:
+    """A release of so many masks with images."""
+    out = fresh_product(folder / "release" / f"masks-{masks}")
+    subset = SUBSETS["sota"]
+    write_subset(folder, "sota", masks / subset.instances)
+    normalized, labelled = folder / "normalize" / "dota", folder / "sam_label" / "dota"
+    seeds = range(60_000_000, 60_000_000 + SCENES_DRAWN)
+    size_hw = (subset.side, subset.side)
+    images = [encode_rgb(render_scene(s, size_hw=size_hw).image, ".jpg", 90) for s in seeds]
+    tiles = read_table(normalized, "tiles").to_pylist()
+    empty = encode_labels(np.full(size_hw, 255, np.uint8))
+    with (
+        ShardWriter(out, "tiles", TILES) as tile_rows,
+        ShardWriter(out, "semantic", SEMANTIC) as maps,
+    ):
+        for number, tile in enumerate(tiles):
+            data = images[number % SCENES_DRAWN]
+            tile_rows.write({**tile, "image": {"bytes": data, "path": "a.jpg"}})
+            label_map = {"bytes": empty, "path": "a.png"}
+            maps.write({"tile_id": tile["tile_id"], "split": tile["split"], "label_map": label_map})
+    with ShardWriter(out, "scenes", SCENES) as scene_rows:
+        for tile in tiles:
+            scene_rows.write({f.name: tile.get(f.name) for f in SCENES})
+    with ShardWriter(out, "instances", RELEASED) as rows:
+        pairs = zip(
+            iter_tables(normalized, "instances"), iter_tables(labelled, "masks"), strict=True
+        )
+        for instances, found in pairs:
+            both = {name: of[name] for of in (instances, found) for name in of.column_names}
+            both["quality"] = pc.multiply(found["predicted_iou"], found["stability_score"])
+            size = len(instances)
+            columns = [both.get(f.name, pa.nulls(size, f.type)) for f in RELEASED]
+            rows.write_table(pa.table(columns, schema=RELEASED))
+    write_manifest(out, _about(read_manifest(normalized), read_table(out, "instances", ["area"])))
+    shutil.rmtree(folder / "normalize")
+    shutil.rmtree(folder / "sam_label")
+    return out
+
+
+def _about(normalized: dict[str, Any], rows: pa.Table) -> dict[str, Any]:
+    nano = find_checkpoint("sam", "nano")
+    assert nano.path is not None
+    kept = {k: v for k, v in normalized.items() if k not in ("shards", "product", "parameters")}
+    count = len(normalized["categories"])
+    return {
+        **kept,
+        "product": "release",
+        "palette": palette(count),
+        "parameters": {"overlap": "smaller_on_top"},
+        **nano.about,
+        "model_sha256": sha256(nano.path),
+        "recipe": "hbox",
+        "precision": "float32",
+        "quality": {"calibrated": False, "uncalibrated": "made up"},
+        "counts": {"kept": len(rows), "instances": len(rows), "dropped": {}},
+        "label_pixels": [0] * count,
+    }
+
+
+class Served:
+    """A release under review, in a process of its own."""
+
+    def __init__(self, release: Path, corrections: Path) -> None:
+        command = [sys.executable, "-m", "samrs", "review", str(release), "--corrections",
+                   str(corrections)]  # fmt: skip
+        begin = time.perf_counter()
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if found := re.search(r"http://\S+", line):
+                self.address = found[0]
+                self.opened_s = time.perf_counter() - begin
+                return
+        raise SystemExit("the review did not start")
+
+    def _of_proc(self, file: str) -> str:
+        return Path(f"/proc/{self.process.pid}/{file}").read_text(encoding="utf-8")
+
+    @property
+    def rss_mib(self) -> float:
+        """Its largest memory so far."""
+        found = re.search(r"VmHWM:\s+(\d+) kB", self._of_proc("status"))
+        assert found
+        return round(int(found[1]) / 1024, 1)
+
+    @property
+    def cpu_s(self) -> float:
+        """What it computed so far, on all cores."""
+        fields = self._of_proc("stat").rpartition(")")[2].split()
+        return round((int(fields[11]) + int(fields[12])) / 100, 2)
+
+
+def look(chromium: Any, release: Path, folder: Path, *, clicks: bool) -> dict[str, Any]:
+    """What is seen of one release."""
+    served = Served(release, folder / f"corrections-{release.name}")
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(120_000)
+    try:
+        begin = time.perf_counter()
+        page.goto(served.address)
+        most = 12 if clicks else 1
+        while page.evaluate(WHOLE) < most:
+            time.sleep(0.01)
+        found: dict[str, Any] = {
+            "opened_s": round(served.opened_s, 2),
+            "first_s": round(time.perf_counter() - begin, 2),
+            "first_cpu_s": served.cpu_s,
+        }
+        if clicks:
+            found |= _scrolled(chromium, page, folder)
+            found |= _clicked(page)
+        else:
+            page.keyboard.press("Enter")  # the segmenter and a tile, as the other has them
+            time.sleep(8)
+        return {**found, "rss_mib": served.rss_mib, "cpu_s": served.cpu_s}
+    finally:
+        page.close()
+        served.process.kill()
+        served.process.wait()
+
+
+def _scrolled(chromium: Any, page: Any, folder: Path) -> dict[str, Any]:
+    time.sleep(1)
+    trace = folder / "trace.json"
+    chromium.start_tracing(
+        page=page,
+        path=trace,
+        categories=["disabled-by-default-devtools.timeline.frame", "devtools.timeline.frame", "cc"],
+    )
+    times = np.array(page.evaluate(SCROLL))
+    chromium.stop_tracing()
+    events = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
+    drawn = sorted(e["ts"] for e in events if e["name"] == "DrawFrame")
+    seconds = (times[-1] - times[0]) / 1000
+    return {
+        "frames": round(len(drawn) / seconds, 1),
+        "callbacks": round((len(times) - 1) / seconds, 1),
+        "slow": round(float((np.diff(times) > 25).mean()), 4),
+    }
+
+
+def _clicked(page: Any) -> dict[str, Any]:
+    """Medians of what the page itself tells of a click, ms."""
+    page.locator(".card button").first.click()
+    page.wait_for_selector("#view[open]")
+    box = page.locator("#stage").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def click(dx: float) -> int:
+        page.mouse.click(middle[0] + dx, middle[1])
+        while not (found := re.search(r"mask in (\d+) ms", page.inner_text("#hint"))):
+            if page.inner_text("#toast"):
+                raise SystemExit(page.inner_text("#toast"))
+            time.sleep(0.005)
+        page.evaluate("() => { document.getElementById('hint').textContent = ''; }")
+        return int(found[1])
+
+    time.sleep(10)  # torch is imported and the segmenter loaded meanwhile
+    click(0)
+    warm = [click(k) for k in range(1, 10)]
+    page.keyboard.press("n")
+    while "2 of" not in page.inner_text("#title"):
+        time.sleep(0.005)
+    return {"click_ms": statistics.median(warm), "click_at_once_ms": click(0)}
+
+
+def main() -> None:
+    """Measure, and print one JSON line."""
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("--masks", type=int, default=200_000)
+    parser.add_argument("--chromium", default=shutil.which("chromium"))
+    given = parser.parse_args()
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
+                 "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = Path(name)
+        empty, full = write_release(folder, 35), write_release(folder, given.masks)
+        chromium = playwright.chromium.launch(executable_path=given.chromium, args=arguments)
+        found = {
+            "empty": look(chromium, empty, folder, clicks=False),
+            "masks": given.masks,
+            "full": look(chromium, full, folder, clicks=True),
+        }
+        chromium.close()
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
