@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import CommentMark
 from ruamel.yaml.tokens import CommentToken
 
@@ -29,6 +30,7 @@ def add(
     tile: int | None = None,
     overlap: int | None = None,
     val: float = 0.0,
+    options: Mapping[str, Any] | None = None,
 ) -> Found:
     """Add a dataset to params.yaml, whose comments stay.
 
@@ -38,6 +40,7 @@ def add(
         folder: where the dataset lies; read where it is, never copied.
         name: what it is called from now on: in stages, products, cards and exports.
         tile: as of ``Found.cut``, as are ``overlap`` and ``val``.
+        options: of the format's reader.
 
     Returns:
         What was found in the folder.
@@ -54,8 +57,8 @@ def add(
             f"{params}: name is taken, got {name!r}; a name other than "
             f"{', '.join(sorted(taken))} is allowed; choose one with --name"
         )
-    found = look(format, folder)
-    cut = found.cut(tile, overlap, val)
+    found = look(format, folder, options)
+    cut = {**found.cut(tile, overlap, val), "options": _plain(options)}
     given = inspect.signature(normalize).parameters
     section = CommentedMap({key: cut[key] for key in given if key in cut})
     _append(values["datasets"], name, CommentedMap(format=format, path=_path(folder, params)))
@@ -130,6 +133,19 @@ def _put_behind(section: CommentedMap, key: str, behind: str | None) -> None:
     else:
         mark = CommentMark(0)
         owner.ca.items[leaf] = [None, None, CommentToken("\n" + behind, mark, None), None]
+
+
+def _plain(options: Mapping[str, Any] | None) -> CommentedMap | None:
+    """Options as a mapping of YAML, lists in a line; None without."""
+    if not options:
+        return None
+    found = CommentedMap()
+    for name, value in options.items():
+        found[name] = value
+        if isinstance(value, list):
+            found[name] = CommentedSeq(value)
+            found[name].fa.set_flow_style()
+    return found
 
 
 def _path(folder: Path, params: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from samrs.commands.options import FOLDER, cutting, telling
+from samrs.commands.options import FOLDER, cutting, reader_options, telling
 from samrs.core import axis
 
 
@@ -24,6 +24,7 @@ def command(
     tile: int | None,
     overlap: int | None,
     val: float,
+    options: tuple[str, ...],
     remove: str | None,
 ) -> None:
     """Add a dataset of your own to params.yaml.
@@ -50,7 +51,8 @@ def command(
     if format is None or folder is None:
         raise click.UsageError("FORMAT and FOLDER are needed, or --remove NAME.")
     name = name or folder.resolve().name
-    found = add.add(params, format, folder, name, tile=tile, overlap=overlap, val=val)
+    told = reader_options(format, options)
+    found = add.add(params, format, folder, name, tile=tile, overlap=overlap, val=val, options=told)
     splits = ", ".join(f"{count} {split}" for split, count in sorted(found.splits.items()))
     click.echo(f"{found.scenes} images ({splits}), {found.boxes} boxes, {found.classes} classes")
     for reason, count in found.quarantined.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from samrs.commands.options import FOLDER, NEW_FOLDER, computing, cutting
+from samrs.commands.options import FOLDER, NEW_FOLDER, computing, cutting, reader_options
 from samrs.core import axis
 
 INTERRUPTED = 130
@@ -70,6 +70,7 @@ def command(format: str, folder: Path, out: Path, **given: Any) -> None:
     from samrs.label_dataset.label_dataset import label_dataset
 
     try:
+        given["options"] = reader_options(format, given["options"])
         about = label_dataset(format, folder, out, **given)
     except KeyboardInterrupt:
         click.echo("stopped; finished tiles are kept, run the same command to go on", err=True)
@@ -87,6 +88,8 @@ def told(about: Mapping[str, Any], out: Path) -> list[str]:
     found, aside, released = about["found"], about["set_aside"], about["released"]
     splits = ", ".join(f"{of['scenes']} {split}" for split, of in found["splits"].items())
     lines = [f"{about['name']}: {found['scenes']} images ({splits}), {found['instances']} boxes"]
+    if found["tiles_without_data"]:
+        lines.append(f"left out: {found['tiles_without_data']} tiles without data")
     for reason, count in aside["by_reason"].items():
         lines.append(f"set aside: {count} x {reason}; {aside['examples'][reason][0]}")
     if aside["total"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,8 +51,16 @@ HOW = {
 
 
 def cutting(command: F) -> F:
-    """Add ``--tile``, ``--overlap`` and ``--val``: how a dataset becomes tiles and splits."""
+    """Add ``--tile``, ``--overlap``, ``--val`` and ``--option``: how a dataset is read and cut."""
     for option in (
+        click.option(
+            "-o",
+            "--option",
+            "options",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="An option of the format's reader, repeatable; geo has some, see docs/maps.md.",
+        ),
         click.option(
             "--val",
             type=click.FloatRange(0, 1),
@@ -117,6 +125,21 @@ def computing(*names: str) -> Callable[[F], F]:
         return told  # type: ignore[no-any-return]
 
     return decorate
+
+
+def reader_options(format: str, told: Sequence[str]) -> dict[str, Any]:
+    """Options of a reader as ``--option`` tells them.
+
+    Args:
+        format: a folder of ``samrs/datasets``.
+        told: each ``KEY=VALUE``.
+
+    Raises:
+        ParameterError: the reader has no such option, or it does not parse.
+    """
+    from samrs.reading.options import parsed
+
+    return parsed(axis.load("samrs.datasets", format, "read"), format, told) if told else {}
 
 
 @contextmanager

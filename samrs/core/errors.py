@@ -67,6 +67,24 @@ class ImageSizeError(ImageError):
     reason = "image too large"
 
 
+class ImageBandError(ImageError):
+    """An image lacks a band that was chosen, or its bands cannot be shown."""
+
+    reason = "image without the chosen bands"
+
+
+class ImageDataError(ImageError):
+    """An image has no px that is a measurement."""
+
+    reason = "image without data"
+
+
+class VirtualRasterError(ImageError):
+    """A virtual raster shows what it may not show, or does what is not known to be harmless."""
+
+    reason = "virtual raster refused"
+
+
 class DeclaredSizeError(ImageError):
     """An image is of another size than its annotations say."""
 

@@ -146,16 +146,22 @@ def check_runtime(
         )
 
 
-def _fits(value: Any, kind: Any) -> bool:
+def fits(value: Any, kind: Any) -> bool:
+    """Whether a value of a YAML file is of a type.
+
+    Args:
+        value: any.
+        kind: as a signature has it, e.g. ``Sequence[float] | None``.
+    """
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any or kind is inspect.Parameter.empty:
         return True
     if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, k) for k in inner)
+        return any(fits(value, k) for k in inner)
     if origin is not None and issubclass(origin, Mapping):
-        return isinstance(value, Mapping) and all(_fits(v, inner[1]) for v in value.values())
+        return isinstance(value, Mapping) and all(fits(v, inner[1]) for v in value.values())
     if origin is not None and issubclass(origin, Sequence):
-        return isinstance(value, list | tuple) and all(_fits(v, inner[0]) for v in value)
+        return isinstance(value, list | tuple) and all(fits(v, inner[0]) for v in value)
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if kind is int:
@@ -163,7 +169,12 @@ def _fits(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
-def _word(kind: Any) -> str:
+def word(kind: Any) -> str:
+    """A type in words.
+
+    Args:
+        kind: as a signature has it.
+    """
     return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
 
 
@@ -239,9 +250,9 @@ def check_section(
                 f"params.yaml: missing parameter, got {where} without {name}; {listed} are needed; "
                 f"add {where}.{name}"
             )
-        if not _fits(section[name], kind):
+        if not fits(section[name], kind):
             raise ParameterError(
                 f"params.yaml: wrong type, got {where}.{name} = {section[name]!r}; "
-                f"{_word(kind)} is allowed; correct it"
+                f"{word(kind)} is allowed; correct it"
             )
     return dict(section)

@@ -311,6 +311,29 @@ class Boxes(Sequence[Annotation]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Opening:
+    """How a scene's raster is opened and shown, where its reader was told.
+
+    Args:
+        url: where it lies on the web, to be read by range; None: in its file.
+        bands: numbers from 1 of one band, or of those shown as red, green and blue; None: those
+            that the file says are.
+        ranges: low and high value of each band, which become 0 and 255, or one pair for all; None:
+            percentiles where px have more than 8 bits.
+        nodata: a value that means "no measurement" beside the file's own, or None.
+        within: folders whose files a virtual raster may show.
+        most_px: px that it may have; None for the usual limit.
+    """
+
+    url: str | None = None
+    bands: tuple[int, ...] | None = None
+    ranges: tuple[tuple[float, float], ...] | None = None
+    nodata: float | None = None
+    within: tuple[Path, ...] = ()
+    most_px: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SceneRecord:
     """One image of a dataset with its annotations, before tiling.
 
@@ -320,6 +343,7 @@ class SceneRecord:
         gsd: metres per px, or None.
         declared_wh: width and height that the annotations say of the image, or None.
         semantic: returns the (H, W) uint8 map of label ids (255 = unlabelled); None without one.
+        opening: how the image is opened; None as any is.
     """
 
     scene_id: str
@@ -329,6 +353,7 @@ class SceneRecord:
     gsd: float | None = None
     declared_wh: tuple[int, int] | None = None
     semantic: Callable[[], NDArray[np.uint8]] | None = None
+    opening: Opening | None = None
 
 
 SCORES = ("predicted_iou", "stability_score", "quality", "box_iou", "obb_iou", "outside")

@@ -66,6 +66,7 @@ RELEASE: dict[str, Any] = {
 }
 """How masks are cleaned and which are released, for ``release``: what params.yaml has."""
 COLUMNS = QUARANTINE.names
+FOUND = ("scenes", "tiles", "tiles_without_data", "instances", "splits")
 EXAMPLES = 3
 """Sentences that the summary holds of each reason."""
 
@@ -83,6 +84,7 @@ def label_dataset(
     tile: int | None,
     overlap: int | None,
     val: float,
+    options: Mapping[str, Any] | None = None,
     max_quarantined: float,
     exports: Sequence[str],
     force: bool,
@@ -100,6 +102,7 @@ def label_dataset(
         model: of the segmenter; fetched where it is not bundled.
         precision: of the image encoder, as ``label`` takes it.
         tile: as of ``Found.cut``, as are ``overlap`` and ``val``.
+        options: of the format's reader.
         max_quarantined: share [0, 1] of images and annotations that may be set aside.
         exports: files of ``samrs/export/formats``.
         force: whether a finished place is made again.
@@ -123,8 +126,10 @@ def label_dataset(
     _check_asked(recipe, exports, segmenter, model)
     check_place(folder, out, force=force)
     checkpoint = find_checkpoint(segmenter, model)
-    found = look(format, folder)
+    found = look(format, folder, options)
     cut = {**found.cut(tile, overlap, val), "max_quarantined": max_quarantined}
+    if options:
+        cut["options"] = dict(options)
     with alone(out):
         remove_earlier(out)
         normalized = out / WORK / "normalize" / name
@@ -135,7 +140,7 @@ def label_dataset(
         finally:
             aside = _write_set_aside(normalized, out / SET_ASIDE)
         about: dict[str, Any] = {"name": name, "format": format, "parameters": cut}
-        about["found"] = {key: read[key] for key in ("scenes", "tiles", "instances", "splits")}
+        about["found"] = {key: read[key] for key in FOUND}
         about["set_aside"] = aside
         about |= _released(normalized, out, recipe, checkpoint, precision, runtime)
         place = out / about["release"]

@@ -12,6 +12,7 @@ from samrs.core import axis
 from samrs.core.errors import MissingInputError, ParameterError
 from samrs.core.records import Quarantine
 from samrs.core.tiling import FRAME, OVERLAP, TILE, windows
+from samrs.reading.options import keywords
 from samrs.reading.scene_image import size_of
 
 DATASETS = "samrs.datasets"
@@ -67,11 +68,12 @@ class Found:
         return {**CUT, "tile": tile, "overlap": overlap, "val": val}
 
 
-def look(format: str, folder: Path) -> Found:
+def look(format: str, folder: Path, options: Mapping[str, Any] | None = None) -> Found:
     """Read a dataset's annotations and the sizes of its images; no pixel is decoded.
 
     Args:
         format: a folder of ``samrs/datasets``.
+        options: of its reader.
 
     Raises:
         UnknownNameError: there is no such format.
@@ -79,15 +81,17 @@ def look(format: str, folder: Path) -> Found:
         AnnotationError: it does not parse.
     """
     module = axis.load(DATASETS, format, "read")
+    told = keywords(module, format, options)
     quarantine = Quarantine()
     own = getattr(module, "categories", None)
-    classes = module.CATEGORIES if own is None else own(folder)
+    classes = module.CATEGORIES if own is None else own(folder, **told)
     splits: dict[str, int] = {}
     boxes = largest = 0
-    for scene in module.read_scenes(folder, quarantine):
+    for scene in module.read_scenes(folder, quarantine, **told):
         splits[scene.split] = splits.get(scene.split, 0) + 1
         boxes += len(scene.annotations)
-        largest = max(largest, *(size_of(scene.image) or (0, 0)))
+        told_wh = scene.declared_wh if scene.opening is not None else size_of(scene.image)
+        largest = max(largest, *(told_wh or (0, 0)))
     counts = quarantine.counts()
     if not boxes:
         raise MissingInputError(

@@ -65,6 +65,7 @@ def summary_of(scene: Scene) -> Summary:
             "scenes": 1,
             "tiles": len(tiles),
             "tiles_empty": len(tiles) - counts["tiles"],
+            "tiles_without_data": scene.without_data,
             "instances": counts["instances"],
             "instance_rows": len(instances),
             "with_obb": counts["with_obb"],

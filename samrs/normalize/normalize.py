@@ -44,8 +44,9 @@ from samrs.normalize.kept_scenes import KeptScenes, Summary, kept_scenes
 from samrs.normalize.scene_key import Beside
 from samrs.normalize.scene_rows import Cut, make_scene
 from samrs.normalize.tables import Tables, found_or_made
-from samrs.reading.annotations import relative_name, set_lost_links_aside, set_scene_aside
+from samrs.reading.annotations import image_name, set_lost_links_aside, set_scene_aside
 from samrs.reading.files import printable
+from samrs.reading.options import keywords
 
 log = logging.getLogger("samrs")
 DATASETS = "samrs.datasets"
@@ -54,6 +55,7 @@ COUNTS = (
     "scenes",
     "tiles",
     "tiles_empty",
+    "tiles_without_data",
     "instances",
     "instance_rows",
     "with_obb",
@@ -68,6 +70,7 @@ def normalize(
     out: Path,
     *,
     format: str | None = None,
+    options: Mapping[str, Any] | None = None,
     tile: int | None,
     overlap: int,
     min_visible: float,
@@ -88,6 +91,7 @@ def normalize(
         source: the dataset's folder, in the layout of its format.
         out: folder of the product; what stood there before is removed.
         format: whose reader reads it, a folder of ``samrs/datasets``; None: that of its name.
+        options: of the reader, where it takes some (``samrs/reading/options.py``).
         tile: side of a tile in px; None keeps scenes whole.
         overlap: px shared by neighbouring tiles.
         min_visible: share [0, 1] of a box that a tile must see to list it.
@@ -114,7 +118,8 @@ def normalize(
         tile=tile, overlap=overlap, min_visible=min_visible, stretch=stretch,
         max_quarantined=max_quarantined, val=val, max_tile_px=max_tile_px,
     )  # fmt: skip
-    module, categories = _reader(dataset, source, format := format or dataset)
+    format = format or dataset
+    module, categories, told = _reader(dataset, source, format, options)
     cut = Cut(
         tile=tile, overlap=overlap, min_visible=min_visible, clip=clip, pad=pad,
         keep_difficult=keep_difficult, stretch=stretch, max_tile_px=max_tile_px,
@@ -123,7 +128,7 @@ def normalize(
     quarantine = Quarantine()
     with limited_to(workers), kept_scenes(work, cut) as kept:
         fresh_product(out)
-        read = module.read_scenes(source, quarantine)
+        read = module.read_scenes(source, quarantine, **told)
         shown = progress(read, desc=f"normalize {dataset}", unit="scene")
         distinct = _without_twins((_split(r, val) for r in shown), source, quarantine)
         totals, digests = _write_scenes(distinct, source, out, cut, quarantine, kept)
@@ -133,28 +138,34 @@ def normalize(
     _check_quarantine(quarantine, totals.counts, max_quarantined, out)
     subset = module.SUBSET if format == dataset else None
     about = {"dataset": dataset, "format": format, "subset": subset, **_origin(source)}
+    if told:
+        about["options"] = dict(options or {})
     shares = {"max_quarantined": max_quarantined, "val": val}
     _write_manifest(out, about, cut, shares, digests)
     return totals.metrics(quarantine)
 
 
-def _reader(dataset: str, source: Path, format: str) -> tuple[ModuleType, tuple[str, ...]]:
-    """The reader of a format, and the categories of the dataset that lies in a folder.
+def _reader(
+    dataset: str, source: Path, format: str, options: Mapping[str, Any] | None
+) -> tuple[ModuleType, tuple[str, ...], dict[str, Any]]:
+    """The reader of a format, the categories of the dataset that lies in a folder, its keywords.
 
     Raises:
+        ParameterError: the reader has no such option.
         MissingInputError: there is no such folder.
         AnnotationError: there are too many categories, or two of one name.
     """
     module = load(DATASETS, format, "read")
+    told = keywords(module, format, options)
     if not source.is_dir():
         raise MissingInputError(
             f"{source}: no {format} dataset, got no such folder; the layout that docs/datasets.md "
             f"shows of {format} is needed there; correct datasets.{dataset}.path in params.yaml"
         )
     own = getattr(module, "categories", None)
-    categories: tuple[str, ...] = module.CATEGORIES if own is None else own(source)
+    categories: tuple[str, ...] = module.CATEGORIES if own is None else own(source, **told)
     _check_categories(categories, format, source)
-    return module, categories
+    return module, categories, told
 
 
 def _write_scenes(
@@ -310,7 +321,7 @@ def _without_twins(
 
 
 def _set_twin_aside(record: SceneRecord, source: Path, quarantine: Quarantine) -> None:
-    where = relative_name(record.image, source)
+    where = image_name(record, source)
     detail = (
         f"{where}: scene id is used twice, got {record.scene_id}; ids unique in the dataset are "
         "allowed; rename one of the images and its annotations"

@@ -64,20 +64,33 @@ def with_labels(record: SceneRecord) -> tuple[SceneRecord, bytes] | None:
 
 
 def scene_key(record: SceneRecord, source: Path, beside: Beside, labels: bytes) -> str | None:
-    """Hash of what decides a scene; None where its image cannot be read.
+    """Hash of what decides a scene; None where its image cannot be read, or shows other files.
 
     Args:
         source: the dataset's folder.
         beside: finds the image's side files.
         labels: of ``with_labels``.
     """
+    shown: list[object] = []
+    if (opening := record.opening) is not None:
+        if opening.url is not None or record.image.suffix.lower() == ".vrt":
+            return None
+        shown = [opening.bands, opening.ranges, opening.nodata, opening.most_px]
     try:
         paths = [record.image, *beside.of(record.image)]
         files = [sha256(path) for path in paths]
     except OSError:
         return None
     names = [relative_name(path, source) for path in paths]
-    about = [record.scene_id, record.split, record.gsd, record.declared_wh, names, files]
+    about: list[object] = [
+        record.scene_id,
+        record.split,
+        record.gsd,
+        record.declared_wh,
+        names,
+        files,
+        *shown,
+    ]
     digest = hashlib.sha256(json_text(about, ascii=True).encode())
     digest.update(labels)
     for annotation in record.annotations:

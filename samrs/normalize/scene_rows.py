@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from samrs.core.errors import DeclaredSizeError, ImageError, ImageSizeError
+from samrs.core.errors import DeclaredSizeError, ImageDataError, ImageError, ImageSizeError
 from samrs.core.images import encode_rgb
 from samrs.core.label_png import encode_labels
 from samrs.core.parallel import map_ahead
@@ -31,7 +31,7 @@ from samrs.core.records import (
 from samrs.core.rle import Rle, crop_rle, crop_to_rle, rle_to_mask
 from samrs.core.tiling import Window, listed_boxes, windows
 from samrs.normalize.spool import Spool
-from samrs.reading.annotations import relative_name, set_scene_aside, sound_annotations, where_of
+from samrs.reading.annotations import image_name, set_scene_aside, sound_annotations, where_of
 from samrs.reading.scene_image import SceneImage, open_scene
 
 SCHEMAS = {
@@ -74,6 +74,7 @@ class Scene:
         tiles: the encoded tiles, in the order of the rows of that table.
         instances: the rows of that table.
         left_out: difficult annotations that the parameters leave out.
+        without_data: tiles that are left out since no px there is a measurement.
     """
 
     record: SceneRecord
@@ -82,6 +83,7 @@ class Scene:
     quarantine: Quarantine
     instances: InstanceRows | None = None
     left_out: int = 0
+    without_data: int = 0
 
 
 def make_scene(
@@ -94,20 +96,25 @@ def make_scene(
         folder: where tiles may wait in a temporary file.
         pool: threads that encode tiles while the next is read.
     """
-    where = relative_name(record.image, source)
+    where = image_name(record, source)
     tables = [table for table in SCHEMAS if table != "instances"]
     scene = Scene(record, {table: [] for table in tables}, Spool(folder), Quarantine())
     rows = scene.rows
     try:
-        with open_scene(record.image, where, cut.stretch) as image:
+        with open_scene(record.image, where, cut.stretch, record.opening) as image:
             _turn_as_declared(record, image, where)
             size_wh = image.size_wh
             places = windows(*size_wh, tile=cut.tile, overlap=cut.overlap)
             _check_size(places[0], where, cut)
             encoded = map_ahead(_encode, _parts(image, places, cut), pool, ahead=TILES_AHEAD)
+            kept = []
             for place, (data, suffix) in zip(places, encoded, strict=True):
-                rows["tiles"].append(_tile_row(record, image, place, cut, suffix))
-                scene.tiles.add(data)
+                if data is not None:
+                    kept.append(place)
+                    rows["tiles"].append(_tile_row(record, image, place, cut, suffix))
+                    scene.tiles.add(data)
+            scene.without_data, places = len(places) - len(kept), kept
+            _check_any_data(places, where)
             if image.georeference is not None:
                 rows["georeference"].append(_georeference_row(record, image, image.georeference))
         rows["semantic"] = _semantic_rows(record, places, size_wh, where, cut)
@@ -117,6 +124,8 @@ def make_scene(
         scene.rows = {}
         return scene
     annotations = sound_annotations(record.annotations, size_wh, scene.quarantine)
+    if scene.without_data:
+        annotations = _on_data(annotations, places, scene.quarantine)
     annotations = _with_fitting_truth(annotations, size_wh, scene.quarantine)
     if not cut.keep_difficult:
         scene.left_out = sum(a.difficult for a in annotations)
@@ -139,6 +148,47 @@ def _check_size(place: Window, where: str, cut: Cut) -> None:
             f"{where}: too large to be decoded at once, got {width} x {height} px for {kind}; "
             f"{cut.max_tile_px} px are allowed; set a smaller tile, or raise max_tile_px"
         )
+
+
+def _check_any_data(places: Sequence[Window], where: str) -> None:
+    """Refuse an image all of whose tiles are left out.
+
+    Raises:
+        ImageDataError: it is one.
+    """
+    if not places:
+        raise ImageDataError(
+            f"{where}: no px is a measurement, got nodata everywhere; an image that shows "
+            "something is needed; remove it, or correct its nodata value"
+        )
+
+
+def _on_data(
+    annotations: Sequence[Annotation], places: Sequence[Window], quarantine: Quarantine
+) -> list[Annotation]:
+    """The annotations of which a tile shows something; the others are quarantined.
+
+    Args:
+        places: windows of the tiles that were not left out.
+    """
+    x0, y0, width, height = np.array(places).T
+    shown = []
+    for annotation in annotations:
+        left, top, right, bottom = annotation.hbb
+        wide = np.minimum(right, x0 + width) - np.maximum(left, x0)
+        high = np.minimum(bottom, y0 + height) - np.maximum(top, y0)
+        if ((wide > 0) & (high > 0)).any():
+            shown.append(annotation)
+            continue
+        quarantine.add(
+            annotation.source_file,
+            annotation.source_line,
+            "box where its image has no data",
+            f"{where_of(annotation)}: nothing is seen there, got {annotation.category} at "
+            f"{annotation.hbb.tolist()} where all px are nodata; boxes on measurements are "
+            "allowed; remove it, or bring the image that shows it",
+        )
+    return shown
 
 
 def _turn_as_declared(record: SceneRecord, image: SceneImage, where: str) -> None:
@@ -236,22 +286,27 @@ def _with_fitting_truth(
     return fitting
 
 
-Part = NDArray[np.uint8] | tuple[bytes, str]
+Part = NDArray[np.uint8] | tuple[bytes, str] | None
 
 
 def _parts(image: SceneImage, places: Sequence[Window], cut: Cut) -> Iterator[Part]:
-    """What each tile holds: its px, or the file's own bytes where they will do."""
+    """What each tile holds: its px, the file's own bytes where they will do, or None: nothing."""
     for place in places:
-        pixels = image.read(place)  # of a file that is handed on, too: reading is what tests it
+        # of a file that is handed on, too: reading is what tests it
+        pixels = image.read_measured(place)
         size_wh = _padded_wh(place, cut)
-        if image.plain is not None and size_wh == image.size_wh:
+        if pixels is None:
+            yield None
+        elif image.plain is not None and size_wh == image.size_wh:
             yield image.plain
         else:
             yield _filled(pixels, size_wh, PADDING)
 
 
-def _encode(part: Part) -> tuple[bytes, str]:
-    return part if isinstance(part, tuple) else (encode_rgb(part), ".png")
+def _encode(part: Part) -> tuple[bytes | None, str]:
+    if part is None or isinstance(part, tuple):
+        return part or (None, "")
+    return encode_rgb(part), ".png"
 
 
 def _padded_wh(place: Window, cut: Cut) -> tuple[int, int]:

@@ -87,6 +87,17 @@ def relative_name(path: Path, root: Path) -> str:
     return printable(path.as_posix().removeprefix(f"{root.as_posix()}/"))
 
 
+def image_name(record: SceneRecord, root: Path) -> str:
+    """What errors name the image of a scene: its address, or its file's name below the folder.
+
+    Args:
+        record: of the scene.
+        root: the dataset's folder.
+    """
+    url = None if record.opening is None else record.opening.url
+    return relative_name(record.image, root) if url is None else url
+
+
 def set_lost_links_aside(root: Path, quarantine: Quarantine) -> None:
     """List the folders of a dataset that are missing: links that lead nowhere.
 

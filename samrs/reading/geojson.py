@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
@@ -41,13 +43,16 @@ _LATITUDES = 90.0
 
 @dataclass(frozen=True)
 class Feature:
-    """One outline: its number in the file from 1, its rings in the file's system.
+    """One outline: where it stands in the file, its rings in the file's system.
 
     Args:
+        line: its number there, as other programs tell it.
+        place: its place there, from 1.
         parts: each a ring (N, 2) xy and the rings of its holes.
     """
 
     line: int
+    place: int
     category: str
     difficult: bool
     parts: list[list[Array]]
@@ -56,16 +61,27 @@ class Feature:
     def is_box(self) -> bool:
         return len(self.parts) == 1 and len(self.parts[0]) == 1 and len(self.parts[0][0]) == 4
 
+    def points(self) -> Array:
+        """All points (N, 2), ring after ring."""
+        return np.concatenate([ring for part in self.parts for ring in part])
+
+    def split(self, points: Array) -> list[list[Array]]:
+        """Points (N, 2) in the order of ``points`` as rings of parts."""
+        ends = np.cumsum([len(ring) for part in self.parts for ring in part])
+        rings = iter(np.split(points, ends[:-1]))
+        return [[next(rings) for _ in part] for part in self.parts]
+
 
 @dataclass
 class FeatureFile:
-    """One file.
+    """One file, or a layer of one.
 
     Args:
         where: its relative name.
         crs: its coordinate system.
         count: of all its features.
         features: the good ones.
+        move: takes points (N, 2) xy from its system, the second argument, to that of an image.
         met: indices of those that some image has.
     """
 
@@ -73,47 +89,128 @@ class FeatureFile:
     crs: str
     count: int
     features: list[Feature]
+    move: Callable[[Array, str, str], Array] = move_points
     met: set[int] = field(default_factory=set)
     _points: dict[str, Array] = field(default_factory=dict)
+    _hulls: dict[str, tuple[Array, Array]] = field(default_factory=dict)
 
-    def rings(self) -> Iterator[tuple[int, int, int]]:
-        """(feature's index, start, end) of each ring in the points of the file."""
-        at = 0
-        for index, feature in enumerate(self.features):
-            for part in feature.parts:
-                for ring in part:
-                    yield index, at, at + len(ring)
-                    at += len(ring)
+    @cached_property
+    def _begins(self) -> NDArray[np.int64]:
+        """(F + 1,) where each feature's points begin."""
+        sizes = [sum(len(ring) for part in f.parts for ring in part) for f in self.features]
+        return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
 
-    def points_in(self, crs: str) -> Array:
-        """All points (N, 2) xy of all features in another system; inf where they have no place.
+    def points_of(self, index: int, crs: str) -> Array:
+        """The points (N, 2) xy of a feature in another system; inf where they have no place.
 
         Args:
-            crs: the other system, as rasterio takes it.
+            index: of the feature.
+            crs: the other system.
         """
         if crs not in self._points:
-            told = [ring for f in self.features for part in f.parts for ring in part]
+            told = [feature.points() for feature in self.features]
             points = np.concatenate(told) if told else np.zeros((0, 2))
-            self._points[crs] = points if crs == self.crs else move_points(points, self.crs, crs)
-        return self._points[crs]
+            self._points[crs] = points if crs == self.crs else self.move(points, self.crs, crs)
+        begin, end = self._begins[index : index + 2]
+        return self._points[crs][begin:end]
+
+    def hulls_in(self, crs: str) -> tuple[Array, Array]:
+        """Least and largest coordinates, each (F, 2) xy, of at least one feature in a system.
+
+        Args:
+            crs: the system.
+        """
+        if crs not in self._hulls:
+            self.points_of(0, crs)
+            points, begins = self._points[crs], self._begins[:-1]
+            low, high = np.minimum.reduceat(points, begins), np.maximum.reduceat(points, begins)
+            self._hulls[crs] = low, high
+        return self._hulls[crs]
 
 
-def read_features(path: Path, where: str, quarantine: Quarantine) -> FeatureFile:
+@dataclass(frozen=True, kw_only=True)
+class ClassRule:
+    """What tells the class of a feature.
+
+    Args:
+        column: the property, in any case; None: the first of ``CLASS_KEYS`` that there is.
+        name: the class of all features, whatever their properties; None: the column tells.
+    """
+
+    column: str | None = None
+    name: str | None = None
+
+    def key(self, names: Iterable[str], where: str) -> str | None:
+        """The property that tells the class, of those that a file has; None: all have one class.
+
+        Args:
+            names: of all properties.
+            where: what to name in errors.
+
+        Raises:
+            AnnotationError: the file does not have the column.
+        """
+        if self.name is not None:
+            return None
+        there = list(names)
+        by_case = {name.lower(): name for name in reversed(there)}
+        if self.column is None:
+            return next((by_case[key] for key in CLASS_KEYS if key in by_case), None)
+        if self.column in there:
+            return self.column
+        if self.column.lower() not in by_case:
+            raise AnnotationError(
+                f"{where}:1: no such column, got {self.column!r}; "
+                f"{', '.join(sorted(there)[:30]) or 'no column'} are there; correct class_column"
+            )
+        return by_case[self.column.lower()]
+
+    def category(self, value: Any, key: str | None, where: str) -> str:
+        """The class that a property tells.
+
+        Args:
+            value: of the property.
+            key: as ``key`` gave it.
+            where: what to name in errors.
+
+        Raises:
+            AnnotationError: it tells none.
+        """
+        if key is None:
+            return self.name or WITHOUT_CLASS
+        fits = isinstance(value, str | int | float) and not isinstance(value, bool)
+        name = str(value).strip() if fits and value == value else ""
+        if not name:
+            raise AnnotationError(
+                f"{where}: a feature without class, got {reprlib.repr(value)} as {key}, which "
+                "others of the file have; a name is allowed; correct the feature"
+            )
+        return name
+
+
+ANY_CLASS = ClassRule()
+
+
+def read_features(
+    path: Path, where: str, quarantine: Quarantine, rule: ClassRule = ANY_CLASS
+) -> FeatureFile:
     """The outlines of a file; bad features are quarantined.
 
     Args:
         where: what to name in errors.
+        rule: tells their classes.
 
     Raises:
-        AnnotationError: it is no FeatureCollection, or of an unknown coordinate system.
+        AnnotationError: it is no FeatureCollection, of an unknown coordinate system, or without
+            the column that tells the classes.
     """
     data = read_lists(path, where, "a FeatureCollection", ["features"])
     features = data["features"]
     crs = _crs(data.get("crs"), where)
-    key = _class_key(features)
+    key = rule.key(_properties(features), where) if features else None
 
     def parse(_: int, line: int, feature: Any) -> Feature:
-        return _parse(feature, line, f"{where}:feature {line}", key, crs)
+        return _parse(feature, line, f"{where}:feature {line}", rule, key, crs)
 
     good = read_items(enumerate(features, start=1), parse, where, quarantine)
     return FeatureFile(where, crs, len(features), good)
@@ -140,18 +237,21 @@ def _crs(told: Any, where: str) -> str:
     )
 
 
-def _class_key(features: list[Any]) -> str | None:
-    """The first of ``CLASS_KEYS`` that a feature has."""
-    used = {
-        str(key).lower()
-        for feature in features
-        if isinstance(feature, dict) and isinstance(feature.get("properties"), dict)
-        for key in feature["properties"]
-    }
-    return next((key for key in CLASS_KEYS if key in used), None)
+def _properties(features: list[Any]) -> list[str]:
+    """Names of all properties that some feature has, sorted."""
+    return sorted(
+        {
+            str(key)
+            for feature in features
+            if isinstance(feature, dict) and isinstance(feature.get("properties"), dict)
+            for key in feature["properties"]
+        }
+    )
 
 
-def _parse(entry: Any, line: int, where: str, key: str | None, crs: str) -> Feature:
+def _parse(
+    entry: Any, line: int, where: str, rule: ClassRule, key: str | None, crs: str
+) -> Feature:
     geometry = entry.get("geometry") if isinstance(entry, dict) else None
     kind = geometry.get("type") if isinstance(geometry, dict) else None
     told = geometry.get("coordinates") if isinstance(geometry, dict) else None
@@ -169,23 +269,9 @@ def _parse(entry: Any, line: int, where: str, key: str | None, crs: str) -> Feat
     parts = [_part(polygon, where, crs) for polygon in polygons]
     told = entry.get("properties")
     properties = {str(k).lower(): v for k, v in told.items()} if isinstance(told, dict) else {}
-    return Feature(
-        line, _category(properties, key, where), says_yes(properties.get("difficult")), parts
-    )
-
-
-def _category(properties: Mapping[str, Any], key: str | None, where: str) -> str:
-    if key is None:
-        return WITHOUT_CLASS
-    value = properties.get(key)
-    fits = isinstance(value, str | int | float) and not isinstance(value, bool)
-    name = str(value).strip() if fits else ""
-    if not name:
-        raise AnnotationError(
-            f"{where}: a feature without class, got {reprlib.repr(value)} as {key}, which others "
-            "of the file have; a name is allowed; correct the feature"
-        )
-    return name
+    value = properties.get(key.lower()) if key is not None else None
+    category = rule.category(value, key, where)
+    return Feature(line, line, category, says_yes(properties.get("difficult")), parts)
 
 
 def _part(told: Any, where: str, crs: str) -> list[Array]:

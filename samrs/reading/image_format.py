@@ -11,6 +11,7 @@ import mmap
 import os
 import stat
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -55,15 +56,25 @@ KINDS = (
     Kind("BMP", (".bmp",), (b"BM",)),
 )
 
+VIRTUAL = "VRT"
+MAP_KINDS = (
+    *KINDS,
+    Kind(VIRTUAL, (".vrt",), (b"<VRTData",)),
+    Kind("JP2OpenJPEG", (".jp2",), (b"\0\0\0\x0cjP  ",)),
+    Kind("HFA", (".img",), (b"EHFA_HEA",)),
+)
+"""Those of rasters on maps, with the driver of each."""
 
-def image_kind(path: Path, where: str) -> Kind:
+
+def image_kind(path: Path, where: str, kinds: Sequence[Kind] = KINDS) -> Kind:
     """The format of an image file, which is whole as far as its last bytes tell.
 
     Args:
         where: what to name in errors.
+        kinds: the formats that are allowed.
 
     Raises:
-        ImageError: it is none of ``KINDS``, or it is cut off.
+        ImageError: it is none of these, or it is cut off.
         ImageFileError: there is no file that GDAL could read.
         ImageNameError: its suffix is that of another format.
     """
@@ -74,11 +85,11 @@ def image_kind(path: Path, where: str) -> Kind:
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(8)
-        kind = next((k for k in KINDS if head.startswith(k.beginnings)), None)
+        kind = next((k for k in kinds if head.startswith(k.beginnings)), None)
         if kind is None:
             raise ImageError(
-                f"{where}: image does not decode, got {size} bytes that begin {head!r}; a TIFF, "
-                "PNG, JPEG or BMP is allowed; replace the file"
+                f"{where}: image does not decode, got {size} bytes that begin {head!r}; a "
+                f"{_listed(kinds)} is allowed; replace the file"
             )
         if path.suffix.lower() not in kind.suffixes:
             raise ImageNameError(
@@ -93,6 +104,11 @@ def image_kind(path: Path, where: str) -> Kind:
             "file is allowed; replace the file"
         )
     return kind
+
+
+def _listed(kinds: Sequence[Kind]) -> str:
+    names = [kind.suffixes[-1].lstrip(".").upper() for kind in kinds]
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _not_utf8(path: Path) -> str | None:

@@ -10,48 +10,37 @@ agree. A picture is turned as its orientation tag says, unless it lies on a map.
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
-from samrs.core.errors import ImageError, ImageSizeError
+from samrs.core.errors import ImageBandError, ImageError, SamrsError
+from samrs.core.records import Opening
 from samrs.core.tiling import Window
 from samrs.reading.completeness import damage_told, missing_block
 from samrs.reading.ground import georeference, ground_sample_distance
-from samrs.reading.image_format import Kind, header_size, image_kind, orientation, plain_file
+from samrs.reading.image_format import Kind, header_size, orientation, plain_file
+from samrs.reading.raster_file import opened, unreachable
 from samrs.reading.stretch import percentile_range, stretch_bands
 from samrs.reading.turning import AS_STORED, Turn
-
-LARGEST_PX = 2**30
-"""Most px an image may have: 32,768 x 32,768; DOTA's largest scene has 0.8e9."""
 
 HEADER_SIDE = 2**13
 """Sides from which on an image is opened to tell whether it is too large."""
 
-LARGEST_BLOCK = 2**28
-"""Most bytes that GDAL may have to decode at once: a TIFF of one compressed strip has one block."""
-
 SAMPLE_SIDE = 1024
 """Percentiles are those of the scene thinned out to this side."""
 
-_GDAL = {
-    "GDAL_CACHEMAX": 384 * 2**20,  # the lines under a row of tiles; rasterio counts bytes
-    "GDAL_ERROR_ON_LIBJPEG_WARNING": "YES",  # damaged data is no image
-    "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",  # its own decoder makes up the rows that are missing
-    "GDAL_PAM_ENABLED": "NO",  # write nothing beside the file, believe nothing there
-}
 _RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 _CMYK = (ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black)
+_AS_IT_IS = Opening()
 
 
 class SceneImage:
@@ -63,6 +52,7 @@ class SceneImage:
         kind: the format that its content has.
         where: the file, for errors.
         stretch: percent cut at either end of more than 8 bits; None refuses these.
+        opening: which bands are shown and how; None as the file says.
 
     Attributes:
         size_wh: width and height in px, of the turned image.
@@ -78,19 +68,23 @@ class SceneImage:
         kind: Kind,
         where: str,
         stretch: float | None,
+        opening: Opening | None = None,
     ) -> None:
         self.stored_wh: tuple[int, int] = (dataset.width, dataset.height)
         self.ground = ground_sample_distance(dataset)
         self.georeference = georeference(dataset)
         self._dataset, self._path, self._kind, self._where = dataset, path, kind, where
-        self._stretch = stretch
+        self._stretch, self._opening = stretch, opening or _AS_IT_IS
         on_map = self.georeference is not None
         self._turn = AS_STORED if on_map else Turn.of(orientation(path, kind))
         self.size_wh = self._turn.size(self.stored_wh)
-        self._bands, self._palette = _bands(dataset)
-        self._eight_bit = set(dataset.dtypes) == {"uint8"}
+        self._bands, self._palette = _bands(dataset, self._opening.bands, where)
+        kinds = [dataset.dtypes[band - 1] for band in self._bands]
+        self._as_stored = set(kinds) == {"uint8"} and self._opening.ranges is None
+        self._eight_bit = set(kinds) == {"uint8"}
         self._inverted = dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
-        if not self._eight_bit and (stretch is None or np.dtype(dataset.dtypes[0]).kind == "c"):
+        refused = not self._as_stored and stretch is None and self._opening.ranges is None
+        if refused or any(np.dtype(kind).kind == "c" for kind in kinds):
             raise ImageError(
                 f"{where}: not an 8-bit image, got bands {dataset.dtypes}; 8 bits are allowed "
                 "here; convert the file"
@@ -112,13 +106,34 @@ class SceneImage:
         window = self._turn.stored(window or Window(0, 0, *self.size_wh), self.size_wh)
         return self._turn.turned(self._rgb(window))
 
+    def read_measured(self, window: Window) -> NDArray[np.uint8] | None:
+        """As ``read``; None where the image lies on a map and no px there is a measurement.
+
+        Args:
+            window: inside the scene.
+
+        Raises:
+            ImageError: that part of the file does not decode.
+        """
+        if self.georeference is None or not self._may_lack:
+            return self.read(window)
+        pixels = self._read(window)
+        valid = self._valid(pixels, window)
+        return self._shown(pixels, valid) if valid.any() else None
+
     def _rgb(self, window: Window) -> NDArray[np.uint8]:
         """Pixels (h, w, 3) of a window of the image as it is stored."""
         pixels = self._read(window)
+        return self._shown(pixels, None if self._as_stored else self._valid(pixels, window))
+
+    def _shown(self, pixels: NDArray[Any], valid: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+        """Values (B, h, w) of the file as RGB (h, w, 3); ``valid`` is not asked of 8 bits."""
+        pixels = self._upright_scale(pixels)
         if self._palette is not None:
             return np.ascontiguousarray(self._palette[pixels[0]])
-        if not self._eight_bit:
-            pixels = stretch_bands(pixels, self._ranges, self._dataset.nodata)
+        if not self._as_stored:
+            assert valid is not None
+            pixels = stretch_bands(pixels, self._ranges, valid)
         elif self._levels < 255:
             pixels = pixels * np.uint8(255 // self._levels)
         if len(pixels) == 4:
@@ -129,11 +144,50 @@ class SceneImage:
 
     @cached_property
     def _ranges(self) -> NDArray[np.float64]:
+        if self._opening.ranges is not None:
+            told = np.array(self._opening.ranges, dtype=np.float64)
+            return np.ascontiguousarray(np.broadcast_to(told, (len(self._bands), 2)))
         width, height = self.stored_wh
         step = max(1, -(-max(width, height) // SAMPLE_SIDE))
         thin_hw = (max(1, height // step), max(1, width // step))
-        sample = self._read(Window(0, 0, width, height), thin_hw)
-        return percentile_range(sample, self._stretch or 0.0, self._dataset.nodata)
+        whole = Window(0, 0, width, height)
+        sample = self._read(whole, thin_hw)
+        valid = self._valid(sample, whole, thin_hw)
+        return percentile_range(self._upright_scale(sample), self._stretch or 0.0, valid)
+
+    @cached_property
+    def _masked(self) -> bool:
+        """Whether the file has a mask or an alpha band beside its values."""
+        flags = self._dataset.mask_flag_enums
+        return any(MaskFlags.per_dataset in flags[band - 1] for band in self._bands)
+
+    @cached_property
+    def _may_lack(self) -> bool:
+        """Whether some px may be no measurement."""
+        nodata = [self._dataset.nodatavals[band - 1] for band in self._bands]
+        told = self._opening.nodata is not None or any(value is not None for value in nodata)
+        kinds = {np.dtype(self._dataset.dtypes[band - 1]).kind for band in self._bands}
+        return told or self._masked or "f" in kinds
+
+    def _valid(
+        self, pixels: NDArray[Any], window: Window, out_hw: tuple[int, int] | None = None
+    ) -> NDArray[np.bool_]:
+        """Which values (B, h, w) are measurements: finite, no nodata value, not masked."""
+        valid = np.isfinite(pixels)
+        for number, band in enumerate(self._bands):
+            for nodata in (self._dataset.nodatavals[band - 1], self._opening.nodata):
+                if nodata is not None:
+                    valid[number] &= pixels[number] != nodata
+        if self._masked:
+            shape = None if out_hw is None else (len(self._bands), *out_hw)
+            with self._decoding(window):
+                valid &= (
+                    self._dataset.read_masks(
+                        self._bands, window=RasterWindow(*window), out_shape=shape
+                    )
+                    > 0
+                )
+        return np.asarray(valid)
 
     @cached_property
     def _levels(self) -> int:
@@ -146,27 +200,38 @@ class SceneImage:
         self._turn, self.size_wh = AS_STORED, self.stored_wh
 
     def _read(self, window: Window, out_hw: tuple[int, int] | None = None) -> NDArray[Any]:
+        """Values (B, h, w) as the file has them."""
         shape = None if out_hw is None else (len(self._bands), *out_hw)
         lacking = None
-        if self._kind.driver == "GTiff":
+        if self._kind.driver == "GTiff" and self._opening.nodata != 0:  # a missing block reads as 0
             lacking = missing_block(self._dataset, self._bands, window)
         if lacking is not None:
             raise self._damaged(window, f"no data of the block at x {lacking[0]}, y {lacking[1]}")
+        with self._decoding(window):
+            return np.asarray(
+                self._dataset.read(self._bands, window=RasterWindow(*window), out_shape=shape)
+            )
+
+    @contextmanager
+    def _decoding(self, window: Window) -> Iterator[None]:
         try:
             with damage_told() as told:
-                pixels = self._dataset.read(
-                    self._bands, window=RasterWindow(*window), out_shape=shape
-                )
+                yield
         except RasterioError as error:
             raise self._damaged(window, f"{error.__cause__ or error}") from error
         if told:
             raise self._damaged(window, told[0])
-        if self._inverted and pixels.dtype.kind == "u":  # the file says that its least is white
-            largest = self._levels if self._eight_bit else np.iinfo(pixels.dtype).max
-            pixels = pixels.dtype.type(largest) - pixels
-        return np.asarray(pixels)
 
-    def _damaged(self, window: Window, got: str) -> ImageError:
+    def _upright_scale(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """The values, turned round where the file says that its least is white."""
+        if not self._inverted or pixels.dtype.kind != "u":
+            return pixels
+        largest = self._levels if self._eight_bit else np.iinfo(pixels.dtype).max
+        return np.asarray(pixels.dtype.type(largest) - pixels)
+
+    def _damaged(self, window: Window, got: str) -> SamrsError:
+        if self._opening.url is not None:
+            return unreachable(self._where, got)
         return ImageError(
             f"{self._where}: image does not decode at x {window.x0}, y {window.y0}, got {got}; a "
             f"whole {self._kind.driver} is allowed; replace the file"
@@ -174,31 +239,24 @@ class SceneImage:
 
 
 @contextmanager
-def open_scene(path: Path, where: str, stretch: float | None = None) -> Iterator[SceneImage]:
+def open_scene(
+    path: Path, where: str, stretch: float | None = None, opening: Opening | None = None
+) -> Iterator[SceneImage]:
     """Open an image file of any format for reading by window.
 
     Args:
         where: what to name in errors.
         stretch: percent [0, 50) cut at either end where px have more than 8 bits; None refuses
             such files.
+        opening: of a raster on a map: more formats, and how it is shown. None: an image.
 
     Raises:
         ImageError: the file is not a whole image, which may show only when it is read; or one of
             its subclasses: the name is of another format, the size beyond all bounds.
+        SourceError: it lies on the web and cannot be read.
     """
-    kind = image_kind(path, where)
-    with rasterio.Env(**_GDAL), warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            dataset = rasterio.open(path, driver=kind.driver)
-        except RasterioError as error:
-            raise ImageError(
-                f"{where}: image does not decode, got {error}; a whole {kind.driver} is allowed; "
-                "replace the file"
-            ) from error
-        with dataset:
-            _refuse_bomb(dataset, where)
-            yield SceneImage(dataset, path, kind, where, stretch)
+    with opened(path, where, opening) as (dataset, kind):
+        yield SceneImage(dataset, path, kind, where, stretch, opening)
 
 
 def size_of(path: Path | str) -> tuple[int, int] | None:
@@ -214,25 +272,17 @@ def size_of(path: Path | str) -> tuple[int, int] | None:
         return None
 
 
-def _refuse_bomb(dataset: Any, where: str) -> None:
-    width, height = dataset.width, dataset.height
-    if width * height > LARGEST_PX:
-        raise ImageSizeError(
-            f"{where}: image is too large, got {width} x {height} px; {LARGEST_PX} px are allowed; "
-            "cut it into parts"
-        )
-    for (rows, columns), kind in zip(dataset.block_shapes, dataset.dtypes, strict=True):
-        num_bytes = rows * columns * np.dtype(kind).itemsize
-        if num_bytes > LARGEST_BLOCK:
-            raise ImageSizeError(
-                f"{where}: image cannot be read in parts, got blocks of {columns} x {rows} px; "
-                f"{LARGEST_BLOCK} bytes a block are allowed; write it as a tiled TIFF "
-                "(gdal_translate -co TILED=YES)"
-            )
-
-
-def _bands(dataset: Any) -> tuple[list[int], NDArray[np.uint8] | None]:
+def _bands(
+    dataset: Any, chosen: Sequence[int] | None, where: str
+) -> tuple[list[int], NDArray[np.uint8] | None]:
     """Numbers of the bands to read, from 1: one, three or (CMYK) four; and the palette (256, 3)."""
+    if chosen is not None:
+        if max(chosen) > dataset.count:
+            raise ImageBandError(
+                f"{where}: band is not there, got band {max(chosen)} of {dataset.count}; bands of "
+                "the file are allowed; choose others"
+            )
+        return list(chosen), None
     meaning = list(dataset.colorinterp)
     if meaning[0] == ColorInterp.palette:
         palette = np.zeros((256, 3), dtype=np.uint8)

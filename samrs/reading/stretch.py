@@ -12,19 +12,8 @@ from numpy.typing import NDArray
 Number = np.generic
 
 
-def valid_px(pixels: NDArray[Number], nodata: float | None) -> NDArray[np.bool_]:
-    """Which values of any shape are measurements: finite and not the file's nodata value.
-
-    Args:
-        pixels: values as the file has them.
-        nodata: the value that means "no measurement"; None where the file names none.
-    """
-    valid = np.isfinite(pixels)
-    return np.asarray(valid if nodata is None else valid & (pixels != nodata))
-
-
 def percentile_range(
-    bands: NDArray[Number], percent: float, nodata: float | None
+    bands: NDArray[Number], percent: float, valid: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Low and high value (B, 2) of each band of (B, h, w), ``percent`` cut at either end.
 
@@ -32,30 +21,30 @@ def percentile_range(
 
     Args:
         bands: values as the file has them.
-        nodata: the value that means "no measurement"; None where the file names none.
+        valid: (B, h, w), which of them are measurements.
     """
     found = []
-    for band in bands:
-        values = band[valid_px(band, nodata)]
+    for band, good in zip(bands, valid, strict=True):
+        values = band[good]
         cut = [percent, 100 - percent]
         found.append(np.percentile(values, cut) if values.size else np.zeros(2))
     return np.asarray(found, dtype=np.float64)
 
 
 def stretch_bands(
-    bands: NDArray[Number], ranges: NDArray[np.float64], nodata: float | None
+    bands: NDArray[Number], ranges: NDArray[np.float64], valid: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
     """Bands (B, h, w) of any number type as uint8: ``ranges`` (B, 2) become 0 and 255.
 
     Values beyond are clipped; px without a measurement, and bands of one value, are 0.
 
     Args:
-        nodata: the value that means "no measurement"; None where the file names none.
+        valid: (B, h, w), which values are measurements.
     """
     out = np.zeros(bands.shape, dtype=np.uint8)
     for number, (band, (low, high)) in enumerate(zip(bands, ranges, strict=True)):
         if high > low:
-            valid = valid_px(band, nodata)
-            scaled = (np.where(valid, band, low).astype(np.float64) - low) * (255 / (high - low))
-            out[number] = np.rint(scaled.clip(0, 255))
+            good = valid[number]
+            scaled = (np.where(good, band, low).astype(np.float64) - low) * (255 / (high - low))
+            out[number] = np.rint(scaled.clip(0, 255)) * good
     return out

@@ -35,7 +35,7 @@ def test_a_dataset_stands_in_three_sections_and_all_else_stays(params: Path) -> 
     assert "airfields" not in values["download"]
     lines = text.splitlines()
     assert all(line in lines for line in before.splitlines())
-    assert len(lines) == len(before.splitlines()) + 15
+    assert len(lines) == len(before.splitlines()) + 16
 
 
 def test_removing_gives_the_file_of_before(params: Path) -> None:

@@ -305,12 +305,50 @@ def geojson(root: Path) -> None:
         write_text(root / f"images/{name}.geojson", json.dumps(geojson_value(*features)))
 
 
+def write_layer(
+    path: Path, *rings: object, crs: str | None = "EPSG:32650", layer: str | None = None,
+    to_map: Affine | None = MAP, **columns: list[object],
+) -> None:  # fmt: skip
+    """A layer of polygons, each a ring of px, or a shape of shapely's in px; by GeoPandas.
+
+    Args:
+        to_map: from px; None: the rings are told in the layer's system.
+    """
+    import geopandas
+    import shapely
+    from shapely.affinity import affine_transform
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = (type(None), shapely.Geometry)
+    shapes = [r if isinstance(r, kept) else shapely.Polygon(r) for r in rings]
+    if to_map is not None:
+        matrix = [to_map.a, to_map.b, to_map.d, to_map.e, to_map.c, to_map.f]
+        shapes = [None if s is None else affine_transform(s, matrix) for s in shapes]
+    frame = geopandas.GeoDataFrame(columns or {"height": [1] * len(shapes)}, geometry=shapes)
+    frame = frame if crs is None else frame.set_crs(crs)
+    if path.suffix in (".parquet", ".geoparquet"):
+        frame.to_parquet(path, index=False)
+        return
+    mode = "a" if path.suffix == ".gpkg" and path.exists() else "w"
+    named = {} if layer is None else {"layer": layer}
+    frame.to_file(path, engine="pyogrio", mode=mode, **named)
+
+
+def geo(root: Path) -> None:
+    write_map(root / "images/a.tif")
+    write_map(root / "images/b.tif")
+    ring = ((4, 4), (14, 4), (14, 10), (4, 10))
+    write_layer(root / "images/a.gpkg", ring, **{"class": ["ship"]})
+    write_text(root / "images/b.geojson", json.dumps(geojson_value()))
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
     "coco": coco,
     "cvat": cvat,
     "dior": dior,
     "dota": dota,
     "fair1m": fair1m,
+    "geo": geo,
     "geojson": geojson,
     "hrsc2016": hrsc2016,
     "isaid": isaid,

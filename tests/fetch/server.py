@@ -93,7 +93,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_body(whole, None if name in state.no_ranges else asked, fault)
 
     def send_body(self, whole: bytes, asked: str | None, fault: str | None) -> None:
-        first = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+        begin, _, end = (asked or "0-").removeprefix("bytes=").partition("-")
+        first, last = int(begin), min(int(end or len(whole)), len(whole) - 1)
         if asked and first >= len(whole):
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(whole)}")
@@ -102,10 +103,10 @@ class Handler(BaseHTTPRequestHandler):
             return
         if asked and fault == "other range":
             first -= 5
-        body = whole[first:]
+        body = whole[first : last + 1]
         self.send_response(206 if asked else 200)
         if asked:
-            self.send_header("Content-Range", f"bytes {first}-{len(whole) - 1}/{len(whole)}")
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(whole)}")
         if fault == "gzip":
             self.send_header("Content-Encoding", "gzip")
         if fault in ("chunked", "chunked cut"):

@@ -22,7 +22,7 @@ from rasterio.shutil import copy
 from samrs.core.errors import ImageError, ImageNameError, ImageSizeError
 from samrs.core.images import encode_rgb
 from samrs.core.tiling import Window
-from samrs.reading import scene_image
+from samrs.reading import raster_file, scene_image
 from samrs.reading.scene_image import open_scene
 from tests.datasets.by_hand import HEIGHT, WIDTH, image, write_image
 
@@ -256,7 +256,7 @@ def test_image_beyond_all_bounds_is_refused_unread(tmp_path: Path) -> None:
 def test_tiff_of_one_huge_block_is_refused_unread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scene_image, "LARGEST_BLOCK", 1000)
+    monkeypatch.setattr(raster_file, "LARGEST_BLOCK", 1000)
     write_bands(tmp_path / "a.tif", np.zeros((1, HEIGHT, WIDTH), np.uint8), compress="deflate")
     with (
         pytest.raises(ImageSizeError, match=r"cannot be read in parts, got blocks of 40 x 30 px"),
