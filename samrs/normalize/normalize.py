@@ -70,7 +70,6 @@ def normalize(
     out: Path,
     *,
     format: str | None = None,
-    options: Mapping[str, Any] | None = None,
     tile: int | None,
     overlap: int,
     min_visible: float,
@@ -81,6 +80,7 @@ def normalize(
     max_quarantined: float,
     val: float = 0.0,
     max_tile_px: int = 2**26,
+    options: Mapping[str, Any] | None = None,
     workers: int | None = None,
     work: Path | None = None,
 ) -> dict[str, Any]:
@@ -91,7 +91,6 @@ def normalize(
         source: the dataset's folder, in the layout of its format.
         out: folder of the product; what stood there before is removed.
         format: whose reader reads it, a folder of ``samrs/datasets``; None: that of its name.
-        options: of the reader, where it takes some (``samrs/reading/options.py``).
         tile: side of a tile in px; None keeps scenes whole.
         overlap: px shared by neighbouring tiles.
         min_visible: share [0, 1] of a box that a tile must see to list it.
@@ -105,6 +104,7 @@ def normalize(
             by their ids; the others are train. 0 leaves all in the split ``all``.
         max_tile_px: px that a tile, or a scene kept whole, may have, as each is decoded at once;
             scenes beyond are set aside.
+        options: of the reader, where it takes some (``samrs/reading/options.py``).
         workers: threads and processes, None for as many as cores; changes no byte.
         work: folder of the dataset's finished scenes, for the next run; what it holds changes
             speed only. None keeps none.

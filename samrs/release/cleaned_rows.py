@@ -145,7 +145,8 @@ def _rasterised(shapes: Floats, sizes_hw: Ints, *, upright: bool) -> Runs:
         given = shapes[places] if upright else shapes[places].tolist()
         for place, rle in zip(places, coco.frPyObjects(given, height, width), strict=True):
             texts[place] = rle["counts"]
-    return decode_runs(*text_buffers(pa.array([text.decode("ascii") for text in texts])))
+    told = pa.array([text.decode("ascii") for text in texts], pa.string())  # of none, too
+    return decode_runs(*text_buffers(told))
 
 
 def _ious(a: Floats, b: Floats) -> Floats:

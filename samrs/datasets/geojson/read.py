@@ -24,7 +24,7 @@ has; without any all are ``object``. ``difficult`` makes an instance difficult. 
 edge of two images is in both. Points and lines are set aside; features of a file over all images
 that meet none of them are counted; an image that no such file meets, as one without coordinate
 system, is set aside, since nobody says that it is without objects. Folders, or names, tell the
-splits.
+splits. The format ``geo`` reads more rasters and layers, with the extra ``samrs[geo]``.
 """
 
 from __future__ import annotations
