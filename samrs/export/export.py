@@ -24,7 +24,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from samrs.card import card
 from samrs.core import axis
 from samrs.core.errors import ParameterError, ProductError, UnknownNameError
 from samrs.core.names import plain_text, safe_name
@@ -106,6 +105,8 @@ def export(
             "summary": summary,
         }
         write_json(folder / SUMMARY, about)
+        from samrs.card import card  # pandas: not held while the tables are read
+
         header = module.card_header(subset, **options) if hasattr(module, "card_header") else {}
         text = card(release, header=header, about=_about(format, subset, splits, classes))
         write_file(folder / "README.md", text)

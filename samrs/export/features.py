@@ -30,7 +30,9 @@ from samrs.export.subset import Subset
 from samrs.release.cleaning import Columns
 from samrs.verify.refusal import sound_tables
 
-BATCH_ROWS = 4096
+BATCH_ROWS = 1024
+"""Four times as many take 65 MiB more, and a tenth less time."""
+
 GEOMETRY = "geometry"
 TABLES = {"scene": ("joined", "scene_id"), "tile": ("instances", "tile_id")}
 """Where the rows of a level stand, and the column that says what they lie on."""

@@ -27,6 +27,7 @@ def write_layer(
     simplify: float,
     lost: Lost,
     options: dict[str, Any],
+    file_options: dict[str, Any] | None = None,
 ) -> int:
     """Write a layer into a file, which may hold others; returns its number of features.
 
@@ -36,6 +37,7 @@ def write_layer(
         simplify: px that an outline may move.
         lost: takes what simplification costs.
         options: GDAL's, of the layer.
+        file_options: GDAL's, of the file; None for its own.
     """
     before = lost.features
     kept = schema(subset)
@@ -64,6 +66,7 @@ def write_layer(
                 geometry_type="MultiPolygon",
                 crs=layer.crs,
                 layer_options=options,
+                dataset_options=file_options,
             )
     except (RuntimeError, OSError):  # pyogrio's own are either
         if failed:

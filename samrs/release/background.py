@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -107,6 +106,8 @@ def touched(outline: NDArray[np.float64], size_hw: tuple[int, ...]) -> NDArray[n
         outline: (N, 2) corners xy, px.
         size_hw: height and width of the map.
     """
+    import cv2  # the rules' names alone are needed where a release is checked
+
     filled = np.ascontiguousarray(rle_to_mask(polygons_to_rle([outline], size_hw)), np.uint8)
     # thin parts hold no px centre: their edges are drawn
     at = np.round(outline - 0.5).astype(np.int32)

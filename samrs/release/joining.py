@@ -106,6 +106,30 @@ def joined_rows(rows: pa.Table, views: Views) -> pa.Table:
     return pa.table([found[name] for name in JOINED.names], schema=JOINED).take(pa.array(order))
 
 
+def portions(rows: pa.Table, scene: Ints, most: int) -> Iterator[Ints]:
+    """Places of some rows at a time, all of each instance, in the order of ``joined_rows``.
+
+    Instances are joined one by one, so that a scene need not be joined at once.
+
+    Args:
+        rows: of the table instances of a release, N of them, all of each scene.
+        scene: (N,) the scene of each.
+        most: rows that a portion has at most, but for an instance that has more.
+    """
+    order, numbers = _numbered(rows, scene)
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    of_row = rank[numbers]
+    places = np.argsort(of_row, kind="stable")
+    ends = np.cumsum(np.bincount(of_row, minlength=len(order)))
+    begin = 0
+    while begin < len(places):
+        instance = np.searchsorted(ends, begin + most, side="right")
+        end = int(ends[max(instance - 1, of_row[places[begin]])])
+        yield places[begin:end]
+        begin = end
+
+
 def _numbered(rows: pa.Table, scene: Ints) -> tuple[Ints, Ints]:
     """The order of instances by scene and annotation, and (N,) which instance each row is of."""
     coded = rows["instance_id"].combine_chunks().dictionary_encode()

@@ -1,7 +1,7 @@
 """Whole scenes of a release: where they lie, and each instance once, in scene px.
 
-Tables of their own beside the tiles, which training reads: ``scenes`` and ``joined``. Scenes are
-joined some at a time, so memory is bounded by the largest scene's instances, not by its px.
+Tables of their own beside the tiles, which training reads: ``scenes`` and ``joined``. Instances are
+joined some at a time; of the largest scene the rows of its tiles are held, and nothing of its px.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import pyarrow.compute as pc
 from samrs.core.errors import ProductError
 from samrs.core.records import GEOREFERENCE, JOINED, SCENES, crs_name
 from samrs.core.shards import ShardWriter, has_table, iter_tables, read_table, write_table
-from samrs.release.joining import Views, joined_rows
+from samrs.release.joining import Views, joined_rows, portions
 
 CHUNK_ROWS = 8192
-"""Rows of whole scenes that are joined at once, or those of one scene where it has more."""
+"""Rows that are joined at once."""
 
 NOWHERE = dict.fromkeys(name for name in GEOREFERENCE.names if name != "scene_id")
 """The columns of a scene that lies on no map."""
@@ -86,7 +86,7 @@ def _scene_rows(tiles: pa.Table, places: dict[str, dict[str, Any]]) -> list[dict
 def _whole_scenes(
     release: Path, tiles: pa.Table, scenes: list[dict[str, Any]]
 ) -> Iterator[tuple[pa.Table, Views]]:
-    """Instances of some scenes at a time, all of each together."""
+    """Rows of some instances at a time, all of each, in the order of the table joined."""
     numbers = pa.array([scene["scene_id"] for scene in scenes], pa.string())
     of_tile = pc.index_in(tiles["scene_id"], value_set=numbers).to_numpy()
     if (np.diff(of_tile, prepend=0) < 0).any():
@@ -109,5 +109,7 @@ def _whole_scenes(
         end = len(rows) if some is None else int(np.searchsorted(of_row, of_row[-1]))
         held = [rows.slice(end)]
         if end:
-            views = Views(numbers, of_row[:end], windows[places[:end]], sizes_hw)
-            yield rows.slice(0, end), views
+            whole = rows.slice(0, end).combine_chunks()
+            for part in portions(whole, of_row[:end], CHUNK_ROWS):
+                views = Views(numbers, of_row[part], windows[places[part]], sizes_hw)
+                yield whole.take(pa.array(part)), views

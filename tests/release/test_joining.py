@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from samrs.core.geometry import clip_hbb, hbb_area, hbb_iou
 from samrs.core.records import JOINED, RELEASED
 from samrs.core.rle import mask_to_rle, rle_area, rle_to_hbb, rle_to_mask
 from samrs.core.tiling import Window, windows
-from samrs.release.joining import Views, joined_rows
+from samrs.release.joining import Views, joined_rows, portions
 
 Mask = NDArray[np.bool_]
 
@@ -196,6 +197,12 @@ def test_runs_give_what_decoded_masks_give(seed: int, height: int, width: int):
     wanted = one_by_one(rows, places, (height, width))
     found = join(rows, places, (height, width))
     assert {one["instance_id"] for one in found} == set(wanted)
+    for most in (1, 7):
+        table = pa.Table.from_pylist(rows, schema=RELEASED)
+        parts = [p.tolist() for p in portions(table, np.zeros(len(rows), np.int64), most)]
+        assert sorted(chain(*parts)) == list(range(len(rows)))
+        some = [join([rows[i] for i in p], [places[i] for i in p], (height, width)) for p in parts]
+        assert list(chain(*some)) == found
     for one in found:
         way, mask, agreement = wanted[one["instance_id"]]
         assert (one["way"], one["agreement"]) == (way, agreement)

@@ -25,6 +25,8 @@ from samrs.export.subset import Subset
 from samrs.export.vector_file import write_layer
 
 LEVELS = "scene", "tile"
+VERSION = "1.2"
+"""Of GeoPackage: QGIS 3.22 (Debian 12) warns that it may know later ones in part only."""
 
 
 def write(subset: Subset, out: Path, *, simplify: float = 0.0) -> dict[str, Any]:
@@ -43,9 +45,10 @@ def write(subset: Subset, out: Path, *, simplify: float = 0.0) -> dict[str, Any]
     path = out / f"{subset.stem}.gpkg"
     tables = {
         layer.name: write_layer(
-            subset, layer, path, driver="GPKG", simplify=simplify, lost=lost, options={}
+            subset, layer, path, driver="GPKG", simplify=simplify, lost=lost, options={},
+            file_options={"VERSION": VERSION},
         )
         for layer in found
-    }
+    }  # fmt: skip
     write_file(out / f"{subset.stem}.qml", qml(subset.categories, subset.palette))
     return {"tables": tables, **lost.summary(), "scenes_on_no_map": left_out}
