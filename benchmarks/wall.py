@@ -47,7 +47,8 @@ from samrs.core.shards import (
     sha256,
     write_manifest,
 )
-from samrs.drawing.palette import palette
+from samrs.label_dataset.label_dataset import QUALITY, RELEASE
+from samrs.release.release import release
 from samrs.scenes.render import render_scene
 from samrs.weights.weights import find_checkpoint
 
@@ -100,30 +101,23 @@ def write_release(folder: Path, masks: int) -> Path:
             size = len(instances)
             columns = [both.get(f.name, pa.nulls(size, f.type)) for f in RELEASED]
             rows.write_table(pa.table(columns, schema=RELEASED))
-    write_manifest(out, _about(read_manifest(normalized), read_table(out, "instances", ["area"])))
+    write_manifest(out, _about(folder / "small", masks))
     shutil.rmtree(folder / "normalize")
     shutil.rmtree(folder / "sam_label")
     return out
 
 
-def _about(normalized: dict[str, Any], rows: pa.Table) -> dict[str, Any]:
+def _about(folder: Path, rows: int) -> dict[str, Any]:
+    """What a real release of a single tile says of itself, but for what made it and how many."""
+    write_subset(folder, "sota", 35 / SUBSETS["sota"].instances)
+    normalized, labelled = folder / "normalize" / "dota", folder / "sam_label" / "dota"
+    release(normalized, labelled, folder / "release", QUALITY, **RELEASE)
+    told = read_manifest(folder / "release")
     nano = find_checkpoint("sam", "nano")
     assert nano.path is not None
-    kept = {k: v for k, v in normalized.items() if k not in ("shards", "product", "parameters")}
-    count = len(normalized["categories"])
-    return {
-        **kept,
-        "product": "release",
-        "palette": palette(count),
-        "parameters": {"overlap": "smaller_on_top"},
-        **nano.about,
-        "model_sha256": sha256(nano.path),
-        "recipe": "hbox",
-        "precision": "float32",
-        "quality": {"calibrated": False, "uncalibrated": "made up"},
-        "counts": {"kept": len(rows), "instances": len(rows), "dropped": {}},
-        "label_pixels": [0] * count,
-    }
+    told["counts"] |= {"kept": rows, "instances": rows}
+    made = {"model_sha256": sha256(nano.path), "precision": "float32"}
+    return {k: v for k, v in told.items() if k != "shards"} | made
 
 
 class Served:
@@ -175,8 +169,10 @@ def look(chromium: Any, release: Path, folder: Path, *, clicks: bool) -> dict[st
             "first_s": round(time.perf_counter() - begin, 2),
             "first_cpu_s": served.cpu_s,
         }
+        print(release.name, found, file=sys.stderr)
         if clicks:
             found |= _scrolled(chromium, page, folder)
+            print(found, file=sys.stderr)
             found |= _clicked(page)
         else:
             page.keyboard.press("Enter")  # the segmenter and a tile, as the other has them
@@ -210,7 +206,7 @@ def _scrolled(chromium: Any, page: Any, folder: Path) -> dict[str, Any]:
 
 def _clicked(page: Any) -> dict[str, Any]:
     """Medians of what the page itself tells of a click, ms."""
-    page.locator(".card button").first.click()
+    page.keyboard.press("Enter")
     page.wait_for_selector("#view[open]")
     box = page.locator("#stage").bounding_box()
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -245,6 +241,7 @@ def main() -> None:
                  "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
+        print("writing releases", file=sys.stderr)
         empty, full = write_release(folder, 35), write_release(folder, given.masks)
         chromium = playwright.chromium.launch(executable_path=given.chromium, args=arguments)
         found = {

@@ -26,6 +26,7 @@ from samrs.core.records import SCORES, label_names
 from samrs.core.shards import read_table, sha256, shard_paths
 from samrs.drawing import markdown
 from samrs.drawing.html import TEMPLATES, model_note
+from samrs.drawing.judged import judged_sentence, read_judged
 from samrs.drawing.tables import NONE, number
 from samrs.verify.refusal import listed_release
 
@@ -59,12 +60,19 @@ PUBLISHED: Mapping[str, Published] = {
 }
 
 
-def card(release: Path, *, header: Mapping[str, Any] | None = None, about: str = "") -> str:
+def card(
+    release: Path,
+    *,
+    header: Mapping[str, Any] | None = None,
+    about: str = "",
+    judged: Path | None = None,
+) -> str:
     """The card of a release product.
 
     Args:
         header: more entries of the YAML header, e.g. ``configs``.
         about: a sentence to put under the title, e.g. what of the release an export holds.
+        judged: file of what people said of a sample; None, or a file that is not there: nothing.
 
     Raises:
         MissingInputError: there is no release.
@@ -77,6 +85,8 @@ def card(release: Path, *, header: Mapping[str, Any] | None = None, about: str =
     scores = [score for score in SCORES if score in there]
     columns = ["instance_id", "tile_id", "category_id", "area", "fallback", *scores]
     rows = read_table(release, "instances", columns).to_pandas()
+    digest = sha256(release / "manifest.json")
+    said = None if judged is None else read_judged(judged)
     jinja = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=False,  # noqa: S701 - this is Markdown: markdown_text escapes
@@ -106,7 +116,8 @@ def card(release: Path, *, header: Mapping[str, Any] | None = None, about: str =
         made=_table(("", ""), _made(manifest)),
         sources=_sources(manifest),
         shards=_table(("file", "rows", "sha256"), _shards(manifest)),
-        manifest_sha256=sha256(release / "manifest.json"),
+        manifest_sha256=digest,
+        judged=judged_sentence(said, digest) if said else "",
         weaknesses=_weaknesses(name, tiles, rows, manifest),
     )
 

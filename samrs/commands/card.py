@@ -11,7 +11,13 @@ from samrs.commands.options import FOLDER, readable
 
 @click.command("card")
 @click.argument("release", type=FOLDER)
-def command(release: Path) -> None:
+@click.option(
+    "--judged",
+    type=FOLDER,
+    show_default="metrics/review/<dataset>.json of the project, if there",
+    help="What samrs review --sample wrote.",
+)
+def command(release: Path, judged: Path | None) -> None:
     """Print the data card of a release.
 
     It is Markdown with a YAML header, as Hugging Face shows it.
@@ -20,7 +26,8 @@ def command(release: Path) -> None:
     samrs card data/release/sota > CARD.md
     """
     from samrs.card import card
+    from samrs.corrections.places import places
 
     with readable(release):
-        text = card(release)
+        text = card(release, judged=judged or places(release).metrics)
     click.echo(text, nl=False)

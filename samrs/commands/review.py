@@ -58,7 +58,8 @@ def command(
     samrs review data/release/sota --sample 200 --seed 7
     samrs review data/release/sota --beside other/release/sota
     """
-    from samrs.review.review import open_review, places
+    from samrs.corrections.places import places
+    from samrs.review.review import open_review
     from samrs.review.serving import serve
     from samrs.work import arithmetic
 

@@ -15,10 +15,11 @@ import pandas as pd
 from samrs.comparison.section import prompts_section
 from samrs.core.errors import naming
 from samrs.core.progress import progress
-from samrs.core.shards import fresh_product, read_manifest
+from samrs.core.shards import fresh_product, read_manifest, sha256
 from samrs.drawing.crops import instance_crop
 from samrs.drawing.examples import example_tiles, worst_instances
 from samrs.drawing.html import file_uri, jpeg_uri, model_note, render
+from samrs.drawing.judged import judged_sentence, read_judged
 from samrs.drawing.overlay import Tile, fit, load_tiles, with_boxes, with_masks
 from samrs.drawing.palette import colour, to_hex
 from samrs.drawing.tables import (
@@ -111,7 +112,7 @@ def _trained(values: Mapping[str, Any]) -> dict[str, Any]:
     return {"runs": runs_table(values["runs"]), "gain": gain_sentence(values["gain"])}
 
 
-def _subset(name: str, release: Path, stats: Mapping[str, Any], plots: Path) -> dict[str, Any]:
+def _subset(name: str, release: Path, stats: Mapping[str, Any], metrics: Path) -> dict[str, Any]:
     manifest = read_manifest(release)
     examples = load_tiles(release, example_tiles(release, NUM_EXAMPLES))
     captions = {
@@ -123,6 +124,7 @@ def _subset(name: str, release: Path, stats: Mapping[str, Any], plots: Path) -> 
         "anchor": f"subset-{name}",
         "name": manifest["subset"],
         "input": input_note(manifest),
+        "judged": judged_note(metrics / "review" / f"{manifest['dataset']}.json", release),
         "facts": [
             ("tiles", number(stats["tiles"])),
             ("instances", number(stats["instances"])),
@@ -138,13 +140,25 @@ def _subset(name: str, release: Path, stats: Mapping[str, Any], plots: Path) -> 
         "absent": [name for name, c in stats["classes"].items() if not c["instances"]],
         "plots": [
             {
-                "image": file_uri(metrics_file(plots / f"{name}-{kind}.png", "stats")),
+                "image": file_uri(metrics_file(metrics / "stats" / f"{name}-{kind}.png", "stats")),
                 "alt": f"{manifest['subset']}: {kind}",
                 "caption": caption,
             }
             for kind, caption in captions.items()
         ],
     }
+
+
+def judged_note(judged: Path, release: Path) -> str:
+    """What people said of a sample of a subset's masks.
+
+    Args:
+        judged: as ``samrs review --sample`` wrote it.
+    """
+    told = read_judged(judged)
+    if told is None:
+        return "Nobody judged a sample of these masks yet: samrs review --sample."
+    return judged_sentence(told, sha256(release / "manifest.json"))
 
 
 def input_note(manifest: Mapping[str, Any]) -> str:
@@ -213,7 +227,7 @@ def report(
         **_measured(metrics, measured, normalized),
     }
     subsets = [
-        _subset(name, path, stats[name], metrics / "stats")
+        _subset(name, path, stats[name], metrics)
         for name, path in progress(releases.items(), desc="report", unit="subset")
     ]
     note = model_note(next(iter(manifests.values()), {}))

@@ -18,14 +18,19 @@ GOOD, MENDED, REJECTED, OPEN = "good", "mended", "rejected", "open"
 def judged_as(held: Held) -> str:
     """What a person made of a mask: left it as it is, mended it, or rejected it.
 
+    A verdict of another mask counts for nothing; a released mask that a person made is good.
+
     Args:
         held: the mask with its records.
     """
-    if held.verdict is not None and held.verdict.verdict != "accept":
-        return REJECTED
-    if held.drawn is not None or (held.clicks is not None and held.clicks.answer is not None):
-        return MENDED
-    return GOOD if held.verdict is not None else OPEN
+    verdict = held.verdict
+    if verdict is not None and (verdict.verdict == "absent" or not held.stale):
+        if verdict.verdict != "accept":
+            return REJECTED
+        return GOOD if held.rle == held.row["rle"] else MENDED
+    if held.drawn is None and (held.clicks is None or held.clicks.answer is None):
+        return OPEN
+    return GOOD if held.rle == held.row["rle"] else MENDED
 
 
 def estimates(desk: Desk) -> dict[str, Any]:

@@ -32,8 +32,7 @@ SCORES = (
 """Columns to sort by; those that a release has nowhere are left out."""
 SIZE, STORED, RANDOM = "size", "stored", "random"
 """Further orders: the root of the mask's area in px, as the release has them, and the sample's."""
-MADE_BY = "made_by"
-COLUMNS = ["instance_id", "tile_id", "category_id", "recipe", "area", MADE_BY, *SCORES]
+COLUMNS = ["instance_id", "tile_id", "category_id", "recipe", "area", *SCORES]
 ALL = ""
 """A filter that lets everything pass."""
 

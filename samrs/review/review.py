@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from samrs.core.errors import ParameterError
-from samrs.core.names import safe_name
-from samrs.core.shards import read_manifest
 from samrs.corrections.store import Store
 from samrs.review.beside import Beside
 from samrs.review.clicks import Mender, loader
@@ -49,37 +47,6 @@ class Review:
         if self.metrics is None:
             return None
         return write_estimates(self.desk, self.metrics, self.seed)
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where a review writes unless it is told otherwise.
-
-    Args:
-        corrections: folder of the dataset's.
-        metrics: file of what a sample says.
-    """
-
-    corrections: Path
-    metrics: Path
-
-
-def places(release: Path) -> Places:
-    """The usual places beside a release: those of the pipeline in a checkout, and of samrs label.
-
-    Args:
-        release: ``<top>/release/<name>``; corrections lie in ``<top>/corrections``.
-
-    Raises:
-        MissingInputError: there is no release.
-    """
-    dataset = str(read_manifest(release).get("dataset"))
-    top = release.resolve().parents[1]
-    project = top.parent if top.name == "data" and (top.parent / "params.yaml").is_file() else top
-    return Places(
-        top / "corrections" / safe_name(dataset),
-        project / "metrics" / "review" / f"{safe_name(dataset)}.json",
-    )
 
 
 def open_review(
