@@ -32,6 +32,7 @@ from samrs.core.errors import TrainingError
 from samrs.core.progress import progress
 from samrs.training.bfloat16 import warn_of_emulation
 from samrs.training.checkpoints import KeptCheckpoints, checkpoint_path, last_checkpoint
+from samrs.training.ranks import check_together, sum_of_all, told_plainly, trainer_options
 
 Precision = Literal["32-true", "bf16-mixed"]
 PRECISIONS = get_args(Precision)
@@ -55,16 +56,42 @@ class Task(LightningModule, ABC):
         super().__init__()
         self.batches, self.steps, self.seed, self.clip = batches, steps, seed, clip
         self.workers = 0
+        self.threads: int | None = None
         self.losses: list[float] = []
+
+    def setup(self, stage: str) -> None:
+        """Set up a process that Lightning began.
+
+        Args:
+            stage: Lightning's; not used.
+        """
+        if self.trainer.world_size > 1:
+            _prepare(self.threads)
+            if self.workers:
+                cv2.setNumThreads(1)
+
+    def part(self, rank: int, ranks: int) -> Dataset[Any]:
+        """What one of several processes sees of each batch; ``training_step`` sums their losses.
+
+        Args:
+            rank: of the process.
+            ranks: number of processes; a task that knows of none takes 1.
+
+        Raises:
+            NotImplementedError: the task is of one process.
+        """
+        if ranks > 1:
+            raise NotImplementedError(f"{type(self).__name__} is of one process")
+        return self.batches
 
     @abstractmethod
     def loss(self, batch: Any) -> Tensor:
-        """The loss of a step's batch, a scalar."""
+        """The loss of a step's batch, a scalar; of several processes their sum is the step's."""
 
     def train_dataloader(self) -> DataLoader[Any]:
         """The batches from the step on that training stands at; one epoch of Lightning is all."""
         return DataLoader(
-            self.batches,
+            self.part(self.global_rank, self.trainer.world_size),
             sampler=_StepsLeft(self.global_step, self.steps),
             batch_size=None,
             num_workers=self.workers,
@@ -81,17 +108,18 @@ class Task(LightningModule, ABC):
         Raises:
             TrainingError: the loss is not finite.
         """
-        torch.manual_seed(self.seed + 1 + self.global_step)
+        torch.manual_seed(self.seed + 1 + self.global_step + (self.global_rank << 32))
         loss = self.loss(batch)
-        value = float(loss.detach())
+        whole = sum_of_all(loss)
+        value = float(whole)
         if not math.isfinite(value):
             raise TrainingError(
                 f"step {self.global_step}: the loss is no number, got {value}; a finite one is "
                 "needed; lower the learning rate, or look at what the step's batch holds"
             )
         self.losses.append(value)
-        self.log("loss", loss.detach())
-        return loss
+        self.log("loss", whole)
+        return loss * self.trainer.world_size  # as their gradients are averaged
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Clip the norm, which Lightning refuses for a fused optimizer in mixed precision.
@@ -127,44 +155,60 @@ def fit(
         every: steps between two checkpoints; there is one after the last step as well.
         precision: one of ``PRECISIONS``.
         desc: what to call it while it runs.
-        runtime: ``device``, ``threads`` and ``workers``, processes that draw batches (0: this
-            one): speed only.
+        runtime: ``device``, ``threads``, ``devices`` that train together (``ranks.py``) and
+            ``workers``, processes that draw batches (0: this one): speed only.
         callbacks: more Lightning callbacks; ``trainer.callback_metrics["loss"]`` is the step's.
         quiet: writes and shows nothing, for a process that trains along with another.
 
     Raises:
-        TrainingError: a loss is not finite.
+        ParameterError: there are fewer GPUs than ``devices``, or batch norms are to be trained on
+            several CPUs.
+        TrainingError: a loss is not finite, or a process of several ended from outside.
         SystemExit: with status 143 when the process is told to terminate.
     """
-    task.workers = int(runtime["workers"])
+    task.workers, task.threads = int(runtime["workers"]), runtime["threads"]
     own: list[Callback] = [] if quiet else [_ShowProgress(desc), _Keep(work, every)]
-    trainer = _trainer(task.steps, precision, runtime, [*callbacks, *own])
+    trainer = _trainer(task, precision, runtime, [*callbacks, *own])
     warn_of_emulation(precision, trainer.strategy.root_device.type, desc)
-    with _opencv_without_threads(task.workers), warnings.catch_warnings():
-        # Lightning's hints about loader processes and its own deprecations are not the user's.
-        warnings.filterwarnings("ignore", module="lightning")
-        warnings.filterwarnings("ignore", module="torch.optim.lr_scheduler")
+    with _opencv_without_threads(task.workers), warnings.catch_warnings(), told_plainly():
+        _ignore_hints()
         try:
             trainer.fit(task, ckpt_path=last_checkpoint(work), weights_only=True)
         except SIGTERMException as error:
             # Lightning's own ends the process with status 0, as if all were done.
             raise SystemExit(128 + signal.SIGTERM) from error
+    if len(task.losses) < task.steps and (path := last_checkpoint(work)):
+        # the steps were taken in processes of their own
+        task.on_load_checkpoint(KeptCheckpoints().load_checkpoint(path))
     return task.losses
 
 
-def _trainer(
-    steps: int, precision: str, runtime: Mapping[str, Any], callbacks: list[Callback]
-) -> Trainer:
+def _ignore_hints() -> None:
+    """Lightning's hints about loader processes and its own deprecations are not the user's."""
+    warnings.filterwarnings("ignore", module="lightning")
+    warnings.filterwarnings("ignore", module="torch.optim.lr_scheduler")
+
+
+def _prepare(threads: int | None) -> None:
+    """Settings of a process that trains."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    if runtime["threads"] is not None:
-        torch.set_num_threads(int(runtime["threads"]))
+    if threads is not None:
+        torch.set_num_threads(int(threads))
     # Determinism alone also fills fresh memory, a tenth of a step; nothing here reads such memory.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def _trainer(
+    task: Task, precision: str, runtime: Mapping[str, Any], callbacks: list[Callback]
+) -> Trainer:
+    _prepare(runtime["threads"])
+    options = trainer_options(runtime)
+    check_together(task, options, device_of(runtime))
     return Trainer(
         accelerator=runtime["device"],
-        devices=1,
+        **options,
         precision=cast(Precision, precision),
-        max_steps=steps,
+        max_steps=task.steps,
         max_epochs=1,
         deterministic="warn",  # "True" refuses UPerNet on GPUs: no deterministic pooling there
         callbacks=callbacks,
@@ -210,6 +254,8 @@ class _ShowProgress(Callback):
             recent = task.losses[-RECENT:]
             return f"loss {sum(recent) / max(len(recent), 1):.4f}"
 
+        if not trainer.is_global_zero:
+            return
         left = range(trainer.global_step, task.steps)
         self._done = progress(left, desc=self.desc, unit="step", note=note)
         next(self._done, None)
@@ -231,7 +277,7 @@ class _Keep(Checkpoint):
         path, earlier = checkpoint_path(self.work, step), list(self.work.glob("*.ckpt"))
         trainer.save_checkpoint(path)
         for other in earlier:
-            if other != path:
+            if other != path and trainer.is_global_zero:
                 other.unlink()
 
 

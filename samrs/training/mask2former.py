@@ -139,3 +139,12 @@ class MaskHead(nn.Module):
         ]
         total: Tensor = torch.stack(weighted).sum()
         return total
+
+    def units(self, labels: Tensor) -> Tensor:
+        """The number of images with a label, by which parts of a batch are weighted. The losses are
+        means over queries and masks, so that this is close to the whole batch's and not the same.
+
+        Args:
+            labels: see ``loss``.
+        """
+        return (labels != IGNORE).flatten(1).any(dim=1).sum()

@@ -103,19 +103,31 @@ class MultiHeadNetwork(nn.Module):
         split = _split(self.decoded(images), parts)
         return {name: self.heads[name](part) for name, part in split.items()}
 
-    def loss(self, images: Tensor, labels: Tensor, parts: Mapping[str, int]) -> Tensor:
+    def loss(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        parts: Mapping[str, int],
+        total: Callable[[Tensor], Tensor] | None = None,
+    ) -> Tensor:
         """The sum of the subsets' losses.
 
         Args:
             images: as in ``forward``.
             labels: (B, H, W), 255 where nothing is known.
-            parts: as in ``forward``.
+            parts: as in ``forward``; a part of several may have 0.
+            total: the sum over processes that have a part of the batch each; then this is the
+                part's share of the whole batch's loss. None: all is here.
         """
         truth = torch.split(labels, list(parts.values()))
         split = _split(self.decoded(images), parts)
         heads = cast(Mapping[str, Any], self.heads)
         losses = [heads[n].loss(part, y) for (n, part), y in zip(split.items(), truth, strict=True)]
-        return torch.stack(losses).sum()
+        if total is None:
+            return torch.stack(losses).sum()
+        units = torch.stack([heads[n].units(y) for n, y in zip(parts, truth, strict=True)]).double()
+        shares = (units / total(units).clamp(min=1)).float()
+        return (torch.stack(losses) * shares).sum()
 
     def check_side(self, side: int) -> None:
         """Look once at an image of ``side`` x ``side`` px; changes nothing.
@@ -149,6 +161,14 @@ class PixelHead(SegmentationHead):  # type: ignore[misc]
             labels: (B, H, W), 255 where nothing is known.
         """
         return cross_entropy(self(decoded), labels)
+
+    def units(self, labels: Tensor) -> Tensor:
+        """What the loss is a mean over: the number of labelled pixels.
+
+        Args:
+            labels: see ``loss``.
+        """
+        return (labels != IGNORE).sum()
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from samrs.training.crops import Crops
 from samrs.training.loop import PRECISIONS, Task, fit
 from samrs.training.networks import MultiHeadNetwork
 from samrs.training.optimizer import Rates, optimizer_and_schedule
+from samrs.training.ranks import sum_of_all
 from samrs.training.sampling import Draws, split_batch
 from samrs.training.tiles import SemanticTiles
 
@@ -106,28 +107,41 @@ class SegmentationTask(Task):
     """A network and its crops.
 
     Args:
-        parts: crops of each subset in a batch, in the order in which they stand there.
+        crops: of subsets for which the network has heads.
     """
 
     def __init__(
         self,
         network: MultiHeadNetwork,
         crops: Crops,
-        parts: Mapping[str, int],
         settings: Settings,
         *,
         seed: int,
     ) -> None:
         super().__init__(crops, steps=settings.steps, seed=seed, clip=settings.clip)
-        self.network, self.parts, self.settings = network, parts, settings
+        self.network, self.crops, self.settings = network, crops, settings
+
+    def part(self, rank: int, ranks: int) -> Crops:
+        """Every so-manieth crop of each batch.
+
+        Args:
+            rank: of the process.
+            ranks: number of processes.
+
+        Raises:
+            ParameterError: as in ``Crops.part``.
+        """
+        return self.crops.part(rank, ranks)
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
         """The sum of the subsets' losses.
 
         Args:
-            batch: ``images`` (B, 3, H, W) and ``labels`` (B, H, W) of all subsets, in their order.
+            batch: of ``Crops``.
         """
-        return self.network.loss(batch["images"], batch["labels"], self.parts)
+        parts = dict(zip(self.crops.names, batch["parts"].tolist(), strict=True))
+        total = sum_of_all if self.trainer.world_size > 1 else None
+        return self.network.loss(batch["images"], batch["labels"], parts, total)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW and its schedule over all steps."""
@@ -156,7 +170,7 @@ def train_network(
         work: folder of the checkpoints; a training found there goes on.
         seed: of crops, their order and random layers.
         desc: what to call it while it runs.
-        runtime: ``device``, ``threads``, ``workers``: speed only.
+        runtime: see ``fit``: speed only.
         callbacks: more Lightning callbacks, see ``fit``.
 
     Raises:
@@ -172,7 +186,7 @@ def train_network(
     network.check_side(settings.crop)
     network.to(memory_format=torch.channels_last)
     losses = fit(
-        SegmentationTask(network, crops, parts, settings, seed=seed),
+        SegmentationTask(network, crops, settings, seed=seed),
         work,
         every=min(MAX_INTERVAL, math.ceil(settings.steps / 5)),
         precision=settings.precision,
