@@ -26,6 +26,7 @@ from samrs.training.evaluation import PLAIN, confusion, scores
 from samrs.training.initial_weights import is_file
 from samrs.training.loop import device_of
 from samrs.training.networks import MultiHeadNetwork, save_network
+from samrs.training.ranks import is_first
 from samrs.training.sampling import epoch_steps, split_batch
 from samrs.training.segmentation import LIBRARIES, Settings, history_rows, train_network
 from samrs.training.tiles import SemanticTiles
@@ -71,6 +72,7 @@ def pretrain(
         last tenth), ``samples`` seen and held-out ``miou`` by subset. The latter is over labelled
         pixels only: the heads know no background, so it says how well objects are told apart.
         ``classes_without_training_pixel``: number of held-out classes by subset that score 0.
+        Nothing in processes that torchrun began beside the first.
 
     Raises:
         ParameterError: a parameter is out of range, or there is no subset.
@@ -102,6 +104,8 @@ def pretrain(
     options: dict[str, Any] = {"settings": settings, "seed": seed, "runtime": runtime}
     options |= {"desc": "pretrain", "callbacks": callbacks}
     losses = train_network(network, tiles, kept, folder, **options)
+    if not is_first():
+        return {}
     miou = _held_out_miou(network, tiles, held, settings, runtime)
     _export(network, encoder, list(releases), losses, out)
     categories = {name: list(t.categories) for name, t in tiles.items()}

@@ -16,6 +16,8 @@ def main() -> None:
     work = work_folder(f"finetune/{benchmark}")
     values |= {"store": work_folder("tiles"), "runtime": runtime()}
     done = finetune(Path(normalized), Path(pretrained), Path(out), work, **values)
+    if not done:
+        return  # the first process of torchrun writes
     write_metrics(metrics, done)
     gain = done["gain"]
     if done["mode"] == "probe":

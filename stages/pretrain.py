@@ -27,6 +27,8 @@ def main() -> None:
     releases = subsets(params, released)
     work, store = work_folder("pretrain"), work_folder("tiles")
     done = pretrain(releases, Path(out), work, store=store, runtime=runtime(), **values)
+    if not done:
+        return  # the first process of torchrun writes
     write_metrics(metrics, done)
     write_metrics(headline, {"pretrain": {"final_loss": done["final_loss"]}})
     copy_plot(Path(out) / "history.csv", history)

@@ -120,13 +120,20 @@ def read_parameters(root: Path) -> dict[str, Any]:
 
 
 def check_runtime(
-    *, executor: str, device: str, threads: int | None, workers: int, downloads: int
+    *,
+    executor: str,
+    device: str,
+    devices: int,
+    threads: int | None,
+    workers: int,
+    downloads: int,
 ) -> None:
     """Check the values of the section ``runtime``, whose schema this signature is.
 
     Args:
         executor: a file of ``samrs/executors``.
         device: one of ``DEVICES``.
+        devices: GPUs that train one network together.
         threads: CPU cores, and so tiles labelled at once; None: all.
         workers: processes that read crops for training; 0 reads in the training process.
         downloads: files fetched at the same time.
@@ -138,6 +145,11 @@ def check_runtime(
         raise ParameterError(
             f"params.yaml: unknown device, got runtime.device = {device!r}; {', '.join(DEVICES)} "
             f"are allowed; {advice(device, DEVICES, 'correct it')}"
+        )
+    if devices < 1:
+        raise ParameterError(
+            f"params.yaml: too few, got runtime.devices = {devices}; at least 1 is allowed; "
+            "correct it"
         )
     if threads is not None and threads < 1:
         raise ParameterError(

@@ -12,7 +12,9 @@ from samrs.core.shards import read_manifest
 from samrs.reading.splits import use_of
 from samrs.training.initial_weights import is_file
 from samrs.training.networks import MultiHeadNetwork, load_encoder_decoder
+from samrs.training.segmentation import LIBRARIES
 from samrs.training.tiles import SemanticTiles
+from samrs.work.fingerprint import fingerprint
 
 INITS = ("scratch", "imagenet", "pretrain")
 """Words for what training starts from, beside files of weights."""
@@ -28,7 +30,8 @@ class Benchmark:
         test: tiles to test on.
         pretrained: product ``pretrain``.
         about: its manifest, which names encoder and decoder.
-        folder: for unfinished work.
+        folder: for units of work, each in one of its own.
+        base: a hash of what decides all of them: tiles, networks, code.
     """
 
     name: str
@@ -38,6 +41,24 @@ class Benchmark:
     pretrained: Path
     about: Mapping[str, Any]
     folder: Path
+    base: str
+
+    def unit(self, init: str, chosen: Mapping[str, Any]) -> Path:
+        """The folder of a unit of work, named by all that decides its result.
+
+        What is added to inits, shares or seeds leaves the other units as they are; pre-trained
+        weights count for those that start from them.
+
+        Args:
+            init: of ``INITS``, a file of weights, or another name of what is judged.
+            chosen: parameters of the unit.
+        """
+        inputs = [self.pretrained] if init == "pretrain" else []
+        inputs += [Path(init)] if is_file(init) else []
+        name = fingerprint(
+            {**chosen, "init": init, "base": self.base}, code=[], libraries=[], inputs=inputs
+        )
+        return self.folder / name
 
     def start(self, init: str, seed: int, drop_path: float = 0.0) -> MultiHeadNetwork:
         """A network with one head and the weights of an init; the head is the same for each.
@@ -66,13 +87,20 @@ def read_benchmark(normalized: Path, pretrained: Path, folder: Path, store: Path
     Args:
         normalized: product ``normalize/<benchmark>`` with true label maps.
         pretrained: product ``pretrain``.
-        folder: for unfinished work.
+        folder: for units of work.
         store: of packed tiles.
 
     Raises:
         MissingInputError: a product is missing.
         ProductError: the benchmark lacks tiles to train or to test on.
     """
+    about = read_manifest(pretrained)
+    base = fingerprint(
+        {name: about[name] for name in ("encoder", "decoder")},
+        code=["samrs.finetune.finetune"],
+        libraries=LIBRARIES,
+        inputs=[normalized],
+    )
     tiles = SemanticTiles(normalized, store)
     train, test = split_tiles(tiles.splits, normalized)
     return Benchmark(
@@ -81,8 +109,9 @@ def read_benchmark(normalized: Path, pretrained: Path, folder: Path, store: Path
         train=train,
         test=test,
         pretrained=pretrained,
-        about=read_manifest(pretrained),
+        about=about,
         folder=folder,
+        base=base,
     )
 
 

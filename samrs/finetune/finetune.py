@@ -8,7 +8,6 @@ category, iou).
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,8 @@ from samrs.finetune.intervals import FEWEST
 from samrs.training.coverage import warn_of_untrained
 from samrs.training.evaluation import Protocol
 from samrs.training.initial_weights import check_word, is_file
-from samrs.training.segmentation import LIBRARIES, Settings
-from samrs.work.fingerprint import fingerprint
+from samrs.training.ranks import is_first
+from samrs.training.segmentation import Settings
 
 MODES = ("probe", "full")
 PROBED = ("body", "features", "share", "draw", "tiles", "miou")
@@ -56,7 +55,8 @@ def finetune(
         normalized: product ``normalize/<benchmark>`` with true label maps.
         pretrained: product ``pretrain``; its manifest names encoder and decoder.
         out: folder of the product; what stood there before is removed.
-        work: folder for unfinished training; finished runs found there are not repeated.
+        work: folder of units of work, init x share x seed, or body x share of probes; finished
+            ones found there are not repeated, whatever is added beside them.
         mode: of ``MODES``: ``probe`` (``probe.py``) or ``full``, which trains all weights.
         inits: ``scratch``, ``imagenet`` (downloaded), ``pretrain``, or the path of a file of the
             encoder's weights (``samrs/training/initial_weights.py``).
@@ -75,7 +75,8 @@ def finetune(
         only score 0. Of probes ``draws``, ``miou`` and ``gain`` of ``summarise`` in ``probe.py``.
         Of full fine-tuning ``runs`` by init, share and seed, each with tiles, miou, oa, mf1 and iou
         by category (``samrs/training/evaluation.py`` says what is in the means); ``miou`` and
-        ``gain`` of ``compare`` in ``full.py``.
+        ``gain`` of ``compare`` in ``full.py``. Nothing in processes that torchrun began beside
+        the first.
 
     Raises:
         ParameterError: an init is unknown or a number out of range.
@@ -83,16 +84,11 @@ def finetune(
         ProductError: the benchmark lacks tiles to train or to test on.
     """
     check_runs(mode=mode, inits=inits, shares=shares, draws=draws, seeds=seeds)
+    if mode == "probe" and not is_first():
+        return {}
     chosen = {"inits": list(inits), "shares": list(shares), "draws": draws, "seeds": list(seeds)}
     parameters = {**vars(settings), **vars(protocol), "mode": mode, **chosen}
-    folder = work / fingerprint(
-        parameters,
-        code=["samrs.finetune.finetune"],
-        libraries=LIBRARIES,
-        inputs=[normalized, pretrained, *(Path(init) for init in inits if is_file(init))],
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    benchmark = read_benchmark(normalized, pretrained, folder, store or work / "tiles")
+    benchmark = read_benchmark(normalized, pretrained, work, store or work / "tiles")
     tiles, train, test = benchmark.tiles, benchmark.train, benchmark.test
     loaded = {i: benchmark.start(i, seeds[0]).loaded for i in inits if is_file(i)}
     unlearned = warn_of_untrained(f"finetune {benchmark.name}", tiles, train, test)
@@ -103,11 +99,12 @@ def finetune(
     else:
         runs |= {"seeds": seeds, "settings": settings, "protocol": protocol}
         rows = full.runs(benchmark, callbacks=callbacks, **runs)
+        if not is_first():
+            return {}
         told = {"runs": full.by_init(rows), **full.compare(rows)}
     (_export_probes if mode == "probe" else _export_runs)(rows, out)
     about = {"dataset": benchmark.name, "parameters": parameters, "initial_weights": loaded}
     _write_manifest(out, about, normalized, benchmark.about)
-    shutil.rmtree(folder)
     told |= {"tested": len(test), "classes_without_training_pixel": unlearned}
     return {"mode": mode, **told}
 

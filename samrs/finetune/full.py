@@ -21,6 +21,7 @@ from samrs.finetune.benchmark import Benchmark
 from samrs.finetune.intervals import FEWEST, interval, paired
 from samrs.training.evaluation import Protocol, confusion, scores
 from samrs.training.loop import device_of
+from samrs.training.ranks import is_first
 from samrs.training.segmentation import Settings, history_rows, train_network
 from samrs.work.kept import keep, kept
 
@@ -49,11 +50,13 @@ def runs(
         callbacks: of Lightning, beside the trainer's own.
 
     Returns:
-        Each with init, share, seed, tiles, scores and the ``history`` of its loss.
+        Each with init, share, seed, tiles, scores and the ``history`` of its loss; in processes
+        that torchrun began beside the first, those only that were finished before.
     """
     rows: list[dict[str, Any]] = []
     for init, share, seed in product(inits, shares, seeds):
-        place = benchmark.folder / f"{init}-{share}-{seed}"
+        chosen = {"mode": "full", "share": share, "seed": seed}
+        place = benchmark.unit(init, {**vars(settings), **vars(protocol), **chosen})
         finished = kept(place / "run.json")
         if finished is None:
             run = _run(
@@ -67,8 +70,12 @@ def runs(
                 runtime=runtime,
                 callbacks=callbacks,
             )
+            if not is_first():
+                continue
             finished = json_bytes({"init": init, "share": share, "seed": seed, **run})
             keep(place / "run.json", finished)
+            for path in place.glob("*.ckpt"):
+                path.unlink()
         rows.append(json.loads(finished))
     return rows
 
@@ -110,6 +117,8 @@ def _run(
         runtime=runtime,
         callbacks=callbacks,
     )
+    if not is_first():
+        return {}
     whole, inside = confusion(
         network.to(device_of(runtime)),
         "benchmark",

@@ -71,19 +71,23 @@ def probe(
         runtime: speed only.
     """
     rows: list[Row] = []
-    chosen = {
-        (share, draw): drawn(benchmark.train, share, seed, draw)
-        for share in shares
-        for draw in range(draws)
-    }
+    about = {"mode": "probe", "draws": draws, "seed": seed}
     for body in bodies(inits):
-        place = benchmark.folder / f"probe-{body}.json"  # finished bodies are not probed again
-        finished = kept(place)
-        if finished is None:
-            found = _probe_body(body, benchmark, chosen, seed, runtime)
-            finished = json_bytes([{"body": body, **row} for row in found])
-            keep(place, finished)
-        rows += json.loads(finished)
+        places = {s: benchmark.unit(body, {**about, "share": s}) / "probe.json" for s in shares}
+        finished = {s: content for s, place in places.items() if (content := kept(place))}
+        missing = [share for share in shares if share not in finished]
+        if missing:
+            chosen = {
+                share: [drawn(benchmark.train, share, seed, draw) for draw in range(draws)]
+                for share in missing
+            }
+            for share, found in _probe_body(body, benchmark, chosen, seed, runtime).items():
+                finished[share] = json_bytes([{"body": body, **row} for row in found])
+                places[share].parent.mkdir(parents=True, exist_ok=True)
+                keep(places[share], finished[share])
+        read = [row for share in shares for row in json.loads(finished[share])]
+        names = dict.fromkeys(row["features"] for row in read)
+        rows += [row for name in names for row in read if row["features"] == name]
     return rows
 
 
@@ -101,38 +105,44 @@ def drawn(train: Sequence[int], share: float, seed: int, draw: int) -> list[int]
 def _probe_body(
     body: str,
     benchmark: Benchmark,
-    chosen: Mapping[tuple[float, int], Sequence[int]],
+    chosen: Mapping[float, Sequence[Sequence[int]]],
     seed: int,
     runtime: Mapping[str, Any],
-) -> list[Row]:
+) -> dict[float, list[Row]]:
+    """Rows of each share, whose draws are answered together: other shares change none of them."""
     ask, tiles = _features(body, benchmark, seed, runtime), benchmark.tiles
     classes, desc = len(tiles.categories), f"probe {benchmark.name} {body}"
     samples: dict[int, Sample] = {}
-    for index in progress(sorted(set().union(*chosen.values())), desc=desc, unit="tile"):
+    labelled = {index for draws in chosen.values() for each in draws for index in each}
+    for index in progress(sorted(labelled), desc=desc, unit="tile"):
         image, labels = tiles.read(index)
         samples[index] = sample(ask(image), labels, np.random.default_rng([seed, 2, index]))
     names = list(next(iter(samples.values())).features)
     probes = {
-        name: [fit(*joined([samples[i] for i in each], name), classes) for each in chosen.values()]
+        (name, share): [fit(*joined([samples[i] for i in d], name), classes) for d in draws]
         for name in names
+        for share, draws in chosen.items()
     }
-    total: dict[str, Any] = dict.fromkeys(names, 0)
+    total: dict[tuple[str, float], Any] = dict.fromkeys(probes, 0)
     for index in progress(benchmark.test, desc=f"{desc}: test", unit="tile"):
         image, labels = tiles.read_once(index, benchmark.test)
         features, counts = ask(image), cell_counts(labels, classes)
-        for name in names:
-            total[name] += confusions(features[name], counts, probes[name])
-    return [
-        {
-            "features": name,
-            "share": share,
-            "draw": draw,
-            "tiles": len(chosen[share, draw]),
-            "miou": scores(matrix, tiles.categories)["miou"],
-        }
-        for name in names
-        for (share, draw), matrix in zip(chosen, total[name], strict=True)
-    ]
+        for (name, share), of_share in probes.items():
+            total[name, share] += confusions(features[name], counts, of_share)
+    return {
+        share: [
+            {
+                "features": name,
+                "share": share,
+                "draw": draw,
+                "tiles": len(draws[draw]),
+                "miou": scores(matrix, tiles.categories)["miou"],
+            }
+            for name in names
+            for draw, matrix in enumerate(total[name, share])
+        ]
+        for share, draws in chosen.items()
+    }
 
 
 def _features(

@@ -59,16 +59,13 @@ class Task(LightningModule, ABC):
         self.threads: int | None = None
         self.losses: list[float] = []
 
-    def setup(self, stage: str) -> None:
-        """Set up a process that Lightning began.
-
-        Args:
-            stage: Lightning's; not used.
-        """
-        if self.trainer.world_size > 1:
-            _prepare(self.threads)
-            if self.workers:
-                cv2.setNumThreads(1)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Come to a process that Lightning began, and set it up."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        _prepare(self.threads)
+        _ignore_hints()
+        if self.workers:
+            cv2.setNumThreads(1)
 
     def part(self, rank: int, ranks: int) -> Dataset[Any]:
         """What one of several processes sees of each batch; ``training_step`` sums their losses.
@@ -191,7 +188,8 @@ def _ignore_hints() -> None:
 
 def _prepare(threads: int | None) -> None:
     """Settings of a process that trains."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     if threads is not None:
         torch.set_num_threads(int(threads))
     # Determinism alone also fills fresh memory, a tenth of a step; nothing here reads such memory.

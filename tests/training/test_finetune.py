@@ -67,7 +67,8 @@ def test_every_init_and_share_is_trained_and_tested(
     assert set(metrics["miou"]["pretrain"]["1"]) == {"mean"}
     assert read_manifest(out)["dataset"] == "isaid"
     assert len((out / "history.csv").read_text().splitlines()) == 1 + 4 * 2
-    assert [path.name for path in work.iterdir()] == ["tiles"]
+    assert len(list(work.glob("*/run.json"))) == 4
+    assert not list(work.rglob("*.ckpt"))
 
 
 @pytest.mark.parametrize("edited", [False, True])
@@ -126,6 +127,32 @@ def test_a_damaged_result_of_a_finished_run_is_made_again(
     found = finetune(benchmark, pretrained, tmp_path / "out", tmp_path / "work", **options)
     assert started == ["scratch", "pretrain", "scratch", "pretrain"]
     assert found == right
+
+
+def test_what_is_added_leaves_finished_units_as_they_are(
+    benchmark: Path, pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    original = Benchmark.start
+
+    def counting(benchmark: Benchmark, init: str, *rest: Any) -> MultiHeadNetwork:
+        started.append(init)
+        return original(benchmark, init, *rest)
+
+    monkeypatch.setattr(Benchmark, "start", counting)
+    few = {**OPTIONS, "shares": [1.0], "inits": ["scratch"]}
+    first = finetune(benchmark, pretrained, tmp_path / "out", tmp_path / "work", **few)
+    assert started == ["scratch"]
+    more = {**few, "inits": ["scratch", "pretrain"]}
+    second = finetune(benchmark, pretrained, tmp_path / "out", tmp_path / "work", **more)
+    assert started == ["scratch", "pretrain"]
+    assert second["runs"]["scratch"] == first["runs"]["scratch"]
+    other = tmp_path / "other"
+    other.mkdir()
+    shared, _ = save_network(MultiHeadNetwork(**ENCODER, heads={"sota": 2}, seed=8), other)
+    write_manifest(other, {**ENCODER, "files": {shared.name: sha256(shared)}})
+    finetune(benchmark, other, tmp_path / "out", tmp_path / "work", **more)
+    assert started == ["scratch", "pretrain", "pretrain"]  # scratch owes nothing to the weights
 
 
 def test_smaller_shares_are_part_of_larger_ones_and_never_empty() -> None:

@@ -48,7 +48,7 @@ def test_every_body_is_probed_at_every_share_with_the_same_draws(
     assert {row["body"] for row in rows} == {COLOUR, BASE, CONTROL, "pretrain"}
     assert set(told["gain"]["encoder"]) == {COLOUR, CONTROL, "pretrain"}
     assert told["mode"] == "probe"
-    assert [path.name for path in work.iterdir()] == ["tiles"]
+    assert len(list(work.glob("*/probe.json"))) == 4 * len(OPTIONS["shares"])
 
 
 def test_a_body_of_the_same_weights_gains_exactly_nothing(benchmark: Path, tmp_path: Path) -> None:
@@ -79,6 +79,27 @@ def test_a_killed_probe_goes_on_with_what_is_finished(
     again = finetune(benchmark, source, tmp_path / "out", tmp_path / "work", **OPTIONS)
     assert asked == [COLOUR, BASE, CONTROL, CONTROL, "pretrain"]
     assert again == whole
+
+
+def test_a_share_that_is_added_changes_no_other(
+    benchmark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = pretrained(tmp_path / "p", 9)
+    whole = finetune(benchmark, source, tmp_path / "whole", tmp_path / "a", **OPTIONS)
+    few = {**OPTIONS, "shares": OPTIONS["shares"][:1]}
+    finetune(benchmark, source, tmp_path / "out", tmp_path / "work", **few)
+    asked: list[list[float]] = []
+    probe_body = __import__("samrs.finetune.probe", fromlist=["_probe_body"])._probe_body
+
+    def told(body: str, benchmark: Any, chosen: Any, *rest: Any) -> Any:
+        asked.append(list(chosen))
+        return probe_body(body, benchmark, chosen, *rest)
+
+    monkeypatch.setattr("samrs.finetune.probe._probe_body", told)
+    again = finetune(benchmark, source, tmp_path / "out", tmp_path / "work", **OPTIONS)
+    assert asked == [list(OPTIONS["shares"][1:])] * 4
+    assert again == whole
+    assert (tmp_path / "out/probe.csv").read_bytes() == (tmp_path / "whole/probe.csv").read_bytes()
 
 
 def test_colours_of_discs_are_learned_from_colour_alone(tmp_path: Path) -> None:

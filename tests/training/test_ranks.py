@@ -18,6 +18,7 @@ from samrs.training.sampling import Draws, split_batch
 from samrs.training.segmentation import Settings, train_network
 from samrs.training.tiles import SemanticTiles
 from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
+from tests.training.together import trained
 
 PARTS = {"sota": 2, "fast": 3}
 
@@ -97,7 +98,6 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.slow
 def test_two_processes_train_as_one(releases: dict[str, Path], tmp_path: Path) -> None:
-    from tests.training.together import trained
 
     product = releases["sota"].parent
     one, losses = trained(product, tmp_path)
@@ -117,7 +117,6 @@ def test_two_processes_train_as_one(releases: dict[str, Path], tmp_path: Path) -
 
 @pytest.mark.slow
 def test_torchrun_trains_as_one(releases: dict[str, Path], tmp_path: Path) -> None:
-    from tests.training.together import trained
 
     product, out = releases["sota"].parent, tmp_path / "losses.json"
     _, losses = trained(product, tmp_path / "one")

@@ -5,11 +5,14 @@ python -m torch.distributed.run --nproc-per-node 2 -m tests.training.together PR
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
+from lightning.pytorch import Callback
 from torch import nn
 
 from samrs.core.shards import write_json
@@ -23,6 +26,10 @@ from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
 def descend(task: SegmentationTask) -> torch.optim.Optimizer:
     """Plain descent: AdamW makes steps of full size out of gradients that are rounding alone."""
     return torch.optim.SGD(task.network.parameters(), lr=0.05)
+
+
+class Here(Callback):
+    """Brings this module, and so ``descend``, to processes that are begun."""
 
 
 def with_groups(module: nn.Module) -> None:
@@ -39,24 +46,27 @@ def trained(
     product: Path, work: Path, *, devices: int = 1, steps: int = 4, **wrong: Any
 ) -> tuple[MultiHeadNetwork, list[float]]:
     """Network and losses of a training on two subsets, three crops of one and two of the other."""
-    SegmentationTask.configure_optimizers = descend  # type: ignore[assignment, method-assign]
     tiles = {name: SemanticTiles(product / name, work / "tiles") for name in ("sota", "fast")}
     network = MultiHeadNetwork(**ENCODER, heads={"sota": 2, "fast": 3}, seed=0)
     with_groups(network)
-    losses = train_network(
-        network,
-        tiles,
-        {name: list(range(len(found))) for name, found in tiles.items()},
-        work / f"{devices}",
-        settings=Settings(**{**SETTINGS, "steps": steps, **wrong}),
-        seed=SEED,
-        desc="test",
-        runtime={**RUNTIME, "devices": devices},
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SegmentationTask, "configure_optimizers", descend)
+        losses = train_network(
+            network,
+            tiles,
+            {name: list(range(len(found))) for name, found in tiles.items()},
+            work / f"{devices}",
+            settings=Settings(**{**SETTINGS, "steps": steps, **wrong}),
+            seed=SEED,
+            desc="test",
+            runtime={**RUNTIME, "devices": devices},
+            callbacks=[Here()],
+        )
     return network, losses
 
 
-SegmentationTask.configure_optimizers = descend  # type: ignore[assignment, method-assign]
+if multiprocessing.current_process().name != "MainProcess":
+    SegmentationTask.configure_optimizers = descend  # type: ignore[assignment, method-assign]
 
 if __name__ == "__main__":
     _, found = trained(Path(sys.argv[1]), Path(sys.argv[2]))
