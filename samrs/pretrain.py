@@ -5,7 +5,9 @@ over labelled pixels. Batches are split over the subsets in proportion to their 
 
 Output: ``encoder_decoder.safetensors`` (what ``samrs/finetune/`` starts from),
 ``heads.safetensors``; ``encoder.safetensors`` and its card ``encoder.md`` for other programs
-(``samrs/training/encoder_file.py``); ``history.csv`` (step, loss), ``manifest.json``.
+(``samrs/training/encoder_file.py``); ``history.csv`` (step, loss), ``manifest.json``. With
+validation ``validation.csv`` (step, miou) and ``encoder_decoder_best.safetensors``, or ``…_last…``,
+whichever was not selected.
 """
 
 from __future__ import annotations
@@ -25,10 +27,10 @@ from samrs.training.encoder_file import save_encoder
 from samrs.training.evaluation import PLAIN, confusion, scores
 from samrs.training.initial_weights import is_file
 from samrs.training.loop import device_of
-from samrs.training.networks import MultiHeadNetwork, save_network
+from samrs.training.networks import MultiHeadNetwork, save_network, save_shared
 from samrs.training.ranks import is_first
 from samrs.training.sampling import epoch_steps, split_batch
-from samrs.training.segmentation import LIBRARIES, Settings, history_rows, train_network
+from samrs.training.segmentation import LIBRARIES, Settings, Trained, history_rows, train_network
 from samrs.training.tiles import SemanticTiles
 from samrs.work.fingerprint import fingerprint
 
@@ -103,17 +105,17 @@ def pretrain(
     )
     options: dict[str, Any] = {"settings": settings, "seed": seed, "runtime": runtime}
     options |= {"desc": "pretrain", "callbacks": callbacks}
-    losses = train_network(network, tiles, kept, folder, **options)
+    trained = train_network(network, tiles, kept, folder, **options)
     if not is_first():
         return {}
     miou = _held_out_miou(network, tiles, held, settings, runtime)
-    _export(network, encoder, list(releases), losses, out)
+    _export(network, encoder, list(releases), trained, settings.select, out)
     categories = {name: list(t.categories) for name, t in tiles.items()}
     inputs = {name: sha256(path / "manifest.json") for name, path in releases.items()}
     about = {**names, "categories": categories, "inputs": inputs}
     _write_manifest(out, {**about, "initial_weights": network.loaded}, chosen)
     shutil.rmtree(folder)
-    told = _told(losses, {name: len(found) for name, found in kept.items()}, settings)
+    told = _told(trained.losses, {name: len(found) for name, found in kept.items()}, settings)
     return {**told, "miou": miou, "classes_without_training_pixel": unlearned}
 
 
@@ -195,12 +197,21 @@ def _held_out_miou(
 
 
 def _export(
-    network: MultiHeadNetwork, encoder: str, subsets: list[str], losses: Sequence[float], out: Path
+    network: MultiHeadNetwork,
+    encoder: str,
+    subsets: list[str],
+    trained: Trained,
+    select: str,
+    out: Path,
 ) -> None:
     fresh_product(out)
     save_network(network, out)
     save_encoder(network, encoder, out, subsets)
-    write_csv(out / "history.csv", ["step", "loss"], history_rows(losses))
+    write_csv(out / "history.csv", ["step", "loss"], history_rows(trained.losses))
+    if trained.other is not None:
+        write_csv(out / "validation.csv", ["step", "miou"], sorted(trained.scores.items()))
+        name = "last" if select == "best" else "best"
+        save_shared(trained.other, out / f"encoder_decoder_{name}.safetensors")
 
 
 def _write_manifest(out: Path, about: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:

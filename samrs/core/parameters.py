@@ -126,6 +126,7 @@ def check_runtime(
     devices: int,
     threads: int | None,
     workers: int,
+    tensorboard: bool,
     downloads: int,
 ) -> None:
     """Check the values of the section ``runtime``, whose schema this signature is.
@@ -136,6 +137,7 @@ def check_runtime(
         devices: GPUs that train one network together.
         threads: CPU cores, and so tiles labelled at once; None: all.
         workers: processes that read crops for training; 0 reads in the training process.
+        tensorboard: whether trainings write its files beside ``log.csv``.
         downloads: files fetched at the same time.
 
     Raises:

@@ -23,6 +23,7 @@ from samrs.training.evaluation import Protocol, confusion, scores
 from samrs.training.loop import device_of
 from samrs.training.ranks import is_first
 from samrs.training.segmentation import Settings, history_rows, train_network
+from samrs.training.watching import BEST
 from samrs.work.kept import keep, kept
 
 
@@ -74,7 +75,7 @@ def runs(
                 continue
             finished = json_bytes({"init": init, "share": share, "seed": seed, **run})
             keep(place / "run.json", finished)
-            for path in place.glob("*.ckpt"):
+            for path in (*place.glob("*.ckpt"), *place.glob(BEST)):
                 path.unlink()
         rows.append(json.loads(finished))
     return rows
@@ -106,7 +107,7 @@ def _run(
     network = benchmark.start(init, seed, settings.drop_path)
     train = nested_share(benchmark.train, share, seed)
     desc = f"finetune {benchmark.name} {init} {share:g} {seed}"
-    losses = train_network(
+    trained = train_network(
         network,
         {"benchmark": benchmark.tiles},
         {"benchmark": train},
@@ -132,7 +133,9 @@ def _run(
     told = scores(whole, benchmark.tiles.categories)
     if protocol.boundary:
         told["without_boundary"] = scores(inside, benchmark.tiles.categories)
-    return {"tiles": len(train), **told, "history": history_rows(losses)}
+    if trained.scores:
+        told["validation"] = {f"{step}": round(s, 4) for step, s in trained.scores.items()}
+    return {"tiles": len(train), **told, "history": history_rows(trained.losses)}
 
 
 def by_init(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class Task(LightningModule, ABC):
         self.workers = 0
         self.threads: int | None = None
         self.losses: list[float] = []
+        self.scores: dict[int, float] = {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Come to a process that Lightning began, and set it up."""
@@ -126,12 +127,14 @@ class Task(LightningModule, ABC):
         torch.nn.utils.clip_grad_norm_(self.parameters(), self.clip)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the loss of every step so far."""
+        """Keep the loss of every step and the scores so far."""
         checkpoint["losses"] = torch.tensor(self.losses, dtype=torch.float64)
+        checkpoint["scores"] = torch.tensor(list(self.scores.items()), dtype=torch.float64)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the losses back."""
+        """Take losses and scores back."""
         self.losses = checkpoint["losses"].tolist()
+        self.scores.update((int(step), score) for step, score in checkpoint["scores"].tolist())
 
 
 def fit(

@@ -311,9 +311,19 @@ def save_network(network: MultiHeadNetwork, folder: Path) -> tuple[Path, Path]:
     """Write ``encoder_decoder.safetensors`` and ``heads.safetensors``; returns their paths."""
     shared, heads = folder / "encoder_decoder.safetensors", folder / "heads.safetensors"
     state = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
-    save_file({n: t for n, t in state.items() if n.startswith(SHARED)}, shared)
+    save_shared(state, shared)
     save_file({n: t for n, t in state.items() if not n.startswith(SHARED)}, heads)
     return shared, heads
+
+
+def save_shared(state: Mapping[str, Tensor], path: Path) -> None:
+    """Write encoder and decoder of a network's state.
+
+    Args:
+        state: on the CPU.
+    """
+    shared = {name: t.contiguous() for name, t in state.items() if name.startswith(SHARED)}
+    save_file(shared, path)
 
 
 def load_encoder_decoder(network: MultiHeadNetwork, path: Path) -> None:

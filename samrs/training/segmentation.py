@@ -9,8 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -18,14 +19,17 @@ from torch import Tensor
 
 from samrs.core.errors import ParameterError
 from samrs.training.crops import Crops
+from samrs.training.evaluation import PLAIN, confusion, scores
 from samrs.training.loop import PRECISIONS, Task, fit
 from samrs.training.networks import MultiHeadNetwork
 from samrs.training.optimizer import Rates, optimizer_and_schedule
 from samrs.training.ranks import sum_of_all
 from samrs.training.sampling import Draws, split_batch
 from samrs.training.tiles import SemanticTiles
+from samrs.training.watching import Log, Validate, best, set_aside
 
 HISTORY_ROWS = 500
+SELECTED = ("last", "best")
 MAX_INTERVAL = 1000
 """Steps between checkpoints of a long run; a short one writes five."""
 LIBRARIES = (
@@ -58,6 +62,9 @@ class Settings:
         drop_path: largest share of an encoder's branches left out at random, for networks of timm
             that have such.
         clip: largest norm of a step's gradient (the paper: 5).
+        validate: share of the training tiles that is set aside and validated on; 0: none.
+        validate_every: steps.
+        select: of ``SELECTED``: the weights of the last step, or the best validated ones.
         precision: one of ``PRECISIONS``; ``bf16-mixed`` is 2.4 times as fast where the CPU has AMX,
             and takes ten times as long and more where it must emulate bfloat16.
     """
@@ -73,6 +80,9 @@ class Settings:
     floor: float
     drop_path: float
     clip: float
+    validate: float
+    validate_every: int
+    select: str
     precision: str
 
     def __post_init__(self) -> None:
@@ -85,6 +95,16 @@ class Settings:
             raise ParameterError(
                 f"crop: does not fit the encoder's strides, got {self.crop}; multiples of 32 are "
                 "allowed; use the next one"
+            )
+        if self.select not in SELECTED or (self.select == "best" and not self.validate):
+            raise ParameterError(
+                f"select: not weights to take, got {self.select!r} with validate {self.validate}; "
+                f"{', '.join(SELECTED)} are allowed, best where validate is above 0; correct it"
+            )
+        if self.validate_every < 1 or not 0 <= self.validate < 1:
+            raise ParameterError(
+                f"validate and validate_every: out of range, got {self.validate} and "
+                f"{self.validate_every}; 0 to below 1, and at least 1, are allowed; correct them"
             )
         for name in ("encoder_rate", "floor", "drop_path", "layer_decay"):
             value = getattr(self, name)
@@ -150,6 +170,44 @@ class SegmentationTask(Task):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
+class Trained(NamedTuple):
+    """What a training gave beside the network.
+
+    Attributes:
+        losses: of every step.
+        scores: mean mIoU over subsets of the tiles set aside, by step.
+        other: the state of the last or the best network, whichever was not selected; None without
+            validation.
+    """
+
+    losses: list[float]
+    scores: dict[int, float]
+    other: dict[str, Tensor] | None
+
+
+@dataclass(frozen=True)
+class _Score:
+    """The mean over subsets of mIoU on tiles set aside."""
+
+    tiles: Mapping[str, SemanticTiles]
+    aside: Mapping[str, Sequence[int]]
+    settings: Settings
+    desc: str
+
+    def __call__(self, network: MultiHeadNetwork) -> float:
+        options: dict[str, Any] = {"crop": self.settings.crop}
+        options |= {"precision": self.settings.precision, "desc": f"{self.desc}: validation"}
+        found = [
+            scores(
+                confusion(network, name, self.tiles[name], aside, PLAIN, **options)[0],
+                self.tiles[name].categories,
+            )["miou"]
+            for name, aside in self.aside.items()
+            if aside
+        ]
+        return float(np.mean(found))
+
+
 def train_network(
     network: MultiHeadNetwork,
     tiles: Mapping[str, SemanticTiles],
@@ -161,13 +219,14 @@ def train_network(
     desc: str,
     runtime: Mapping[str, Any],
     callbacks: Sequence[Callback] = (),
-) -> list[float]:
-    """Train a network in place; returns the loss of every step.
+) -> Trained:
+    """Train a network in place.
 
     Args:
         network: a head for each of ``tiles``.
         indices: the tiles of each subset to train on.
-        work: folder of the checkpoints; a training found there goes on.
+        work: folder of the checkpoints; a training found there goes on. Its log is in
+            ``logs`` beside it (``watching.py``).
         seed: of crops, their order and random layers.
         desc: what to call it while it runs.
         runtime: see ``fit``: speed only.
@@ -179,23 +238,45 @@ def train_network(
         TrainingError: a loss is not finite.
         SystemExit: with status 143 when the process is told to terminate.
     """
+    split = {name: set_aside(indices[name], settings.validate, seed) for name in tiles}
+    indices, aside = ({name: each[i] for name, each in split.items()} for i in range(2))
     sizes = {name: len(indices[name]) for name in tiles}
     parts = split_batch(sizes, settings.batch_size)
     draws = Draws(sizes, parts, seed=seed)
     crops = Crops(tiles, indices, draws, crop=settings.crop, seed=seed)
     network.check_side(settings.crop)
     network.to(memory_format=torch.channels_last)
+    task = SegmentationTask(network, crops, settings, seed=seed)
+    watch: list[Callback] = []
+    if any(aside.values()):
+        score = _Score(tiles, aside, settings, desc)
+        watch = [Validate(work, settings.validate_every, score, task.scores)]
+    logs = work.parent / "logs" / work.name
+    watch.append(Log(logs, task.scores, tensorboard=bool(runtime.get("tensorboard"))))
     losses = fit(
-        SegmentationTask(network, crops, settings, seed=seed),
+        task,
         work,
         every=min(MAX_INTERVAL, math.ceil(settings.steps / 5)),
         precision=settings.precision,
         desc=desc,
         runtime=runtime,
-        callbacks=callbacks,
+        callbacks=[*callbacks, *watch],
     )
     network.eval()
-    return losses
+    return Trained(losses, task.scores, _select(network, work, settings.select))
+
+
+def _select(network: MultiHeadNetwork, work: Path, select: str) -> dict[str, Tensor] | None:
+    """Give a network the selected state; the other one."""
+    found = best(work)
+    if found is None:
+        return None
+    state = {name.removeprefix("network."): t for name, t in found[2].items()}
+    if select == "last":
+        return state
+    last = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}
+    network.load_state_dict(state)
+    return last
 
 
 def history_rows(losses: Sequence[float]) -> list[tuple[int, float]]:

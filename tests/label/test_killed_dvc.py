@@ -33,7 +33,8 @@ stages:
 PARAMETERS = """
 prompt: hbox
 precision: float32
-runtime: {executor: local, device: cpu, devices: 1, threads: 2, workers: 0, downloads: 1}
+runtime: {executor: local, device: cpu, devices: 1, threads: 2, workers: 0,
+  tensorboard: false, downloads: 1}
 """
 
 

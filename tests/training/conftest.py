@@ -29,6 +29,9 @@ SETTINGS: dict[str, Any] = {
     "floor": 0.0,
     "drop_path": 0.0,
     "clip": 5.0,
+    "validate": 0.0,
+    "validate_every": 1000,
+    "select": "last",
     "precision": "32-true",
 }
 SEED = 7

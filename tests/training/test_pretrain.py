@@ -50,7 +50,9 @@ def test_pretraining_writes_weights_history_and_numbers(
         "history.csv",
     }
     assert all(sha256(out / name) == digest for name, digest in manifest["files"].items())
-    assert [path.name for path in work.iterdir()] == ["tiles"]
+    assert sorted(path.name for path in work.iterdir()) == ["logs", "tiles"]
+    (log,) = work.glob("logs/*/log.csv")
+    assert [row.split(",")[0] for row in log.read_text().splitlines()] == ["step", *"12345"]
 
     again = pretrain(
         releases,

@@ -15,6 +15,7 @@ from samrs.core.records import IGNORE
 from samrs.training.networks import MultiHeadNetwork, cross_entropy
 from samrs.training.segmentation import (
     Settings,
+    Trained,
     history_rows,
     train_network,
 )
@@ -24,26 +25,30 @@ from tests.training.kill import Kill
 
 
 def train(
-    releases: dict[str, Path], work: Path, *callbacks: Callback
-) -> tuple[MultiHeadNetwork, list[float]]:
+    releases: dict[str, Path],
+    work: Path,
+    *callbacks: Callback,
+    tensorboard: bool = False,
+    **chosen: Any,
+) -> tuple[MultiHeadNetwork, Trained]:
     tiles = {name: SemanticTiles(path, work / name) for name, path in releases.items()}
     indices = {name: list(range(len(found))) for name, found in tiles.items()}
     network = MultiHeadNetwork(**ENCODER, heads={"sota": 2, "fast": 3}, seed=0)
-    settings = Settings(**{**SETTINGS, "steps": 10})
+    settings = Settings(**{**SETTINGS, "steps": 10, **chosen})
     options: dict[str, Any] = {
         "settings": settings,
         "seed": SEED,
         "desc": "test",
-        "runtime": RUNTIME,
+        "runtime": {**RUNTIME, "tensorboard": tensorboard},
     }
-    losses = train_network(network, tiles, indices, work / "run", callbacks=callbacks, **options)
-    return network, losses
+    found = train_network(network, tiles, indices, work / "run", callbacks=callbacks, **options)
+    return network, found
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
     releases: dict[str, Path], tmp_path: Path
 ) -> None:
-    straight, losses = train(releases, tmp_path / "straight")
+    straight, trained = train(releases, tmp_path / "straight")
     work = tmp_path / "killed"
     fresh = multiprocessing.get_context("spawn")  # a forked child may not use autograd
     statuses, checkpoints = [], []
@@ -56,8 +61,8 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
     assert statuses == [-signal.SIGKILL, 128 + signal.SIGTERM]
     assert checkpoints == ["step=0000004.ckpt", "step=0000006.ckpt"]
     resumed, again = train(releases, work)
-    assert again == losses
-    assert len(losses) == 10
+    assert again.losses == trained.losses
+    assert len(trained.losses) == 10
     for name, weight in straight.state_dict().items():
         assert torch.equal(weight, resumed.state_dict()[name]), name
 

@@ -51,7 +51,7 @@ def trained(
     with_groups(network)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SegmentationTask, "configure_optimizers", descend)
-        losses = train_network(
+        found = train_network(
             network,
             tiles,
             {name: list(range(len(found))) for name, found in tiles.items()},
@@ -62,7 +62,7 @@ def trained(
             runtime={**RUNTIME, "devices": devices},
             callbacks=[Here()],
         )
-    return network, losses
+    return network, found.losses
 
 
 if multiprocessing.current_process().name != "MainProcess":
