@@ -86,6 +86,26 @@ def compare(whole: Path, made: Path) -> list[dict[str, Any]]:
     return found
 
 
+def means(rows: list[dict[str, Any]]) -> dict[str, tuple[int, float, float]]:
+    """By size bin and of cut instances: their number, mean IoU of joined masks and of one tile.
+
+    Args:
+        rows: what ``compare`` gives.
+    """
+    size = np.searchsorted(BINS, [row["area"] for row in rows], side="right")
+    groups = {f"bin {b}": size == b for b in range(1, len(BINS) + 1)}
+    groups["cut"] = np.array([row["way"] == "joined" for row in rows])
+    found = {}
+    for name, chosen in groups.items():
+        if chosen.any():
+            ours, single = (
+                100 * float(np.mean([rows[i][key] for i in np.flatnonzero(chosen)]))
+                for key in ("joined", "single")
+            )
+            found[name] = int(chosen.sum()), ours, single
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     for name, default in (("scenes", 26), ("tile", 400), ("overlap", 100)):
@@ -97,17 +117,9 @@ def main() -> int:
         whole, made = make(folder, scenes=given.scenes, tile=given.tile, overlap=given.overlap)
         rows = compare(whole, made)
     lost = False
-    size = np.searchsorted(BINS, [row["area"] for row in rows], side="right")
-    groups = {f"bin {b}": size == b for b in range(1, len(BINS) + 1)}
-    groups["cut"] = np.array([row["way"] == "joined" for row in rows])
-    for name, chosen in groups.items():
-        if chosen.any():
-            ours, single = (
-                100 * float(np.mean([rows[i][key] for i in np.flatnonzero(chosen)]))
-                for key in ("joined", "single")
-            )
-            lost |= ours < single + (GAIN if name == "cut" else 0)
-            print(f"{name:6} {chosen.sum():5} joined {ours:.2f} tile that sees most {single:.2f}")
+    for name, (number, joined, single) in means(rows).items():
+        lost |= joined < single + (GAIN if name == "cut" else 0)
+        print(f"{name:6} {number:5} joined {joined:.2f} tile that sees most {single:.2f}")
     return int(lost)
 
 

@@ -172,6 +172,19 @@ def test_geoparquet_has_a_covering_that_duckdb_filters_by(release, tmp_path):
     assert set(window["scene_id"]) == {"a"}
 
 
+def test_duckdb_s_spatial_measures_the_area_that_masks_have(release, tmp_path):
+    try:
+        duckdb.execute("LOAD spatial")
+    except duckdb.Error:
+        pytest.skip("DuckDB's extension spatial is not installed")
+    export("geoparquet", release, tmp_path / "out")
+    told = "SELECT max(abs(ST_Area(geometry) / area_px - 0.25)), bool_and(ST_IsValid(geometry))"
+    path = str(tmp_path / "out" / "sota.parquet")
+    ((off, valid),) = duckdb.execute(f"{told} FROM read_parquet(?)", [path]).fetchall()
+    assert valid
+    assert off < 1e-9
+
+
 def test_each_coordinate_system_is_a_layer_and_scenes_on_no_map_are_counted(tmp_path):
     other = CRS.from_epsg(5514).to_wkt(version="WKT2_2019")
     release = write_release(tmp_path / "sota", crs=None)

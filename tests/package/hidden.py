@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 EXTRAS = (
-    "defusedxml", "dvc", "dvc_data", "filelock", "lightning", "matplotlib", "pyogrio", "pyproj",
+    "antimeridian", "defusedxml", "dvc", "dvc_data", "filelock", "lightning", "matplotlib",
+    "pyogrio", "pyproj", "pystac",
     "rasterio", "ray",
     "requests", "safetensors", "scipy", "segment_anything",
     "segmentation_models_pytorch", "shapely", "sklearn", "starlette",

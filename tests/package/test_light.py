@@ -61,6 +61,8 @@ NEEDY = [
     ("export gpkg . out", "shapely", "geo"),
     ("export geojson . out", "pyogrio", "geo"),
     ("export geoparquet . out", "pyproj", "geo"),
+    ("export stac . out", "pystac", "geo"),
+    ("export stac . out", "antimeridian", "geo"),
     ("fit-quality --out out.json", "sklearn", "train"),
     ("nano train --cycles 1+1 --out out", "torch", "label"),
     ("nano average a b --out out", "safetensors", "label"),
