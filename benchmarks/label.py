@@ -2,9 +2,11 @@
 
     python -m benchmarks.label --model vit_b --precision bfloat16 --tiles 4
 
-The official loop is `SamPredictor.set_image` + `predict_torch`, 20 boxes a call, and pycocotools'
-encoding, as SAMRS ran it, in float32 and with all cores. The engine labels as the stage does:
-through the local executor, from the encoded image to the masks' run lengths and scores. ViT-B, L
+For SAM 2.1 (`--model sam2.1_hiera_b+`, random weights) the official loop is transformers': a
+picture encoded once by its processor and model, 20 boxes a call, and its post-processing. That of
+others is `SamPredictor.set_image` + `predict_torch`, 20 boxes a call, and pycocotools' encoding, as
+SAMRS ran it, in float32 and with all cores. The engine labels as the stage does: through the local
+executor, from the encoded image to the masks' run lengths and scores. ViT-B, L
 and H have random weights here: that changes no speed. Tiles are procedural scenes of 1024 px with
 35 boxes each, SAMRS's order of magnitude (1.67 million masks on 105,090 tiles are 16 a tile, DOTA's
 tiles hold more).
@@ -37,6 +39,7 @@ from segment_anything import SamPredictor, sam_model_registry
 from segment_anything.modeling import Sam
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks import family
 from samrs.core.images import decode_rgb, encode_rgb
 from samrs.core.jobs import in_order
 from samrs.core.rle import Rle, mask_to_rle, rle_area, rle_iou
@@ -103,22 +106,31 @@ class Official:
         return found
 
 
+def engine(sam: Sam, precision: str, networks: str) -> SamSegmenter:
+    """The segmenter of a SAM.
+
+    Args:
+        networks: one of ``--networks``.
+    """
+    made: dict[str, Callable[..., Networks] | None] = {
+        "alone": partial(Alone, chunk=CHUNK[sam.device.type]),
+        "together": NETWORKS["cuda"],
+        "usual": None,
+    }
+    return SamSegmenter(sam, precision, made[networks])
+
+
 class Ours:
     """The engine."""
 
-    def __init__(self, sam: Sam, precision: str, networks: str) -> None:
-        made: dict[str, Callable[..., Networks] | None] = {
-            "alone": partial(Alone, chunk=CHUNK[sam.device.type]),
-            "together": NETWORKS["cuda"],
-            "usual": None,
-        }
-        self.engine = SamSegmenter(sam, precision, made[networks])
+    def __init__(self, engine: Any) -> None:
+        self.engine = engine
         self.recipe = parse_recipe("hbox")
 
     def __call__(self, image: bytes, boxes: Boxes) -> list[Rle]:
         """The masks of one tile, their scores having been computed."""
         state = self.engine.encode(decode_rgb(image, "tile"))
-        found = self.engine.decode(state, self.recipe.build(boxes)).rles
+        found: list[Rle] = self.engine.decode(state, self.recipe.build(boxes)).rles
         for rle, box in zip(found, boxes.hbb, strict=True):
             mask_scores(rle, box, None)
         return found
@@ -157,7 +169,9 @@ class Clock:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.label")
-    parser.add_argument("--model", default="nano", choices=["nano", "vit_b", "vit_l", "vit_h"])
+    parser.add_argument(
+        "--model", default="nano", choices=["nano", "vit_b", "vit_l", "vit_h", *family.MODELS]
+    )
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--precision", default="float32", choices=PRECISIONS)
     parser.add_argument("--tiles", type=int, default=4)
@@ -173,11 +187,24 @@ def main() -> None:
         parser.error("--device: torch finds no GPU here, got cuda; check nvidia-smi, or use cpu")
 
     threads = torch.get_num_threads()
-    sam, clock = model(wanted.model, wanted.device), Clock(wanted.device)
-    official = Official(sam)
+    clock = Clock(wanted.device)
+    sam: Any = None
+    made: Any = None
+    if wanted.model in family.MODELS:
+        made = family.model(wanted.model).to(wanted.device)
+    else:
+        sam = model(wanted.model, wanted.device)
+    official: Any = Official(sam) if made is None else family.Library(made)
     # what is named first is the engine that the official loop is compared with
     names = ["together", "alone"] if wanted.networks == "both" else [wanted.networks]
-    engines = [Ours(sam, wanted.precision, name) for name in names]
+
+    def ours_by(name: str) -> Ours:
+        """The engine, by one of ``--networks``."""
+        if made is not None:
+            return Ours(family.engine(made, wanted.precision))
+        return Ours(engine(sam, wanted.precision, name))
+
+    engines = [ours_by(name) for name in names]
     runtime = {"device": wanted.device, "threads": wanted.threads}
     tiles = [tile(number, wanted.boxes) for number in range(wanted.tiles)]
 
@@ -211,7 +238,7 @@ def main() -> None:
     pairs = [(a, b) for one, other in zip(theirs, answers, strict=True)
              for a, b in zip(one, other, strict=True)]  # fmt: skip
     gpu_bytes = torch.cuda.max_memory_allocated() if wanted.device == "cuda" else None
-    single = Ours(sam, wanted.precision, "alone")
+    single = ours_by("alone")
     single(*tiles[0])
     clock.wrap(single.engine, "encode", "encode")
     clock.wrap(single.engine, "_low_res", "decode")
@@ -224,7 +251,7 @@ def result(
     wanted: argparse.Namespace,
     seconds: dict[str, float],
     pairs: list[tuple[Rle, Rle]],
-    sam: Sam,
+    sam: Sam | None,
     at_once: int,
     gpu_bytes: int | None,
 ) -> dict[str, Any]:
@@ -252,7 +279,7 @@ def result(
         out["together_over_alone"] = round(seconds["apart"] / seconds["ours"], 2)
     if gpu_bytes is not None:
         out["peak_gib_gpu"] = round(gpu_bytes / 2**30, 2)
-    if wanted.peak_tflops:
+    if wanted.peak_tflops and sam is not None:
         used = encoder_flops(sam) * tiles / seconds["ours"]
         out["flop_utilisation"] = round(used / (wanted.peak_tflops * 1e12), 3)
     return out

@@ -14,8 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2 import functional as pictures
 
 from samrs.core.errors import ParameterError
 from samrs.prompting.types import Prompt
@@ -24,6 +22,7 @@ from samrs.sam.computing import check_precision, one_thread
 from samrs.sam.frame import Logits
 from samrs.sam.modules import image_places, mask_decoder, prompt_encoder
 from samrs.sam.prompted import Prompted
+from samrs.sam.resizing import resized
 from samrs.sam.square import Stretched
 
 CHUNK = {"cpu": 4, "cuda": 32}
@@ -124,11 +123,7 @@ class ByTransformers(Prompted):
         Args:
             image: (H, W, 3) uint8 RGB.
         """
-        given = torch.from_numpy(np.require(image, requirements=["C", "W"])).to(self.device)
-        side = [self.square.side] * 2
-        sized = pictures.resize(
-            given.permute(2, 0, 1), side, InterpolationMode.BILINEAR, antialias=True
-        )
+        sized = resized(image, (self.square.side, self.square.side), self.device)
         mean, std = self._look
         seen: Tensor = ((sized.float() - mean) / std)[None]
         return seen

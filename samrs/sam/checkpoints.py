@@ -19,14 +19,26 @@ from segment_anything.modeling import Sam
 from torch import Tensor
 
 from samrs.core.errors import SamrsError
+from samrs.sam.hq import Finer
+from samrs.sam.mobile import NAMED, TO_TIMM, UNASKED, build_mobile
 from samrs.sam.nano import build_nano
+from samrs.sam.renamed import TIED, TO_SEGMENT_ANYTHING, renamed, without
 
 BUILDERS: dict[str, Callable[[], Sam]] = {
     "nano": build_nano,
     "vit_b": sam_model_registry["vit_b"],
     "vit_l": sam_model_registry["vit_l"],
     "vit_h": sam_model_registry["vit_h"],
+    "sam-vit-base": sam_model_registry["vit_b"],
+    "sam-vit-large": sam_model_registry["vit_l"],
+    "sam-vit-huge": sam_model_registry["vit_h"],
+    "mobile_sam": build_mobile,
 }
+HQ = {f"sam_hq_{size}": sam_model_registry[size] for size in ("vit_b", "vit_l", "vit_h")}
+BY_TRANSFORMERS = "vision_encoder.patch_embed.projection.weight"
+"""A name that transformers' files of SAM 1 and HQ have."""
+EPS = 1e-6
+"""Of the decoder's layer norms in transformers; segment_anything's have torch's 1e-5."""
 
 
 class CheckpointError(SamrsError):
@@ -45,11 +57,68 @@ def build_sam(model: str, checkpoint: Path, *, device: torch.device | str) -> Sa
             tensors are not the model's.
     """
     builder = _builder(model)
-    tensors = read_tensors(checkpoint)
+    tensors, own = _by_segment_anything(read_tensors(checkpoint))
     sam = _shell(model, builder)
     check_fit(checkpoint, model, expected=sam.state_dict(), found=tensors)
     sam.load_state_dict(tensors, strict=False, assign=True)
+    _like(sam, own)
     return sam.float().to(device).eval().requires_grad_(True)
+
+
+def build_hq(model: str, checkpoint: Path, *, device: torch.device | str) -> tuple[Sam, Finer]:
+    """SAM-HQ in evaluation mode: SAM's part, and the rest.
+
+    Args:
+        model: a key of ``HQ``.
+        checkpoint: the authors' file, or transformers' safetensors.
+
+    Raises:
+        CheckpointError: as ``build_sam``.
+    """
+    found = read_tensors(checkpoint)
+    return hq_of(found, HQ[model], checkpoint, model, device)
+
+
+def hq_of(
+    found: Mapping[str, Tensor], builder: Callable[[], Sam], checkpoint: Path, model: str,
+    device: torch.device | str,
+) -> tuple[Sam, Finer]:  # fmt: skip
+    """SAM-HQ of tensors, as ``build_hq`` gives it.
+
+    Args:
+        found: tensors by the authors' names or transformers'.
+        builder: makes SAM's part.
+        checkpoint: the file, for errors.
+        model: its name, for errors.
+    """
+    tensors, own = _by_segment_anything(found)
+    with torch.device("meta"):
+        sam = builder()
+        finer = Finer(sam.prompt_encoder.embed_dim, sam.image_encoder.patch_embed.proj.out_channels)
+    expected = sam.state_dict() | {f"mask_decoder.{n}": v for n, v in finer.state_dict().items()}
+    check_fit(checkpoint, model, expected=expected, found=tensors)
+    sam.load_state_dict(tensors, strict=False, assign=True)
+    further = {n: tensors[f"mask_decoder.{n}"] for n in finer.state_dict()}
+    finer.load_state_dict(further, assign=True)
+    _like(sam, own)
+    return sam.float().to(device).eval(), finer.float().to(device).eval()
+
+
+def _by_segment_anything(found: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], bool]:
+    """Tensors by segment_anything's names, and whether they came by transformers'."""
+    if NAMED in found:
+        return renamed(without(found, UNASKED), TO_TIMM), False
+    if BY_TRANSFORMERS not in found:
+        return dict(found), False
+    return renamed(without(found, TIED), TO_SEGMENT_ANYTHING), True
+
+
+def _like(sam: Sam, by_transformers: bool) -> None:
+    """Layer norms as in the library whose file it was."""
+    if by_transformers:
+        for module in sam.mask_decoder.transformer.modules():
+            if isinstance(module, torch.nn.LayerNorm):
+                module.eps = EPS
 
 
 def _builder(model: str) -> Callable[[], Sam]:
@@ -110,7 +179,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def _shell(model: str, builder: Callable[[], Sam]) -> Sam:
     """The model without weights: drawing random ones for ViT-H takes longer than reading them."""
-    if model == "nano":
+    if model in ("nano", "mobile_sam"):  # timm computes places as it builds
         return builder()
     with torch.device("meta"):
         return builder()

@@ -38,14 +38,30 @@ Those of one row of queries in a global block of a frame."""
 def encode(encoder: ImageEncoderViT, pixels: Tensor) -> Tensor:
     """(B, C, h, w) embedding of (B, 3, H, W) preprocessed pixels: the frame, or its first rows and
     columns as if there were nothing beyond."""
+    seen = _patched(encoder, pixels)
+    for block in encoder.blocks:
+        seen = _block(block, seen)
+    return _neck(encoder.neck, seen)
+
+
+def encode_with_detail(encoder: ImageEncoderViT, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """``encode``, and what the first block that sees all says, (B, h, w, width of the blocks)."""
+    seen = _patched(encoder, pixels)
+    details: list[Tensor] = []
+    for block in encoder.blocks:
+        seen = _block(block, seen)
+        if block.window_size == 0 and not details:
+            details.append(seen)
+    return _neck(encoder.neck, seen), details[0]
+
+
+def _patched(encoder: ImageEncoderViT, pixels: Tensor) -> Tensor:
+    """(B, h, w, C) of patches and where they are."""
     seen = patches(encoder.patch_embed.proj, pixels)
     if encoder.pos_embed is not None:
         seen = seen + encoder.pos_embed[:, : seen.shape[1], : seen.shape[2]]
     # a convolution left it channel by channel, and every sum below would keep it so
-    seen = seen.contiguous()
-    for block in encoder.blocks:
-        seen = _block(block, seen)
-    return _neck(encoder.neck, seen)
+    return seen.contiguous()
 
 
 def _neck(neck: nn.Sequential, seen: Tensor) -> Tensor:

@@ -84,13 +84,27 @@ def convolved(convolution: nn.Conv2d, seen: Tensor) -> Tensor:
         convolution: any.
         seen: contiguous or not.
     """
+    return convolved_by(convolution, seen, convolution.weight, convolution.bias)
+
+
+def convolved_by(
+    convolution: nn.Conv2d, seen: Tensor, weight: Tensor, bias: Tensor | None
+) -> Tensor:
+    """As ``convolved``, with other weights.
+
+    Args:
+        convolution: any.
+        seen: contiguous or not.
+        weight: (out, in, rows, columns) instead of the convolution's.
+        bias: (out,) likewise.
+    """
+    c = convolution
     if by_onednn(seen):  # torch takes other libraries for some sizes
-        c = convolution
         found: Tensor = torch.mkldnn_convolution(
-            seen, c.weight, c.bias, _pads(c), c.stride, c.dilation, c.groups
+            seen, weight, bias, _pads(c), c.stride, c.dilation, c.groups
         )
         return found
-    return torch.as_tensor(convolution(seen))
+    return functional.conv2d(seen, weight, bias, c.stride, c.padding, c.dilation, c.groups)
 
 
 def _pads(convolution: nn.Conv2d) -> tuple[int, ...]:

@@ -41,6 +41,17 @@ TO_SEGMENT_ANYTHING: Rules = (
     (r"vision_encoder\.", "image_encoder."),
     (r"patch_embed\.projection\.", "patch_embed.proj."),
     (r"layer_norm", "norm"),
+    (r"hq_token\.", "hf_token."),
+    (r"hq_mask_mlp\.", "hf_mlp."),
+    (r"compress_vit_conv1\.", "compress_vit_feat.0."),
+    (r"compress_vit_norm\.", "compress_vit_feat.1."),
+    (r"compress_vit_conv2\.", "compress_vit_feat.3."),
+    (r"mask_decoder\.encoder_conv1\.", "mask_decoder.embedding_encoder.0."),
+    (r"mask_decoder\.encoder_norm\.", "mask_decoder.embedding_encoder.1."),
+    (r"mask_decoder\.encoder_conv2\.", "mask_decoder.embedding_encoder.3."),
+    (r"mask_decoder\.mask_conv1\.", "mask_decoder.embedding_maskfeature.0."),
+    (r"mask_decoder\.mask_norm\.", "mask_decoder.embedding_maskfeature.1."),
+    (r"mask_decoder\.mask_conv2\.", "mask_decoder.embedding_maskfeature.3."),
 )
 """From transformers' names of SAM 1 and HQ, and of every decoder and prompt encoder."""
 
@@ -77,6 +88,10 @@ OF_VIDEO = (
     r"no_memory_positional|no_object_|object_pointer_|occlusion_|temporal_positional_)"
 )
 """Parts that follow an object through a video, which a picture does not ask."""
+
+
+TIED = r"^shared_image_embedding\.positional_embedding$"
+"""In SAM 1 and HQ a second name of the prompt encoder's."""
 
 
 def renamed(tensors: Mapping[str, Tensor], rules: Rules) -> dict[str, Tensor]:
@@ -136,6 +151,37 @@ def sam2_for_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if places in found:
         found.setdefault("shared_image_embedding.positional_embedding", found[places])
     return found
+
+
+SAM3_TO_TRANSFORMERS: Rules = (
+    (r"^detector_model\.vision_encoder\.backbone\.", "vision_encoder.backbone."),
+    (r"^tracker_neck\.", "vision_encoder.neck."),
+    (r"^tracker_model\.", ""),
+)
+"""From the names in the file of all of SAM 3."""
+
+
+def sam3_for_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tracker's part of SAM 3's tensors by the tracker's names; the detector's and those for
+    videos are left out.
+
+    Args:
+        tensors: by name.
+    """
+    kept = renamed(tensors, SAM3_TO_TRANSFORMERS)
+    return sam2_for_transformers(without(kept, r"^detector_model\."))
+
+
+def edgetam_for_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Meta's tensors of EdgeTAM, or transformers' own, by transformers' names; the parts that are
+    for videos are left out.
+
+    Args:
+        tensors: by name.
+    """
+    body = ((r"^image_encoder\.trunk\.body\.", "vision_encoder.backbone.timm_model."),)
+    kept = without(renamed(tensors, body), r"^spatial_perceiver\.")
+    return sam2_for_transformers(kept)
 
 
 def _with_one_point_table(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from samrs.sam.checkpoints import check_fit, read_tensors
+from samrs.sam.computing import check_device
+from samrs.weights.checkpoint import Checkpoint
 
 HIERA: dict[str, dict[str, Any]] = {
     "sam2.1_hiera_t": {"hidden_size": 96, "num_attention_heads": 1,
@@ -44,10 +46,57 @@ def sam2_config(model: str) -> Any:
     return Sam2Config(vision_config=vision)
 
 
-def built(
-    kind: Any, config: Any, model: str, path: Path,
-    names: Callable[[Mapping[str, Tensor]], dict[str, Tensor]],
-) -> Any:  # fmt: skip
+def sam3_config(model: str) -> Any:
+    """The configuration of SAM 3's tracker.
+
+    Args:
+        model: ``sam3``.
+    """
+    from transformers import Sam3TrackerConfig
+
+    return Sam3TrackerConfig()
+
+
+def edgetam_config(model: str) -> Any:
+    """The configuration of EdgeTAM; transformers' own names its image encoder by a misspelt key,
+    and so has another.
+
+    Args:
+        model: ``edgetam``.
+    """
+    from transformers import EdgeTamConfig, EdgeTamVisionConfig, TimmWrapperConfig
+
+    taken = {"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]}
+    backbone = TimmWrapperConfig(architecture="repvit_m1", model_args=taken)
+    return EdgeTamConfig(vision_config=EdgeTamVisionConfig(backbone_config=backbone))
+
+
+Names = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+"""Gives the tensors of a file the names of transformers."""
+
+
+def loaded(
+    kind: Any, config: Any, names: Names, checkpoint: Checkpoint, precision: str, device: str
+) -> Any:
+    """A model with the weights of a checkpoint, in evaluation mode, on a device.
+
+    Args:
+        kind: a class of transformers.
+        config: of the model.
+        names: for the file's tensors.
+        checkpoint: of the model.
+        precision: float32, float32-fast or bfloat16.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        ParameterError: there is no GPU, or the precision is not for this process.
+        ProductError, CheckpointError: the weights are not there or not the model's.
+    """
+    check_device(device, precision)
+    return built(kind, config, checkpoint.model, checkpoint.verified(), names).to(device)
+
+
+def built(kind: Any, config: Any, model: str, path: Path, names: Names) -> Any:
     """A model with weights, in evaluation mode, on the CPU.
 
     Args:
@@ -55,7 +104,7 @@ def built(
         config: of the model.
         model: its name, for errors.
         path: the file of weights.
-        names: gives the file's tensors transformers' names.
+        names: for the file's tensors.
 
     Raises:
         CheckpointError: the file is damaged or another model's.

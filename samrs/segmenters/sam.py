@@ -16,11 +16,11 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segment_anything.modeling import Sam
+from segment_anything.modeling import ImageEncoderViT, Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 
 from samrs.prompting.types import Prompt
-from samrs.sam import checkpoints, frame
+from samrs.sam import checkpoints, frame, mobile
 from samrs.sam import encoder as encoding
 from samrs.sam.batches import Alone, Networks, Prompts, Several
 from samrs.sam.computing import (
@@ -74,7 +74,9 @@ class SamSegmenter(Prompted):
         if precision.startswith("bfloat16"):
             self.encoder = copy.deepcopy(sam.image_encoder).bfloat16()
         compiled = precision == "bfloat16-compiled"
-        embed = Compiled(encoding.encode) if compiled else encoding.encode
+        rearranged = isinstance(self.encoder, ImageEncoderViT)
+        embed = encoding.encode if rearranged else mobile.embed
+        embed = Compiled(embed) if compiled else embed
         self.networks = (networks or NETWORKS[sam.device.type])(
             partial(embed, self.encoder), sam.mask_decoder
         )

@@ -10,29 +10,27 @@ from __future__ import annotations
 from typing import Any
 
 from samrs.sam.by_transformers import IMAGENET, ByTransformers
-from samrs.sam.computing import check_device, device
+from samrs.sam.computing import device
 from samrs.sam.renamed import sam2_for_transformers
-from samrs.sam.shells import built, sam2_config
+from samrs.sam.shells import loaded
+from samrs.sam.shells import sam2_config as config
 from samrs.weights.checkpoint import Checkpoint
 
-__all__ = ["NAME", "config", "device", "load"]
-
-NAME = "sam2"
-config = sam2_config
+__all__ = ["config", "device", "load", "of_model"]
 
 
 def of_model(model: Any, precision: str) -> ByTransformers:
-    """The segmenter with a ``Sam2Model``.
+    """The segmenter with a model of transformers.
 
     Args:
-        model: in evaluation mode, on its device.
+        model: ``Sam2Model``, in evaluation mode, on its device.
         precision: of the image encoder.
     """
-    return ByTransformers(NAME, model, precision, IMAGENET)
+    return ByTransformers("sam2", model, precision, IMAGENET)
 
 
 def load(*, checkpoint: Checkpoint, precision: str, device: str) -> ByTransformers:
-    """A SAM 2.1 with its weights.
+    """The segmenter with its weights.
 
     Args:
         checkpoint: of a model of ``samrs/weights/checkpoints/sam2.py``.
@@ -43,10 +41,8 @@ def load(*, checkpoint: Checkpoint, precision: str, device: str) -> ByTransforme
         ParameterError: there is no GPU, or the precision is not for it.
         ProductError, CheckpointError: the weights are not there or not the model's.
     """
-    check_device(device, precision)
     from transformers import Sam2Model
 
-    path = checkpoint.verified()
-    made = built(Sam2Model, sam2_config(checkpoint.model), checkpoint.model, path,
-                 sam2_for_transformers)  # fmt: skip
-    return of_model(made.to(device), precision)
+    about = config(checkpoint.model)
+    model = loaded(Sam2Model, about, sam2_for_transformers, checkpoint, precision, device)
+    return of_model(model, precision)

@@ -12,13 +12,17 @@ INTRO = (
     "`samrs label --model`, whose segmenter is the model's. A recipe that a segmenter cannot "
     "answer is refused before anything starts. The list is what `samrs models` prints; files and "
     "digests are among [datasets and weights](datasets.md#weights-of-models). What must be "
-    "installed: `samrs[label]` for `sam` and `sam_hq`, `samrs[family]` for all."
+    "installed: `samrs[label]` for `sam` (but `mobile_sam`) and `sam_hq`, `samrs[family]` for all."
 )
 PAPER = (
     "A file without a published digest is known by its [first use]"
     "(../decisions/checksum-of-first-use.md): its sha256 is noted beside it in the cache, and "
     "other bytes are refused from then on. No file is unpickled: `.pt` and `.pth` are read as "
-    "tensors only."
+    "tensors only.\n\n"
+    "`precision: float32` gives the same bytes on every CPU for `sam` and `sam_hq`. The image "
+    "encoders of `sam2`, `sam3`, `edgetam` and `mobile_sam` are others' modules: labels differ by "
+    "rounding from one maker's CPUs to another's. What differs from the libraries themselves, and "
+    "by how much: [decision](../decisions/family-of-sam.md)."
 )
 
 

@@ -183,7 +183,7 @@ def test_a_file_of_metas_is_loaded(
         alike.prompt_encoder.shared_embedding.positional_embedding
     )
     path = meta_file(tmp_path / "small.pt", alike)
-    monkeypatch.setattr(sam2, "sam2_config", lambda name: small_config())
+    monkeypatch.setattr(sam2, "config", lambda name: small_config())
     checkpoint = Checkpoint("sam2", "sam2.1_hiera_t", path, sha256(path))
     engine = sam2.load(checkpoint=checkpoint, precision="float32-fast", device="cpu")
     image = picture(SIZES[1])
