@@ -31,6 +31,7 @@ WKT = "EPSG:32633"
 
 def write_release(folder: Path, side: int, step: int) -> int:
     """A release of one scene full of discs with holes, and the raster of their ids."""
+    from samrs.release.correcting import COUNTS
     from samrs.release.thresholds import DROP_REASONS
     from tests.products_by_hand import OPEN
 
@@ -64,6 +65,7 @@ def write_release(folder: Path, side: int, step: int) -> int:
         "recipe": "hbox", "model": "none", "label_pixels": [0],
         "counts": {**zero, "dropped": dict.fromkeys(DROP_REASONS, 0),
                    "cleaned": dict.fromkeys(("instances", "removed_pixels", "added_pixels"), 0),
+                   "corrections": {**dict.fromkeys(COUNTS, 0), "conflicts": {}},
                    "quality": {"mean": None, "below_half": None}},
     })  # fmt: skip
     return len(rows)
@@ -86,7 +88,8 @@ def _row(number: int, mask: Any, x0: int, y0: int, side: int) -> dict[str, Any]:
         "rle": {"size": [side, side], "counts": text}, "area": int(mask.sum()), "mask_hbb": box,
         "predicted_iou": 0.9, "stability_score": 0.9, "box_iou": 1.0, "obb_iou": None,
         "outside": 0.0, "components": 1, "disagreement": None, "recipe": "hbox",
-        "fallback": False, "quality": 0.8, "changed_px": 0, "tiles": 1, "way": "whole",
+        "fallback": False, "quality": 0.8, "changed_px": 0, "made_by": "machine", "accepted": False,
+        "tiles": 1, "way": "whole",
         "agreement": None,
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Stage release@<dataset>: thresholds and overlap rule applied, semantic maps made."""
+"""Stage release@<dataset>: thresholds, corrections and overlap rule applied, semantic maps made."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from stages.stage import arguments, declared, running, section, write_metrics
 
 
 def main() -> None:
-    normalized, labelled, quality_model, out, metrics = arguments(
-        "normalized", "labelled", "quality_model", "out", "metrics"
+    normalized, labelled, quality_model, corrections, out, metrics = arguments(
+        "normalized", "labelled", "quality_model", "corrections", "out", "metrics"
     )
     values = section(release, declared(), "release")
-    paths = (Path(path) for path in (normalized, labelled, out, quality_model))
+    paths = (Path(path) for path in (normalized, labelled, out, quality_model, corrections))
     write_metrics(metrics, release(*paths, **values))
 
 

@@ -40,9 +40,16 @@ OPEN: dict[str, Any] = {
 """Parameters of a release that changes no mask and keeps all."""
 
 
-def release(normalized: Path, labelled: Path, out: Path, quality: Path, **values: Any) -> Any:
+def release(
+    normalized: Path,
+    labelled: Path,
+    out: Path,
+    quality: Path,
+    corrections: Path | None = None,
+    **values: Any,
+) -> Any:
     """Release with the values of params.yaml's section, as the stage does; returns its metrics."""
-    return of_product.release(normalized, labelled, out, quality,
+    return of_product.release(normalized, labelled, out, quality, corrections,
                               **grouped(of_product.release, values))  # fmt: skip
 
 

@@ -13,7 +13,8 @@ Products and their tables (``<table>-00000.parquet`` ...; see ``core/shards.py``
                             without objects); quarantine
 ``sam_label/<dataset>``     masks
 ``release/<dataset>``       tiles, instances (RELEASED), semantic; scenes, and joined:
-                            each instance once on its scene, in scene pixels
+                            each instance once on its scene, in scene pixels; conflicts:
+                            corrections that could not be applied, where there are any
 ==========================  =======================================================
 """
 
@@ -173,6 +174,8 @@ RELEASED = pa.schema(
         *[f for f in MASKS if f.name not in INSTANCES.names],
         ("quality", pa.float64()),  # estimated IoU with the true mask (quality.py), 0-1
         ("changed_px", pa.int64()),  # px that release took from the stored mask or added to it
+        ("made_by", pa.string()),  # machine | clicked | drawn: who made the mask
+        ("accepted", pa.bool_()),  # a person looked at this very mask and accepted it
     ]
 )
 """A released instance: its annotation and its mask with every score."""
@@ -189,6 +192,18 @@ JOINED = pa.schema(
     ]
 )
 """A released instance once on its scene: boxes and mask in scene px."""
+
+
+CONFLICTS = pa.schema(
+    [
+        ("file", pa.string()),  # of data/corrections/<dataset>
+        ("instance_id", pa.string()),
+        ("tile_id", pa.string()),
+        ("kind", pa.string()),  # instance | tile | box | mask | class | absent | unanswered
+        ("detail", pa.string()),
+    ]
+)
+"""Corrections that a release could not apply."""
 
 
 class Georeference(NamedTuple):

@@ -5,13 +5,13 @@ inside a box and outside its mask is uncertain: 255, as all px without a mask ar
 ``release.background`` is ``none``.
 
 Every box of a scene counts in each of its tiles, whether the tile lists it or not, whether its mask
-was released or left out. So do the places of the table ``uncertain``: ignored regions, annotations
+was released or left out, and every box that a person added. So do the places of the table ``uncertain``: ignored regions, annotations
 that were set aside, difficult ones that were not listed, px beyond the scene.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,12 +122,15 @@ class UncertainPlaces:
 
     Args:
         normalized: the dataset's normalize product.
+        added: boxes of objects that people added: the tile's number, and (4,) xyxy in its px.
 
     Raises:
         ProductError: tiles of a scene do not stand together.
     """
 
-    def __init__(self, normalized: Path) -> None:
+    def __init__(
+        self, normalized: Path, added: Sequence[tuple[int, NDArray[np.float64]]] = ()
+    ) -> None:
         self.normalized = normalized
         tiles = read_table(normalized, "tiles", list(PLACE))
         self._ids = tiles["tile_id"].combine_chunks()
@@ -141,6 +144,10 @@ class UncertainPlaces:
         numbers = np.stack([tiles[name].to_numpy().astype(np.int64) for name in PLACE[2:]], axis=1)
         self._corners, self._sizes_wh = numbers[:, :2], numbers[:, 2:]
         self._others = self._read_others()
+        for place, box in added:
+            for tile in np.flatnonzero(self._scenes == self._scenes[place]).tolist():
+                moved = np.tile(self._corners[place] - self._corners[tile], 2)
+                self._others.setdefault(tile, []).append((box + moved)[None])
         self._rows = self._box_rows()
         self._held: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
 

@@ -12,6 +12,10 @@ The rule, in the words of the column ``way``:
 ``part``
     One tile alone has a mask, and shows a part of the box.
 
+What a person clicked or drew goes before what the machine made: of tiles that show the whole box
+one with such a mask stands before the others, and a px that such a tile sees is decided by such
+tiles alone, also where another tile shows the whole box.
+
 ``agreement`` is measured wherever two or more tiles have a mask of an instance, whichever stands:
 of the px that two or more of them see and any has, the share that two or more have. For two tiles
 it is the IoU of their masks in their overlap. It is null where they share no such px.
@@ -32,6 +36,7 @@ from numpy.typing import NDArray
 
 from samrs.core.records import JOINED, RLE, WAYS
 from samrs.core.runs import decode_runs, encode_runs, text_buffers
+from samrs.corrections.records import MADE_BY
 from samrs.release.cleaned_rows import SCORED, boxes_of, scored
 from samrs.release.cleaning import Columns, count_parts
 
@@ -43,6 +48,7 @@ JOIN = WAYS.index("joined")
 NEAR = 1e-6
 """Px by which a box may reach beyond a tile that shows it whole: rounding."""
 
+LAST = 2**40
 SWEPT = 2**20
 """Runs that are swept at once."""
 
@@ -78,25 +84,31 @@ def joined_rows(rows: pa.Table, views: Views) -> pa.Table:
     """
     rows = rows.combine_chunks()
     order, numbers = _numbered(rows, views.scene)
+    places = pc.index_in(rows["made_by"], value_set=pa.array(MADE_BY))
+    makers = pc.fill_null(places, 0).to_numpy().astype(np.int64)
+    by_person = makers > 0
     offsets = np.tile(views.windows[:, :2], 2).astype(np.float64)
     annotated = boxes_of(rows["hbb_annotated"]) + offsets
     whole = _shown_whole(annotated, views)
     quality = pc.fill_null(rows["quality"], -1.0).to_numpy()
     shown = pc.fill_null(rows["visible"], 0.0).to_numpy()
-    # the best row of each instance: whole before part, then by quality, or by what it shows
+    # the best row of each instance: whole before part, a person's before others, then by quality,
+    # or by what it shows
     merit = np.where(whole, quality, shown)
-    ranked = np.lexsort((-merit, ~whole, numbers))
+    ranked = np.lexsort((-merit, ~by_person, ~whole, numbers))
     best = ranked[np.diff(numbers[ranked], prepend=-1) > 0]
     counts = np.bincount(numbers, minlength=len(best))
-    way = np.where(whole[best], 0, np.where(counts > 1, JOIN, 2))
+    alone = whole[best] & (by_person[best] | (np.bincount(numbers, by_person, len(best)) == 0))
+    way = np.where(alone, 0, np.where(counts > 1, JOIN, 2))
     columns = _on_scene(rows, views)
-    swept = _Swept(columns, numbers, counts > 1, views.windows)
+    swept = _Swept(columns, numbers, counts > 1, views.windows, by_person)
     scene = views.scene[best]
     masks = _chosen(columns, best, way == JOIN, swept, views.sizes_hw[scene, 0])
     found = {name: rows[name].take(pa.array(best)) for name in PLAIN}
     found |= _boxes(rows, best, annotated, offsets, views)
     found |= _masks(masks, views.sizes_hw[scene], found, offsets[best])
     found = _joined_scores(found, masks, way == JOIN) | _means(rows, numbers, way == JOIN, best)
+    found |= _makers(found, makers, rows["accepted"], numbers, way == JOIN)
     found |= {
         "scene_id": views.names.take(pa.array(scene)),
         "tiles": pa.array(counts.astype(np.int32)),
@@ -139,7 +151,9 @@ def _numbered(rows: pa.Table, scene: Ints) -> tuple[Ints, Ints]:
     )
     of_scene = np.zeros(len(coded.dictionary), dtype=np.int64)
     of_scene[numbers] = scene
-    annotated = pc.fill_null(pc.cast(ordinal, pa.int64()), 0).to_numpy()
+    added = pc.match_substring(coded.dictionary, "#new-")  # by people: behind the annotated ones
+    number = pc.if_else(added, LAST, pc.fill_null(pc.cast(ordinal, pa.int64()), 0))
+    annotated = number.to_numpy(zero_copy_only=False)
     return np.lexsort((annotated, of_scene)), numbers
 
 
@@ -176,9 +190,13 @@ class _Swept:
         numbers: (N,) the instance of each row.
         several: (I,) which instances have several rows.
         windows: (N, 4) x0, y0, width and height of each row's tile.
+        by_person: (N,) which masks a person made.
     """
 
-    def __init__(self, columns: Columns, numbers: Ints, several: Bools, windows: Ints) -> None:
+    def __init__(
+        self, columns: Columns, numbers: Ints, several: Bools, windows: Ints, by_person: Bools
+    ) -> None:
+        self._by_person = by_person
         self._parts: list[Ints] = []
         self.agreed = np.zeros(len(several), dtype=np.int64)
         self.told = np.zeros(len(several), dtype=np.int64)
@@ -198,17 +216,26 @@ class _Swept:
         lower = windows[seen[0], 1] + windows[seen[0], 3]
         bottom = np.concatenate([columns.bottom[runs], lower])
         is_mask = np.arange(len(of)) < len(runs)
+        first = self._by_person[np.concatenate([mask, seen[0]])]
         of, column, y = np.tile(of, 2), np.tile(column, 2), np.concatenate([top, bottom])
         step = np.repeat([1, -1], len(top))
         turn = np.lexsort((y, column, of))
-        votes = np.cumsum((step * np.tile(is_mask, 2))[turn])[:-1]
-        views = np.cumsum((step * ~np.tile(is_mask, 2))[turn])[:-1]
+
+        def sums(which: Bools) -> Ints:
+            """How many of some intervals each piece between two places lies in."""
+            return np.cumsum((step * np.tile(which, 2))[turn])[:-1]
+
+        votes, views = sums(is_mask), sums(~is_mask)
         of, column, y = of[turn], column[turn], y[turn]
         length = np.diff(y)  # votes and views are 0 between columns
         several = (views > 1) & (votes > 0)
         self.told += np.bincount(of[:-1], length * several, len(self.told)).astype(np.int64)
         agreed = several & (votes > 1)
         self.agreed += np.bincount(of[:-1], length * agreed, len(self.told)).astype(np.int64)
+        if first.any():
+            decided = sums(~is_mask & first)
+            votes = np.where(decided > 0, sums(is_mask & first), votes)
+            views = np.where(decided > 0, decided, views)
         kept = np.flatnonzero((votes > 0) & (2 * votes >= views) & (length > 0))
         self._parts.append(_merged(of[kept], column[kept], y[kept], y[kept + 1]))
 
@@ -346,6 +373,34 @@ def _joined_scores(
             [_chunk(found[name]), _chunk(again[name]).cast(found[name].type)]
         ).take(pa.array(order))
         for name in SCORED
+    }
+
+
+def _makers(
+    found: dict[str, pa.Array],
+    makers: Ints,
+    accepted: pa.ChunkedArray,
+    numbers: Ints,
+    joined: Bools,
+) -> dict[str, pa.Array]:
+    """Who made the masks: of a joined one whoever did most, and accepted where all its parts are.
+
+    Args:
+        found: columns of the best rows.
+        makers: (N,) places in MADE_BY of all rows.
+        accepted: (N,) of all rows.
+        numbers: (N,) the instance of each row.
+        joined: (I,) which masks are joined ones.
+    """
+    if not joined.any():
+        return {}
+    most = np.zeros(len(joined), np.int64)
+    np.maximum.at(most, numbers, makers)
+    not_said = np.bincount(numbers, ~pc.fill_null(accepted, False).to_numpy(), len(joined))
+    of = pa.array(joined)
+    return {
+        "made_by": pc.if_else(of, pa.array(MADE_BY).take(pa.array(most)), _chunk(found["made_by"])),
+        "accepted": pc.if_else(of, pa.array(not_said == 0), _chunk(found["accepted"])),
     }
 
 

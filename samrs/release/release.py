@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -20,16 +21,20 @@ from numpy.typing import NDArray
 from samrs.core.errors import ProductError
 from samrs.core.parallel import MANY, map_stream
 from samrs.core.progress import progress
-from samrs.core.records import BACKGROUND, IGNORE, RELEASED, SEMANTIC
+from samrs.core.records import BACKGROUND, CONFLICTS, IGNORE, RELEASED, SEMANTIC
 from samrs.core.shards import (
     ShardWriter,
     fresh_product,
     read_manifest,
     shard_paths,
     write_manifest,
+    write_table,
 )
+from samrs.corrections.read import read_corrections
+from samrs.corrections.records import Corrections
 from samrs.drawing.palette import label_palette
 from samrs.release.background import NONE, check_background
+from samrs.release.correcting import Correcting
 from samrs.release.overlap import check_rule
 from samrs.release.quality import Quality, read_quality
 from samrs.release.scenes import write_scenes
@@ -51,11 +56,12 @@ def _write(
     limits: Mapping[str, NDArray[np.float64]],
     overlap: str,
     background: str,
+    corrections: Corrections,
 ) -> tuple[dict[str, Any], NDArray[np.int64]]:
-    """Write the three tables; returns the counts and the px of each label id (256,)."""
+    """Write the tables of tiles; returns the counts and the px of each label id (256,)."""
     for path in shard_paths(normalized, "tiles"):
         shutil.copyfile(path, out / path.name)
-    chosen = Selection(normalized, labelled, quality, limits, overlap, background)
+    chosen = Selection(normalized, labelled, quality, limits, overlap, background, corrections)
     totals = Totals()
     with (
         ShardWriter(out, "instances", RELEASED) as instances,
@@ -70,6 +76,7 @@ def _write(
                 {**tile, "label_map": {"bytes": image, "path": f"{tile['tile_id']}.png"}}
             )
     first = 0 if background == NONE else 1
+    number = chosen.kept_estimated
     counts = {
         "tiles": len(tiles),
         "tiles_empty": int((~chosen.has_kept).sum()),
@@ -87,11 +94,27 @@ def _write(
             "added_pixels": chosen.added_pixels,
         },
         "quality": {
-            "mean": round(chosen.kept_quality / chosen.kept, 4) if chosen.kept else None,
-            "below_half": round(chosen.kept_bad / chosen.kept, 4) if chosen.kept else None,
+            "mean": round(chosen.kept_quality / number, 4) if number else None,
+            "below_half": round(chosen.kept_bad / number, 4) if number else None,
         },
+        "corrections": {**chosen.people.counts, "conflicts": _conflicts(out, chosen.people)},
     }
     return counts, totals.label_pixels
+
+
+def _conflicts(out: Path, people: Correcting) -> dict[str, int]:
+    """Write the table conflicts, where there are any; returns their number by kind."""
+    found = people.conflicts()
+    if found:
+        write_table(out, "conflicts", CONFLICTS, found)
+        log.warning(
+            "%s: %d corrections do not fit any more and were not applied: samrs corrections check "
+            "lists them",
+            out.name,
+            len(found),
+        )
+    kinds = Counter(row["kind"] for row in found)
+    return dict(sorted(kinds.items()))
 
 
 def release(
@@ -99,6 +122,7 @@ def release(
     labelled: Path,
     out: Path,
     quality_model: Path,
+    corrections: Path | None = None,
     *,
     thresholds: Thresholds,
     overrides: Mapping[str, Mapping[str, Any]] | None,
@@ -115,6 +139,8 @@ def release(
         labelled: its sam_label product.
         out: the release product; replaced.
         quality_model: the estimate of masks' quality, ``samrs/models/quality.json``.
+        corrections: what people said of the dataset's masks, ``data/corrections/<dataset>``;
+            None: nothing.
         thresholds: how masks are cleaned, and which are kept.
         overrides: other values of the thresholds for one dataset or class, by
             ``<dataset>`` or ``<dataset>/<class>``.
@@ -125,11 +151,13 @@ def release(
 
     Returns:
         Numbers of tiles, instances and px (see ``SemanticMap``), dropped instances by reason;
-        ``scenes`` as of ``write_scenes``;
+        ``scenes`` as of ``write_scenes``; ``corrections``: what of it people made, and
+        ``conflicts`` by kind;
         ``quality`` of those kept: ``mean`` estimate and share ``below_half`` (None without any).
 
     Raises:
-        MissingInputError: there is no estimate of quality.
+        MissingInputError: there is no estimate of quality, or no folder of corrections.
+        AnnotationError: a correction cannot be read, or names a class that there is not.
         ParameterError: a threshold is out of range, the rule of overlaps or of the background
             unknown, or the dataset has a class that is called background.
         ProductError: the masks are not those of these instances and tiles.
@@ -149,8 +177,11 @@ def release(
     reason = quality.uncalibrated(labels)
     if reason and thresholds.min_quality > 0:
         log.warning("release: quality is no more than a rank for these labels: %s", reason)
+    said = Corrections() if corrections is None else read_corrections(corrections, categories)
     fresh = fresh_product(out)
-    counts, label_pixels = _write(normalized, labelled, fresh, quality, limits, overlap, background)
+    counts, label_pixels = _write(
+        normalized, labelled, fresh, quality, limits, overlap, background, said
+    )
     counts["scenes"] = write_scenes(normalized, fresh)
     own = {k: dict(v) for k, v in overrides.items() if k.partition("/")[0] == source["dataset"]}
     parameters = {
@@ -164,6 +195,7 @@ def release(
         **_described(source, source["subset"] or out.name, label_pixels, background),
         "parameters": parameters,
         **{key: labels[key] for key in PROVENANCE if key in labels},
+        "corrections": {"sha256": said.digest(), "records": said.counts()},
         "quality": estimate,
         "counts": counts,
     }

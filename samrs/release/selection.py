@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from samrs.core.errors import ProductError
 from samrs.core.records import MASKS, RELEASED
 from samrs.core.runs import text_buffers
-from samrs.core.shards import ShardWriter, iter_tables, read_table
+from samrs.core.shards import ShardWriter, iter_tables, read_manifest, read_table
+from samrs.corrections.records import MADE_BY, Corrections
 from samrs.release.background import NONE, UncertainPlaces
 from samrs.release.cleaned_rows import cleaned_rows
+from samrs.release.correcting import KEPT, REJECTED, Correcting, Tiles
 from samrs.release.quality import BAD, Quality
 from samrs.release.semantic_maps import Chunk, chunk_bounds
-from samrs.release.thresholds import DROP_REASONS, drop_reasons
+from samrs.release.thresholds import drop_reasons
 
 MASK_COLUMNS = [f.name for f in MASKS if f.name not in ("category_id", "category")]
 
@@ -32,7 +34,8 @@ PAINTED = pa.schema([("place", pa.int64()), ("label", pa.int32()), ("counts", pa
 """What painting takes of an instance: the place of its tile, its label id, its mask."""
 
 
-JOINED = pa.schema([f for f in RELEASED if f.name != "changed_px"])
+MADE = ("changed_px", "made_by", "accepted")
+JOINED = pa.schema([f for f in RELEASED if f.name not in MADE])
 """A released instance with the mask as it was stored."""
 
 
@@ -103,6 +106,7 @@ class Selection:
         limits: what masks are cleaned and left out by: a value for each class, by parameter.
         overlap: one of ``samrs.release.overlap.RULES``.
         background: one of ``samrs.release.background.RULES``.
+        corrections: what people said of the dataset's masks.
     """
 
     def __init__(
@@ -113,18 +117,24 @@ class Selection:
         limits: Mapping[str, NDArray[np.float64]],
         overlap: str,
         background: str,
+        corrections: Corrections,
     ) -> None:
         self.normalized, self.labelled, self.quality = normalized, labelled, quality
         self.limits, self.overlap = limits, overlap
-        self._places = None if background == NONE else UncertainPlaces(normalized)
-        self.tiles = read_table(normalized, "tiles", ["tile_id", "split", "height", "width"])
+        columns = ["tile_id", "scene_id", "split", "x0", "y0", "height", "width"]
+        self.tiles = read_table(normalized, "tiles", columns)
+        categories = read_manifest(normalized)["categories"]
+        self.people = Correcting(corrections, Tiles.of(self.tiles), categories)
+        self._places = None
+        if background != NONE:
+            self._places = UncertainPlaces(normalized, self.people.places_of_added())
         self.sizes_hw = np.stack(
             [self.tiles[name].to_numpy().astype(np.int64) for name in ("height", "width")], axis=1
         )
-        self.instances = self.kept = self.kept_bad = 0
+        self.instances = self.kept = self.kept_bad = self.kept_estimated = 0
         self.kept_quality = 0.0
         self.cleaned = self.removed_pixels = self.added_pixels = 0
-        self.dropped = np.zeros(len(DROP_REASONS) + 1, dtype=np.int64)
+        self.dropped = np.zeros(REJECTED + 1, dtype=np.int64)
         self.has_kept = np.zeros(len(self.tiles), dtype=bool)
 
     def chunks(self, writer: ShardWriter) -> Iterator[Chunk]:
@@ -143,6 +153,7 @@ class Selection:
             while bounds and bounds[0][1] <= last:
                 chunk, held = self._chunk(*bounds.pop(0), held)
                 yield chunk
+        held = pa.concat_tables([held, self._written(*self.people.added(len(self.tiles)), writer)])
         for begin, end in bounds:
             chunk, held = self._chunk(begin, end, held)
             yield chunk
@@ -151,15 +162,30 @@ class Selection:
         limits = self._limits_of(rows)
         cleaned = cleaned_rows(rows, limits)
         reasons = drop_reasons(rows, cleaned, limits)
+        difficult = pc.fill_null(rows["difficult"], False).to_numpy()
+        barred = difficult & (limits["keep_difficult"] == 0)
+        corrected, reasons = self.people.apply(rows, cleaned, reasons, barred)
         self.dropped += np.bincount(reasons, minlength=len(self.dropped))
-        passed = reasons == len(DROP_REASONS)
-        kept, places = cleaned.filter(pa.array(passed)), places[passed]
+        passed, last = reasons == KEPT, int(places[-1])
+        kept, places = corrected.filter(pa.array(passed)), places[passed]
         self._check_sizes(kept, places)
         self._count_changes(rows["area"].to_numpy()[passed], kept)
+        self.instances += len(rows)
+        added, of_added = self.people.added(last)
+        if len(added):
+            places = np.concatenate([places, of_added])
+            order = np.argsort(places, kind="stable")
+            kept = pa.concat_tables([kept, added]).take(pa.array(order)).combine_chunks()
+            places = places[order]
+        return self._written(kept, places, writer)
+
+    def _written(self, kept: pa.Table, places: NDArray[np.int64], writer: ShardWriter) -> pa.Table:
+        """Write rows and count them; returns what painting takes of them."""
         writer.write_table(kept)
-        self.instances, self.kept = self.instances + len(rows), self.kept + len(kept)
+        self.kept += len(kept)
         self.has_kept[places] = True
-        estimates = kept["quality"].to_numpy()
+        estimates = kept["quality"].drop_null().to_numpy()  # there is none of what people made
+        self.kept_estimated += len(estimates)
         self.kept_quality += float(estimates.sum())
         self.kept_bad += int((estimates < BAD).sum())
         counts = pc.struct_field(kept["rle"], "counts")
@@ -184,6 +210,8 @@ class Selection:
             stored: (K,) px of each as it was stored.
             kept: K rows to release.
         """
+        own = pc.equal(kept["made_by"], MADE_BY[0]).to_numpy()
+        kept, stored = kept.filter(pa.array(own)), stored[own]
         changed, grown = kept["changed_px"].to_numpy(), kept["area"].to_numpy() - stored
         self.cleaned += int(np.count_nonzero(changed))
         self.removed_pixels += int((changed - grown).sum()) // 2

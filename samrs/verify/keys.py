@@ -29,6 +29,9 @@ from samrs.verify.parts import (
 SCENE = r"^[A-Za-z0-9_.-]{1,200}$"
 """Ids are made of it, and files are named by ids."""
 
+OF_SCENE = r"#([0-9]{1,9}|new-[0-9a-f]{12})$"
+"""What stands behind the scene in the id of an annotated instance, and of one that was added."""
+
 SAME = ["category_id", "category", "difficult", "source_file", "source_line"]
 """Columns that are equal in all tiles that show an instance."""
 
@@ -95,7 +98,7 @@ def _check_places(path: Path, rows: pa.Table, checked: Checked, tiles: Tiles, la
     wrong = (places >= 0) & (places < highest)
     note(path, rows, checked, "order", wrong, lambda i: "stands after rows of a later tile")
     if "instance_id" in rows.column_names:
-        of_scene = pc.replace_substring_regex(flat(rows["instance_id"]), r"#[0-9]{1,9}$", "")
+        of_scene = pc.replace_substring_regex(flat(rows["instance_id"]), OF_SCENE, "")
         scenes = tiles.scenes.take(pa.array(np.maximum(places, 0)))
         other = ~truths(pc.equal(of_scene, scenes), null=False) & (places >= 0)
         note(path, rows, checked, "id", other, lambda i: f"{scenes[i].as_py()}#<number> is needed")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from samrs.core.errors import ParameterError
 from samrs.core.records import BACKGROUND, IGNORE, label_names
 from samrs.release.background import NONE, check_background
+from samrs.release.correcting import COUNTS as PEOPLE
 from samrs.release.overlap import check_rule
 from samrs.release.thresholds import DROP_REASONS, NAMES, Thresholds, for_classes
 
@@ -218,7 +219,7 @@ def _counts(manifest: Mapping[str, Any]) -> str:
         return f"counts.cleaned does not have {', '.join(CLEANED)}"
     if not all(map(_is_count, cleaned.values())):
         return "counts.cleaned holds no counts"
-    if problem := _scenes(counts.get("scenes")):
+    if problem := _scenes(counts.get("scenes")) or _corrections(counts.get("corrections")):
         return problem
     if not isinstance(quality, dict) or sorted(quality) != ["below_half", "mean"]:
         return "counts.quality does not have mean and below_half"
@@ -228,6 +229,18 @@ def _counts(manifest: Mapping[str, Any]) -> str:
         return "counts.background_pixels is no count"
     if not isinstance(labels, list) or not all(map(_is_count, labels)):
         return "label_pixels is no list of counts"
+    return ""
+
+
+def _corrections(said: Any) -> str:
+    """What is wrong with the counts of what people made."""
+    if not isinstance(said, dict) or sorted(said) != sorted([*PEOPLE, "conflicts"]):
+        return f"counts.corrections does not have {', '.join(PEOPLE)} and conflicts"
+    kinds = said["conflicts"]
+    if not isinstance(kinds, dict) or not all(re.fullmatch("[a-z]{1,20}", kind) for kind in kinds):
+        return "counts.corrections.conflicts holds no counts by kind"
+    if not all(map(_is_count, [*(said[name] for name in PEOPLE), *kinds.values()])):
+        return "counts.corrections holds no counts"
     return ""
 
 

@@ -63,6 +63,7 @@ class Checked:
         mask_pixels: px of its masks, counted once a mask.
         pictures: (2,) tiles with a picture, and tiles without.
         quality: (3,) number, sum, and number below a half of its estimates of quality.
+        people: (4,) masks clicked, drawn and accepted, and objects added by people.
         tiles: number of tiles that a table's rows name, where its keys were checked.
     """
 
@@ -73,6 +74,7 @@ class Checked:
     mask_pixels: int = 0
     pictures: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, dtype=np.int64))
     quality: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    people: NDArray[np.int64] = field(default_factory=lambda: np.zeros(4, dtype=np.int64))
     tiles: int | None = None
 
     def add(self, other: Checked) -> None:
@@ -85,6 +87,7 @@ class Checked:
         self.mask_pixels += other.mask_pixels
         self.pictures += other.pictures
         self.quality += other.quality
+        self.people += other.people
 
 
 @dataclass(frozen=True)

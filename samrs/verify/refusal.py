@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from samrs.core.errors import ProductError
-from samrs.core.records import JOINED, RELEASED, SCENES, SEMANTIC, TILES
+from samrs.core.records import CONFLICTS, JOINED, RELEASED, SCENES, SEMANTIC, TILES
 from samrs.core.shards import read_manifest, shard_paths
 from samrs.verify.manifest import manifest_problem
 from samrs.verify.parts import Checked, Part, Said, forget_tiles
@@ -36,6 +36,7 @@ SCHEMAS = {
     "semantic": SEMANTIC,
     "scenes": SCENES,
     "joined": JOINED,
+    "conflicts": CONFLICTS,
 }
 NEEDED = ("tiles", "instances", "semantic")
 """Tables of every release: those of scenes came later."""

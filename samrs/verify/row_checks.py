@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from samrs.corrections.records import MADE_BY
 from samrs.reading.image_header import picture
 from samrs.release.quality import BAD
 from samrs.release.thresholds import DROP_REASONS, drop_reasons
@@ -31,11 +32,13 @@ from samrs.verify.parts import (
 NEVER_NULL = (
     "scene_id", "split", "x0", "y0", "image", "hbb", "hbb_annotated", "mask_hbb", "difficult",
     "visible", "box_iou", "outside", "components", "recipe", "fallback", "crs",
-    "transform", "reason", "detail",
+    "transform", "reason", "detail", "made_by", "accepted", "file", "kind",
 )  # fmt: skip
 """Columns that every row of a table with them has; other checks see to ids, sizes and masks."""
 
 PLACE = ("crs", "transform")
+DIFFICULT = DROP_REASONS.index("difficult")
+"""What leaves out masks that people made or accepted, too."""
 
 RANGES = {
     "predicted_iou": (-1.0, 2.0),
@@ -249,6 +252,7 @@ def check_scores(part: Part, rows: pa.Table, checked: Checked) -> None:
         _check_components(part, rows, checked)
     if part.said.recipe is not None and has(rows, "recipe"):
         other = ~truths(pc.equal(rows["recipe"], part.said.recipe), null=True)
+        other &= ~by_people(rows)
         note(part.path, rows, checked, "score", other,
              lambda i: f"recipe {rows['recipe'][i].as_py()!r}, the manifest has "
              f"{part.said.recipe!r}")  # fmt: skip
@@ -287,12 +291,41 @@ def check_thresholds(part: Part, rows: pa.Table, checked: Checked) -> None:
     limits["max_outside"] = np.where(changed > 0, 1, limits["max_outside"])  # it was of the stored
     reasons = np.where(known, drop_reasons(rows, rows, limits), len(DROP_REASONS))
     note(part.path, rows, checked, "value", changed < 0, _says("less than no changed_px"))
+    people = by_people(rows)
+    judged = people | truths(rows["accepted"], null=False)
+    reasons = np.where(judged & (reasons != DIFFICULT), len(DROP_REASONS), reasons)
     note(part.path, rows, checked, "threshold", reasons < len(DROP_REASONS),
          lambda i: f"{DROP_REASONS[reasons[i]]} leaves it out")  # fmt: skip
     estimates = rows["quality"].to_numpy()
     none = truths(pc.is_null(rows["quality"]), null=True)
-    note(part.path, rows, checked, "value", none, _says("no quality"))
-    checked.quality += [len(estimates), np.nansum(estimates), (estimates < BAD).sum()]
+    note(part.path, rows, checked, "value", none & ~people, _says("no quality"))
+    checked.quality += [(~none).sum(), np.nansum(estimates), (estimates < BAD).sum()]
+    _check_people(part, rows, checked)
+
+
+def by_people(rows: pa.Table) -> NDArray[np.bool_]:
+    """(N,) which masks a person made; none in tables that do not say so."""
+    if "made_by" not in rows.column_names:
+        return np.zeros(len(rows), dtype=bool)
+    return truths(pc.is_in(rows["made_by"], value_set=pa.array(MADE_BY[1:])), null=False)
+
+
+def _check_people(part: Part, rows: pa.Table, checked: Checked) -> None:
+    """Note makers that there are not, and masks of people that are none; count what they made."""
+    known = truths(pc.is_in(rows["made_by"], value_set=pa.array(MADE_BY)), null=True)
+    note(part.path, rows, checked, "value", ~known,
+         lambda i: f"made_by {rows['made_by'][i].as_py()!r}, one of {', '.join(MADE_BY)} is "
+         "needed")  # fmt: skip
+    empty = (whole_numbers(rows["area"], 0) == 0) & (
+        by_people(rows) | truths(rows["accepted"], null=False)
+    )
+    note(part.path, rows, checked, "value", empty, _says("a mask of nothing that a person made"))
+    added = truths(pc.match_substring(rows["instance_id"], "#new-"), null=False)
+    note(part.path, rows, checked, "value", added & known & ~by_people(rows),
+         _says("added by a person, its mask is not"))  # fmt: skip
+    made = [truths(pc.equal(rows["made_by"], name), null=False).sum() for name in MADE_BY[1:]]
+    accepted = truths(rows["accepted"], null=False).sum()
+    checked.people += np.array([*made, accepted, added.sum()], np.int64)
 
 
 def check_places(part: Part, rows: pa.Table, checked: Checked) -> None:

@@ -51,6 +51,7 @@ CHECKS: dict[str, Sequence[Check]] = {
     "uncertain": (check_values, check_outlines),
     "scenes": (check_scenes,),
     "joined": (check_joined,),
+    "conflicts": (check_values,),
     "quarantine": (check_values, check_sources),
 }
 """What is checked of the rows of each table; ``released`` is the table instances of a release."""

@@ -37,6 +37,7 @@ import pyarrow.parquet as pq
 from samrs.core.errors import SamrsError
 from samrs.core.parallel import map_stream
 from samrs.core.records import (
+    CONFLICTS,
     GEOREFERENCE,
     INSTANCES,
     JOINED,
@@ -76,6 +77,7 @@ PRODUCTS: dict[str, dict[str, pa.Schema]] = {
         "semantic": SEMANTIC,
         "scenes": SCENES,
         "joined": JOINED,
+        "conflicts": CONFLICTS,
     },
 }
 """Tables of each product."""
@@ -261,7 +263,7 @@ class Verification:
             said = counts.get("scenes") or {}
             self._count("scenes", said.get("scenes"), self.rows["scenes"])
             self._count("scenes.instances", said.get("instances"), self.rows.get("joined", 0))
-        self._count("instances", counts["instances"], kept + sum(counts["dropped"].values()))
+        self._check_people(counts["corrections"], counts["instances"], kept)
         if "instances" in self._tiles_used:
             self._count(
                 "tiles_empty", counts["tiles_empty"], (tiles or 0) - self._tiles_used["instances"]
@@ -270,9 +272,20 @@ class Verification:
         if "label_map" not in self.findings.counts and "semantic" in self._tiles_used:
             self._check_pixels(counts)
 
+    def _check_people(self, said: dict[str, Any], instances: int, kept: int) -> None:
+        """Each annotated instance is kept, dropped, or rejected by a person; others were added."""
+        dropped = sum(self.manifest["counts"]["dropped"].values())
+        self._count("instances", instances, kept - said["added"] + dropped + said["rejected"])
+        conflicts = sum(said["conflicts"].values())
+        self._count("conflicts", conflicts, self.rows.get("conflicts", 0))
+        if "instances" in self._tiles_used:
+            names = ("clicked", "drawn", "accepted", "added")
+            for name, found in zip(names, self._totals.people.tolist(), strict=True):
+                self._count(name, said[name], found)
+
     def _check_quality(self, said: dict[str, Any]) -> None:
         number, total, bad = self._totals.quality.tolist()
-        if not number:
+        if not number:  # masks of people have no estimate
             self._count("quality", said, {"mean": None, "below_half": None})
             return
         for name, found in (("mean", total / number), ("below_half", bad / number)):

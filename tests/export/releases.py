@@ -16,6 +16,7 @@ from samrs.core.records import GEOREFERENCE, RELEASED, SEMANTIC, TILES
 from samrs.core.rle import mask_to_rle, rle_area, rle_to_hbb
 from samrs.core.shards import read_manifest, read_table, write_manifest, write_table
 from samrs.drawing.palette import palette
+from samrs.release.correcting import COUNTS
 from samrs.release.scenes import write_scenes
 from samrs.release.thresholds import DROP_REASONS
 from tests.products_by_hand import OPEN
@@ -76,6 +77,8 @@ def instance(name: str, tile: str, label: int, mask: Mask, **changes: Any) -> di
         "components": 1,
         "recipe": "hbox",
         "fallback": False,
+        "made_by": "machine",
+        "accepted": False,
         **changes,
     }
 
@@ -151,6 +154,7 @@ def write_release(
         "contested_pixels": 5,
         "dropped": {**dict.fromkeys(DROP_REASONS, 0), "empty_mask": 2},
         "cleaned": {"instances": 0, "removed_pixels": 0, "added_pixels": 0},
+        "corrections": {**dict.fromkeys(COUNTS, 0), "conflicts": {}},
         "quality": {"mean": 0.75, "below_half": 0.0},
     }
     about = {

@@ -56,6 +56,8 @@ def row(name: str, place: Window, mask: Mask, box: list[float], **changes: Any) 
         "fallback": False,
         "quality": 0.5,
         "changed_px": 0,
+        "made_by": "machine",
+        "accepted": False,
     }
     return found | changes
 
