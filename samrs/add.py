@@ -18,6 +18,7 @@ from samrs.look.look import Found, check_name, look
 from samrs.normalize.normalize import normalize
 from samrs.work.kept import write_whole
 
+KEEP = ".gitkeep"
 SECTIONS = ("datasets", "subsets", "normalize")
 
 
@@ -65,11 +66,24 @@ def add(
     _append(values["subsets"], name, name)
     _append(values["normalize"], name, section)
     _write(params, yaml, values)
+    folder = corrections(params.parent, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / KEEP).touch()
     return found
 
 
+def corrections(project: Path, name: str) -> Path:
+    """Where people's corrections of a dataset lie in a project.
+
+    Args:
+        project: the folder of params.yaml.
+        name: of the dataset.
+    """
+    return project / "data" / "corrections" / name
+
+
 def remove(params: Path, name: str) -> None:
-    """Take a dataset out of params.yaml again; its files stay where they are.
+    """Take a dataset out of params.yaml again; its files and corrections stay where they are.
 
     Raises:
         ParameterError: it is not one that ``add`` added.
@@ -84,6 +98,10 @@ def remove(params: Path, name: str) -> None:
     for section in SECTIONS:
         _drop(values[section], name)
     _write(params, yaml, values)
+    folder = corrections(params.parent, name)
+    if folder.is_dir() and [path.name for path in folder.iterdir()] == [KEEP]:  # nobody said a word
+        (folder / KEEP).unlink()
+        folder.rmdir()
 
 
 def _append(section: CommentedMap, name: str, value: Any) -> None:

@@ -114,6 +114,7 @@ def card(
         classes=_table(*_classes(label_names(manifest), manifest["categories"], rows, scores)),
         quality=_table(*_quality(rows, scores)),
         made=_table(("", ""), _made(manifest)),
+        looked_at=_looked_at(manifest),
         sources=_sources(manifest),
         shards=_table(("file", "rows", "sha256"), _shards(manifest)),
         manifest_sha256=digest,
@@ -150,7 +151,10 @@ def _header(name: str, num_tiles: int, manifest: Mapping[str, Any], more: Mappin
         "license_name": "terms-of-the-source",
         "task_categories": ["image-segmentation", "object-detection"],
         "task_ids": ["semantic-segmentation", "instance-segmentation"],
-        "annotations_creators": ["machine-generated"],
+        "annotations_creators": [
+            "machine-generated",
+            *(["expert-generated"] if any(_people(manifest).values()) else []),
+        ],
         "size_categories": [size],
         "tags": ["remote-sensing", "aerial", "SAMRS", "segment-anything"],
         **more,
@@ -241,7 +245,27 @@ def _made(manifest: Mapping[str, Any]) -> list[tuple[str, Any]]:
     values += [(f"release.{key}", str(value)) for key, value in manifest["parameters"].items()]
     counts = manifest["counts"]
     values += [("instances annotated", counts["instances"]), ("... released", counts["kept"])]
-    return values + [(f"... dropped: {key}", n) for key, n in counts["dropped"].items()]
+    values += [(f"... dropped: {key}", n) for key, n in counts["dropped"].items()]
+    return values + [(f"by people: {key}", n) for key, n in _people(manifest).items() if n]
+
+
+def _people(manifest: Mapping[str, Any]) -> dict[str, int]:
+    """What of a release people made, and how many corrections no longer fit."""
+    counts = dict(manifest["counts"]["corrections"])
+    conflicts = sum(counts.pop("conflicts").values())
+    return {**counts, "conflicts": conflicts}
+
+
+def _looked_at(manifest: Mapping[str, Any]) -> str:
+    """A sentence about how many masks people have looked at."""
+    said, kept = _people(manifest), manifest["counts"]["kept"]
+    made = said["clicked"] + said["drawn"]
+    if not (made or said["accepted"]):
+        return "No person has checked these masks"
+    return (
+        f"People made {made:,} of the {kept:,} masks and accepted {said['accepted']:,} as they "
+        "are; nobody has checked the others"
+    )
 
 
 def _sources(manifest: Mapping[str, Any]) -> dict[str, Any]:

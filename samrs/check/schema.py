@@ -93,6 +93,7 @@ SECTIONS = (
 )
 
 DATASETS = "samrs.datasets"
+CORRECTIONS = Path("data", "corrections")
 STRUCTURE = {"datasets": dict, "subsets": dict, "benchmarks": list, "runtime": dict, "guard": dict}
 """Top-level keys that no stage declares, and what they hold."""
 TOP = dict.fromkeys((name for section in SECTIONS for name in section.top), str)
@@ -113,7 +114,21 @@ def faults(root: Path) -> list[str]:
     told = value_faults(params)
     if isinstance(params.get("guard"), Mapping):
         told += guard_faults(root, params)
+    if isinstance(params.get("subsets"), Mapping) and (root / CORRECTIONS).is_dir():
+        told += _corrections(root, params["subsets"])
     return list(dict.fromkeys(told))
+
+
+def _corrections(root: Path, subsets: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each released dataset without a folder for what people correct."""
+    for name in subsets:
+        folder = CORRECTIONS / str(name)
+        if not (root / folder).is_dir():
+            yield (
+                f"{folder.as_posix()}: no such folder, got a dataset without it; release reads "
+                f"what people corrected there, an empty folder is nothing; run mkdir -p "
+                f"{folder.as_posix()}"
+            )
 
 
 def value_faults(params: Mapping[str, Any]) -> list[str]:

@@ -180,6 +180,9 @@ RELEASED = pa.schema(
 )
 """A released instance: its annotation and its mask with every score."""
 
+MADE = ("made_by", "accepted")
+"""Columns that say who made a mask, and whether a person accepted it."""
+
 WAYS = ("whole", "joined", "part")
 """How an instance's mask on its scene came about: see ``release/joining.py``."""
 

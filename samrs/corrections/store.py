@@ -18,7 +18,7 @@ from samrs.core.errors import SamrsError
 from samrs.corrections.read import parsed, read_files
 from samrs.corrections.records import KINDS, Corrections, Key, Record
 from samrs.corrections.write import file_text, joined, line_text
-from samrs.work.kept import write_whole
+from samrs.work.kept import sync_folder, write_whole
 
 ORDER = tuple(KINDS)
 
@@ -182,7 +182,11 @@ class Store:
             for name in sorted(changed, key=lambda name: (name not in adds, ORDER.index(name))):
                 there = changed[name]
                 text = joined(name, (there.lines[key] for key in sorted(there.lines)))
-                write_whole(self.folder / name, text.encode())
+                if text:
+                    write_whole(self.folder / name, text.encode())
+                else:  # as if nobody had said a word
+                    (self.folder / name).unlink(missing_ok=True)
+                    sync_folder(self.folder)
                 self._known[name] = replace(there, data=text.encode())
             return self.read()
 

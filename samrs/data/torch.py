@@ -46,9 +46,9 @@ def tile_item(record: TileRecord, where: str, masks: str) -> Item:
         ``image`` (3, H, W) uint8; ``semantic`` (H, W) uint8 ids of the release's ``labels``, 255 =
         not known; of the N instances ``boxes`` (N, 4) float32 xyxy around the masks, ``hbb`` the
         annotated ones, ``labels`` (N,) int64, numbers of the ``categories``, ``masks`` (see MASKS),
-        ``scores`` (N,) float32 by name, ``instance_ids``; ``tile_id``, ``scene_id``, ``split``;
-        ``georeference``, the tile's CRS as WKT2 and its transform, and ``gsd``, each None where
-        it is not known.
+        ``scores`` (N,) float32 by name, ``instance_ids``, ``made_by`` (machine, clicked or drawn),
+        ``accepted`` (N,) bool; ``tile_id``, ``scene_id``, ``split``; ``georeference``, the tile's
+        CRS as WKT2 and its transform, and ``gsd``, each None where it is not known.
 
     Raises:
         ImageError: image or map does not decode.
@@ -76,6 +76,8 @@ def tile_item(record: TileRecord, where: str, masks: str) -> Item:
             if name in rows.column_names
         },
         "instance_ids": rows["instance_id"].to_pylist(),
+        "made_by": rows["made_by"].to_pylist(),
+        "accepted": torch.from_numpy(rows["accepted"].to_numpy().astype(bool)),
         "tile_id": record.tile_id,
         "scene_id": record.scene_id,
         "split": record.split,

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from samrs.core.errors import ParameterError, ProductError
 from samrs.core.names import safe_name
-from samrs.core.records import Georeference, crs_name
+from samrs.core.records import MADE, Georeference, crs_name
 from samrs.core.runs import decode_runs, text_buffers
 from samrs.core.shards import read_table
+from samrs.corrections.records import MADE_BY
 from samrs.export.polygons import mask_polygons
 from samrs.export.subset import Subset
 from samrs.release.cleaning import Columns
@@ -37,8 +38,8 @@ GEOMETRY = "geometry"
 TABLES = {"scene": ("joined", "scene_id"), "tile": ("instances", "tile_id")}
 """Where the rows of a level stand, and the column that says what they lie on."""
 
-KEPT = ("instance_id", "category_id", "category", "rle", "difficult", "recipe", "source_file",
-        "source_line", "area")  # fmt: skip
+KEPT = ("instance_id", "category_id", "category", "rle", "difficult", "recipe", *MADE,
+        "source_file", "source_line", "area")  # fmt: skip
 JOINED_ONLY = {"way": pa.string(), "tiles": pa.int32(), "agreement": pa.float64()}
 
 
@@ -168,6 +169,8 @@ def schema(subset: Subset) -> pa.Schema:
             **(JOINED_ONLY if subset.level == "scene" else {}),
             "difficult": pa.bool_(),
             "recipe": pa.string(),
+            "made_by": pa.string(),
+            "accepted": pa.bool_(),
             "model": pa.string(),
             "source_file": pa.string(),
             "source_line": pa.int32(),
@@ -213,14 +216,15 @@ def _batch(
 ) -> pa.RecordBatch:
     on = [layer.places[name] for name in rows[key].to_pylist()]
     label = [subset.labels[i] for i in rows["category_id"].to_pylist()]
-    constant = {"model": subset.manifest.get("model")}
+    model = subset.manifest.get("model")  # a mask that a person made is none of its
+    by_machine = pc.equal(rows["made_by"], MADE_BY[0])
     found = {
         "scene_id": pa.array([scene for scene, _, _ in on]),
         "split": pa.array([split for _, split, _ in on]),
         "class": pa.array([subset.categories[i] for i in label]),
         "label": pa.array(label, pa.int32()),
         "area_px": rows["area"],
-        **{name: pa.array([value] * len(rows), pa.string()) for name, value in constant.items()},
+        "model": pc.if_else(by_machine, pa.scalar(model, pa.string()), None),
         GEOMETRY: _wkb(rows, np.array([p.transform for _, _, p in on]), simplify, lost),
     }
     columns = [found[n] if n in found else rows[n] for n in wanted.names]

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from samrs.core.records import CONFLICTS, RELEASED, RLE
+from samrs.core.records import CONFLICTS, MADE, RELEASED, RLE
 from samrs.core.runs import Runs, decode_runs, overlaps, text_buffers
 from samrs.corrections.read import mask_of
 from samrs.corrections.records import (
@@ -281,7 +281,7 @@ class Correcting:
         chosen, self._to_add = self._to_add[:number], self._to_add[number:]
         if not chosen:
             return RELEASED.empty_table(), np.zeros(0, np.int64)
-        schema = pa.schema([f for f in RELEASED if f.name not in ("made_by", "accepted")])
+        schema = pa.schema([f for f in RELEASED if f.name not in MADE])
         rows = pa.Table.from_pylist([self._new_row(r) for r, _ in chosen], schema=schema)
         rows = _with_masks(None, rows, {i: mask for i, (_, mask) in enumerate(chosen)})
         judged = [

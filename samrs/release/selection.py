@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from samrs.core.errors import ProductError
-from samrs.core.records import MASKS, RELEASED
+from samrs.core.records import MADE, MASKS, RELEASED
 from samrs.core.runs import text_buffers
 from samrs.core.shards import ShardWriter, iter_tables, read_manifest, read_table
 from samrs.corrections.records import MADE_BY, Corrections
@@ -34,8 +34,7 @@ PAINTED = pa.schema([("place", pa.int64()), ("label", pa.int32()), ("counts", pa
 """What painting takes of an instance: the place of its tile, its label id, its mask."""
 
 
-MADE = ("changed_px", "made_by", "accepted")
-JOINED = pa.schema([f for f in RELEASED if f.name not in MADE])
+JOINED = pa.schema([f for f in RELEASED if f.name not in ("changed_px", *MADE)])
 """A released instance with the mask as it was stored."""
 
 

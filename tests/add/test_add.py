@@ -33,6 +33,7 @@ def test_a_dataset_stands_in_three_sections_and_all_else_stays(params: Path) -> 
     assert values["normalize"]["airfields"].keys() == values["normalize"]["dior"].keys()
     assert values["normalize"]["airfields"]["val"] == 0.2
     assert "airfields" not in values["download"]
+    assert (params.parent / "data/corrections/airfields/.gitkeep").is_file()
     lines = text.splitlines()
     assert all(line in lines for line in before.splitlines())
     assert len(lines) == len(before.splitlines()) + 16
@@ -46,6 +47,16 @@ def test_removing_gives_the_file_of_before(params: Path) -> None:
     for name in ("airfields", "harbors"):
         remove(params, name)
     assert params.read_bytes() == before
+    assert not list(params.parent.glob("data/corrections/*"))
+
+
+def test_corrections_outlive_their_dataset(params: Path) -> None:
+    by_hand.coco(params.parent / "in")
+    add(params, "coco", params.parent / "in", "airfields")
+    said = params.parent / "data/corrections/airfields/verdicts.csv"
+    said.touch()
+    remove(params, "airfields")
+    assert said.is_file()
 
 
 def test_a_folder_elsewhere_keeps_its_whole_path(

@@ -164,3 +164,10 @@ def test_sections_are_what_the_stage_scripts_read(section: Section) -> None:
     assert {*section.top, *section.given} <= words
     each = {f"{section.stage}.{{dataset}}", f"{section.stage}.{{benchmark}}"}
     assert section.stage in words or each & words or not section.own
+
+
+def test_a_released_dataset_has_a_folder_for_what_people_correct(tmp_path: Path) -> None:
+    for name in ("dota", "dior"):
+        (tmp_path / "data/corrections" / name).mkdir(parents=True)
+    (fault,) = found(tmp_path)
+    assert fault.startswith("data/corrections/fair1m: no such folder")

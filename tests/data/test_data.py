@@ -57,6 +57,8 @@ def test_a_tile_is_what_the_tables_hold(release):
         labels = decode_labels(maps[name]["label_map"]["bytes"], name)
         assert np.array_equal(item["semantic"].numpy(), labels)
         assert item["instance_ids"] == [row["instance_id"] for row in own]
+        assert item["made_by"] == [row["made_by"] for row in own]
+        assert item["accepted"].tolist() == [row["accepted"] for row in own]
         assert len(own) == index % 4
         assert item["labels"].tolist() == [1] * len(own)
         assert item["boxes"].shape == item["hbb"].shape == (len(own), 4)

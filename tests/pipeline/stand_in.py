@@ -45,7 +45,8 @@ def make(root: Path, *targets: str, keep: Sequence[str] = (), **changed: Any) ->
     root.mkdir(parents=True, exist_ok=True)
     for name in ("samrs", "stages", "tools"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for kept in (ROOT / "data" / "inbox").glob("*/.gitkeep"):
+    inputs = ROOT / "data"
+    for kept in [*inputs.glob("inbox/*/.gitkeep"), *inputs.glob("corrections/*/.gitkeep")]:
         (root / kept.parent.relative_to(ROOT)).mkdir(parents=True)
         shutil.copy(kept, root / kept.relative_to(ROOT))
     for name in ("dvc.yaml", "params.yaml", ".dvcignore"):

@@ -12,6 +12,8 @@ import yaml
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
+from samrs.corrections.store import Store
+from tests.corrections.records import verdict
 from tests.pipeline.closure import ROOT
 from tests.pipeline.graph import stages
 from tests.pipeline.stand_in import make, ran, run
@@ -133,6 +135,15 @@ def test_switching_the_model_back_and_forth_reruns_nothing_twice(repo: Path) -> 
     assert ran(repo, "exp", "run", "-S", "model=vit_b") == set()
     run(repo, "git", "checkout", "-q", "--", ".")
     run(repo, "dvc", "checkout", "-q")
+
+
+def test_what_a_person_says_reruns_that_release_and_no_labelling(repo: Path) -> None:
+    dataset = SUBSETS[0]
+    store = Store(repo / "data" / "corrections" / dataset)
+    store.put(verdict())
+    assert ran(repo, "repro") == {f"release@{dataset}", "stats"} | TRAINING
+    store.undo()
+    assert ran(repo, "repro") == set()  # what was made of none is in DVC's cache
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ An annotation::
 
     {"id": 1, "image_id": 1, "category_id": 5, "segmentation": {"size": [1000, 1024],
      "counts": "aXT1..."}, "area": 7622, "bbox": [37.0, 73.0, 842.0, 119.0], "iscrowd": 0,
-     "object_id": "P0000#2", "difficult": false, "predicted_iou": 0.54, ...}
+     "object_id": "P0000#2", "difficult": false, "made_by": "machine", "accepted": false,
+     "predicted_iou": 0.54, ...}
 
 Masks are run lengths, so they are exact, holes and parts included; ``iscrowd`` is 0 all the same:
 each is one object, and COCO's evaluation would leave out crowds. ``--masks polygon`` is for readers
@@ -37,6 +38,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from samrs.core.errors import ParameterError
+from samrs.core.records import MADE
 from samrs.core.rle import Rle
 from samrs.core.shards import json_text
 from samrs.export.boxes import BOXES, COLUMNS, check_choice, upright, xywh
@@ -49,7 +51,7 @@ LEVELS = "tile", "scene"
 MASKS = ("rle", "polygon")
 """How masks are written."""
 
-_COLUMNS = ("instance_id", *COLUMNS, "difficult")
+_COLUMNS = ("instance_id", *COLUMNS, "difficult", *MADE)
 _PLACE = ("tile_id", "scene_id", "x0", "y0", "gsd")
 _encode = partial(json_text, spaces=False, ascii=True)
 """In ASCII: pycocotools opens the file in whatever encoding the machine has."""
@@ -167,6 +169,7 @@ def _annotation(
         "iscrowd": 0,
         "object_id": row["instance_id"],
         "difficult": row["difficult"],
+        **{name: row[name] for name in MADE},
         **found,
         "annotated_obb": row["obb"],
     }

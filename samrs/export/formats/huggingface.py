@@ -12,7 +12,7 @@ and ``label_map`` (8-bit label ids, 255 = unlabelled; what each means stands in 
 ``objects``, a list: ``instance_id``, ``category`` (a ClassLabel), ``bbox`` (of the mask, xywh as in
 COCO; of the annotation with ``--boxes annotated``), both as ``mask_bbox`` and ``annotated_bbox``,
 ``annotated_obb`` (four corners, or null), ``area``, ``segmentation`` (COCO's run lengths),
-``difficult`` and the scores.
+``difficult``, ``made_by`` (machine, clicked or drawn), ``accepted`` and the scores.
 
 The types stand in each file's Arrow metadata under ``huggingface``, where ``datasets`` itself
 writes them. ``datasets`` keeps what it once read by the name of the folder and the card's header,
@@ -29,14 +29,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from samrs.core.records import IMAGE
+from samrs.core.records import IMAGE, MADE
 from samrs.core.shards import ShardWriter, json_text, sha256
 from samrs.export.boxes import BOXES, COLUMNS, check_choice, upright, xywh
 from samrs.export.subset import ExportedTile, Row, Subset
 
 ONE_LEVEL = "a row is a picture with its label map, and a release has no pictures of whole scenes"
 
-_COLUMNS = ("instance_id", *COLUMNS, "difficult")
+_COLUMNS = ("instance_id", *COLUMNS, "difficult", *MADE)
 _TYPES = {
     "bool": pa.bool_(),
     "int32": pa.int32(),
@@ -117,6 +117,8 @@ def _features(subset: Subset) -> dict[str, Any]:
             "counts": _value("string"),
         },
         "difficult": _value("bool"),
+        "made_by": _value("string"),
+        "accepted": _value("bool"),
         **{name: _value("float64") for name in subset.scores},
     }
     return {
@@ -185,5 +187,6 @@ def _object(row: Row, scores: tuple[str, ...], main: str, size_wh: tuple[int, in
         "area": row["area"],
         "segmentation": row["rle"],
         "difficult": row["difficult"],
+        **{name: row[name] for name in MADE},
         **{name: row[name] for name in scores},
     }

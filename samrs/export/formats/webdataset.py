@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from samrs.core.errors import ProductError
+from samrs.core.records import MADE
 from samrs.core.shards import json_text
 from samrs.export.boxes import BOXES, COLUMNS, check_choice, upright
 from samrs.export.files import open_bytes
@@ -37,7 +38,7 @@ ONE_LEVEL = (
 )
 
 TAR_BYTES = 256 * 2**20
-_COLUMNS = ("instance_id", *COLUMNS, "difficult", "visible")
+_COLUMNS = ("instance_id", *COLUMNS, "difficult", "visible", *MADE)
 
 
 class _Tars:
@@ -130,6 +131,7 @@ def _instance(row: Row, subset: Subset, main: str, size_wh: tuple[int, int]) -> 
         "area": row["area"],
         "rle": row["rle"],
         "difficult": row["difficult"],
+        **{name: row[name] for name in MADE},
         "visible": row["visible"],
         **without_nulls(row, subset.scores),
     }
