@@ -5,8 +5,9 @@ inside a box and outside its mask is uncertain: 255, as all px without a mask ar
 ``release.background`` is ``none``.
 
 Every box of a scene counts in each of its tiles, whether the tile lists it or not, whether its mask
-was released or left out, and every box that a person added. So do the places of the table ``uncertain``: ignored regions, annotations
-that were set aside, difficult ones that were not listed, px beyond the scene.
+was released or left out, and every box that a person added. So do the places of the table
+``uncertain``: ignored regions, annotations that were set aside, difficult ones that were not
+listed, px beyond the scene.
 """
 
 from __future__ import annotations

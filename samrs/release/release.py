@@ -184,16 +184,11 @@ def release(
     )
     counts["scenes"] = write_scenes(normalized, fresh)
     own = {k: dict(v) for k, v in overrides.items() if k.partition("/")[0] == source["dataset"]}
-    parameters = {
-        **asdict(thresholds),
-        "overrides": own,
-        "overlap": overlap,
-        "background": background,
-    }
+    rules = {"overrides": own, "overlap": overlap, "background": background}
     estimate = {**quality.about, "calibrated": reason is None, "uncalibrated": reason}
     about = {
         **_described(source, source["subset"] or out.name, label_pixels, background),
-        "parameters": parameters,
+        "parameters": {**asdict(thresholds), **rules},
         **{key: labels[key] for key in PROVENANCE if key in labels},
         "corrections": {"sha256": said.digest(), "records": said.counts()},
         "quality": estimate,
