@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from samrs.release.release import release
-from stages.stage import arguments, declared, running, section, write_metrics
+from stages.stage import arguments, declared, running, section, work_folder, write_metrics
 
 
 def main() -> None:
     normalized, labelled, quality_model, corrections, out, metrics = arguments(
         "normalized", "labelled", "quality_model", "corrections", "out", "metrics"
     )
-    values = section(release, declared(), "release")
+    values = section(release, declared(), "release", given="work")
+    work = work_folder("release") / Path(out).name
     paths = (Path(path) for path in (normalized, labelled, out, quality_model, corrections))
-    write_metrics(metrics, release(*paths, **values))
+    write_metrics(metrics, release(*paths, work=work, **values))
 
 
 if __name__ == "__main__":

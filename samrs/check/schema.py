@@ -81,7 +81,7 @@ SECTIONS = (
         given=("checkpoint", "runtime", "work"),
         own=False,
     ),
-    Section(stage="release", module="samrs.release.release", function="release"),
+    Section(stage="release", module="samrs.release.release", function="release", given=("work",)),
     Section(stage="pretrain", module="samrs.pretrain", function="pretrain", given=("runtime",)),
     Section(
         stage="finetune",

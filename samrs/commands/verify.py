@@ -19,6 +19,12 @@ from samrs.commands.options import FOLDER, computing
     help="Where their maker wrote down what they are: a dvc.lock, a CHANGELOG.md, or the sha256 of "
     "a manifest.",
 )
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for what was found sound, e.g. .work/verify: the next run hashes all files again, "
+    "but checks the rows only of what changed.",
+)
 @computing("threads")
 @click.pass_context
 def command(
@@ -26,6 +32,7 @@ def command(
     products: tuple[Path, ...],
     tiles: Path | None,
     against: str | None,
+    keep: Path | None,
     runtime: Mapping[str, Any],
 ) -> None:
     """Check products: files, tables, ids, masks, label maps, counts.
@@ -48,7 +55,7 @@ def command(
     anchor = read_anchor(against) if against else None
     sound = True
     for product in products:
-        check = Verification(product, tiles, anchor)
+        check = Verification(product, tiles, anchor, keep)
         with limited_to(runtime["threads"]):
             findings = check.run()
         if findings:

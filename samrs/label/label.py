@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from samrs.core import axis
 from samrs.core.errors import ImageError
@@ -34,6 +35,7 @@ from samrs.core.shards import (
     iter_rows,
     read_manifest,
     read_table,
+    shard_paths,
     write_manifest,
 )
 from samrs.core.tiling import far_too_large
@@ -113,13 +115,24 @@ def label(
         _stopping() as stopped,
     ):
         run = _Run(normalized, executor, journal, totals, stopped)
+        shard_of, shard = _shards(normalized), 0
         for rows in run.labelled(tiles(normalized, desc, totals.note)):
+            if shard_of[rows[0]["tile_id"]] != shard:  # a change stays in the shard of its tiles
+                writer.end_shard()
+                shard = shard_of[rows[0]["tile_id"]]
             for row in rows:
                 writer.write(row)
         journal.prune()
     about = {name: source[name] for name in ("dataset", "categories", "terms")}
     write_manifest(out, {"product": "sam_label", **about, **made_by, **made_with})
     return {**totals.metrics(), **made_by}
+
+
+def _shards(normalized: Path) -> dict[str, int]:
+    """The number of the shard that each tile is in."""
+    paths = shard_paths(normalized, "tiles")
+    ids = (pq.read_table(path, columns=["tile_id"])["tile_id"].to_pylist() for path in paths)
+    return {name: number for number, names in enumerate(ids) for name in names}
 
 
 def _code(recipe: Recipe, segmenter: ModuleType) -> list[str]:

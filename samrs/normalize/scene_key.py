@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from samrs.core.errors import ImageError
-from samrs.core.records import Annotation, SceneRecord
+from samrs.core.records import SceneRecord
 from samrs.core.shards import json_text, sha256
 from samrs.reading.annotations import IMAGE_SUFFIXES, relative_name
+from samrs.work.told import told
+
+APART = ("image", "annotations", "semantic")
+"""Fields of a record whose content is told, each in its way; the others are told as they are."""
 
 
 class Beside:
@@ -71,49 +74,19 @@ def scene_key(record: SceneRecord, source: Path, beside: Beside, labels: bytes) 
         beside: finds the image's side files.
         labels: of ``with_labels``.
     """
-    shown: list[object] = []
-    if (opening := record.opening) is not None:
-        if opening.url is not None or record.image.suffix.lower() == ".vrt":
-            return None
-        shown = [opening.bands, opening.ranges, opening.nodata, opening.most_px]
+    opening = record.opening
+    if opening is not None and (opening.url or record.image.suffix.lower() == ".vrt"):
+        return None
     try:
         paths = [record.image, *beside.of(record.image)]
         files = [sha256(path) for path in paths]
     except OSError:
         return None
     names = [relative_name(path, source) for path in paths]
-    about: list[object] = [
-        record.scene_id,
-        record.split,
-        record.gsd,
-        record.declared_wh,
-        names,
-        files,
-        *shown,
-    ]
-    digest = hashlib.sha256(json_text(about, ascii=True).encode())
+    rest = {f.name: getattr(record, f.name) for f in fields(record) if f.name not in APART}
+    rest["opening"] = opening and replace(opening, within=())  # of virtual rasters alone
+    digest = hashlib.sha256(json_text([names, files], ascii=True).encode())
     digest.update(labels)
-    for annotation in record.annotations:
-        for told in _told(annotation):
-            digest.update(told)
+    for part in told([rest, *record.annotations]):
+        digest.update(part)
     return digest.hexdigest()
-
-
-def _told(annotation: Annotation) -> Iterator[bytes]:
-    """All of an annotation; texts with their lengths, so that no two say the same."""
-    obb, truth = annotation.obb, annotation.truth
-    rest = (
-        annotation.category,
-        annotation.source_file,
-        annotation.source_line,
-        annotation.ordinal,
-        annotation.difficult,
-        obb is None,
-        truth and (truth["size"], truth["counts"]),
-    )
-    text = repr(rest).encode("utf-8", "surrogatepass")
-    yield len(text).to_bytes(8, "big")
-    yield text
-    yield np.asarray(annotation.hbb, dtype=np.float64).tobytes()
-    if obb is not None:
-        yield np.asarray(obb, dtype=np.float64).tobytes()

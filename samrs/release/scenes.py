@@ -44,7 +44,7 @@ def write_scenes(normalized: Path, release: Path) -> dict[str, Any]:
     Raises:
         ProductError: tiles of a scene do not stand together.
     """
-    tiles = read_table(release, "tiles", ["tile_id", "split", "gsd", *PLACE])
+    tiles = read_table(normalized, "tiles", ["tile_id", "split", "gsd", *PLACE])
     rows = _scene_rows(tiles, _places(normalized))
     write_table(release, "scenes", SCENES, rows)
     ways: Counter[str] = Counter()

@@ -3,6 +3,7 @@
     samrs verify data/release/sota
     samrs verify data/release/* data/normalize/*
     samrs verify data/sam_label/dota --tiles data/normalize/dota
+    samrs verify data/release/* --keep .work/verify
 
 For each product a line that says it is sound, or its findings: how many of each kind, the first ten
 named by file, tile and instance. The exit status is 1 where there is a finding.
@@ -18,6 +19,9 @@ manifest's; a picture's header is of its tile's size; every tile of a table of l
 of its size and split with known labels, in a release with no more px of a class than its masks
 have; the manifest's counts are those of the tables.
 
+With --keep the rows of shards that were sound and are as they were are not checked again
+(``verify/kept_checks.py``); bytes, ids and counts are at each run.
+
 Not checked: pictures are not decoded, label maps are not painted anew, and of a folder whose
 manifest was written anew after a change that breaks none of the above, only what is written
 elsewhere can tell (``verify/anchor.py``).
@@ -25,7 +29,7 @@ elsewhere can tell (``verify/anchor.py``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from functools import partial
 from pathlib import Path
@@ -54,6 +58,7 @@ from samrs.core.records import (
 from samrs.core.shards import shard_paths
 from samrs.verify.anchor import Anchor
 from samrs.verify.findings import Findings
+from samrs.verify.kept_checks import KeptChecks
 from samrs.verify.keys import Keyed, check_keys
 from samrs.verify.manifest import MANIFEST, limits_of, read
 from samrs.verify.parts import Checked, Part, Said, forget_tiles
@@ -100,21 +105,31 @@ NEAR = 1e-4
 KEYED = ("tiles", "instances", "masks", "truth", "semantic")
 
 
+Task = tuple[str, Callable[[], Checked]]
+"""What is to be done, and its name for findings."""
+
+
 class Verification:
     """The check of one product.
 
     Args:
         tiles_of: product whose tiles its rows are checked against; None: its own, if it has any.
         anchor: what somebody else says of the product, or None.
+        kept: folder of what earlier runs found sound (``kept_checks.py``); None: all is checked.
 
     Raises:
         MissingInputError: ``tiles_of`` has no tiles.
     """
 
     def __init__(
-        self, product: Path, tiles_of: Path | None = None, anchor: Anchor | None = None
+        self,
+        product: Path,
+        tiles_of: Path | None = None,
+        anchor: Anchor | None = None,
+        kept: Path | None = None,
     ) -> None:
         self.product = product
+        self._kept = kept
         self.findings = Findings()
         self.rows: dict[str, int] = {}
         self.manifest: dict[str, Any] = {}
@@ -207,22 +222,42 @@ class Verification:
             self._tiles_of = None
         keyed = [t for t in KEYED if t in whole]
         keys = [Keyed(self.product, t, self._tiles_of, self._is_given) for t in keyed]
-        tasks = [
-            *((of.table, partial(check_keys, of)) for of in keys),
-            *((p.name, partial(check_bytes, (p, s["sha256"]))) for p, s in shards.items()),
-            *((part.path.name, partial(check_part, part)) for part in self._parts(tables, whole)),
-        ]
+        tasks: list[Task] = [(of.table, partial(check_keys, of)) for of in keys]
         if {"scenes", "joined", "instances"} <= set(whole):
             tasks.append(("joined", partial(check_scene_keys, self.product)))
-        many = sum(self.rows.values()) >= MANY_ROWS
-        for (name, _), checked in zip(tasks, map_stream(_call, tasks, processes=many), strict=True):
-            self.findings.join(checked.findings)
-            self._totals.add(checked)
+        for (name, _), checked in self._done(tasks):
             if checked.tiles is not None:
                 self._tiles_used[name] = checked.tiles
+        read = [(p.name, partial(check_bytes, (p, s["sha256"]))) for p, s in shards.items()]
+        sound = {name for (name, _), checked in self._done(read) if not checked.findings}
+        digests = {p: said["sha256"] for p, said in shards.items() if p.name in sound}
+        self._check_parts(list(self._parts(tables, whole)), digests)
         with_picture, without = self._totals.pictures.tolist()
         if with_picture and without:
             self.findings.add("image", f"tiles: {without} of {with_picture + without} have none")
+
+    def _check_parts(self, parts: list[Part], digests: dict[Path, str]) -> None:
+        """Check parts, but for those that were sound before and are as they were."""
+        kept = KeptChecks(self._kept, self.product)
+        missing: list[tuple[Part, str | None]] = []
+        for part in parts:
+            key, before = kept.find(part, digests.get(part.path))
+            if before is None:
+                missing.append((part, key))
+            else:
+                self._totals.add(before)
+        tasks: list[Task] = [(part.path.name, partial(check_part, part)) for part, _ in missing]
+        for (_, key), (_, checked) in zip(missing, self._done(tasks), strict=True):
+            kept.add(key, checked)
+        kept.write()
+
+    def _done(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Checked]]:
+        """Each task with what it found, which is joined to the findings of all."""
+        many = sum(self.rows.values()) >= MANY_ROWS and len(tasks) > 1
+        for task, checked in zip(tasks, map_stream(_call, tasks, processes=many), strict=True):
+            self.findings.join(checked.findings)
+            self._totals.add(checked)
+            yield task, checked
 
     def _is_whole(
         self, table: str, shards: dict[Path, dict[str, Any]], tables: dict[Path, str]
@@ -315,7 +350,7 @@ class Verification:
             self.findings.add("counts", f"manifest.json: {what} {said}, the tables have {found}")
 
 
-def _call(task: tuple[str, Callable[[], Checked]]) -> Checked:
+def _call(task: Task) -> Checked:
     """Do a named task; what cannot be read is a finding."""
     name, check = task
     try:
@@ -326,15 +361,21 @@ def _call(task: tuple[str, Callable[[], Checked]]) -> Checked:
         return checked
 
 
-def verify(product: Path, tiles_of: Path | None = None, anchor: Anchor | None = None) -> Findings:
+def verify(
+    product: Path,
+    tiles_of: Path | None = None,
+    anchor: Anchor | None = None,
+    kept: Path | None = None,
+) -> Findings:
     """Check a product; see the module for what is checked.
 
     Args:
         product: folder of a product of ``normalize``, ``sam_label`` or ``release``.
         tiles_of: product whose tiles its rows are checked against; None: its own, if it has any.
         anchor: what somebody else says of the product, or None.
+        kept: folder of what earlier runs found sound, see ``kept_checks.py``; None: all is checked.
 
     Raises:
         MissingInputError: ``tiles_of`` has no tiles.
     """
-    return Verification(product, tiles_of, anchor).run()
+    return Verification(product, tiles_of, anchor, kept).run()

@@ -10,14 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from samrs.core.errors import ProductError
+from samrs.core.records import Annotation, Opening, SceneRecord
 from samrs.core.shards import verify_product
 from samrs.normalize import kept_scenes, normalize, shard_ends
+from samrs.normalize.scene_key import Beside, scene_key
 from samrs.work import fingerprint, lock, parts
 from tests.datasets.by_hand import WRITERS, image, write_image, write_text
 from tests.normalize.test_normalize import NAMES, box_line, dota_scene, run
@@ -337,3 +341,50 @@ def test_two_processes_at_once_give_the_same_bytes(source: Path, tmp_path: Path)
     assert again(source, tmp_path / "work", "other") == whole
     assert process.wait() == 0
     assert files(tmp_path / "out") == whole
+
+
+def record(**changes: Any) -> SceneRecord:
+    annotation = {
+        "category": "plane", "hbb": np.array([1.0, 2.0, 3.0, 4.0]), "obb": np.zeros((4, 2)),
+        "source_file": "a.txt", "ordinal": 0, "source_line": 1, "difficult": False,
+        "truth": {"size": [4, 4], "counts": "11"},
+    } | changes.pop("annotation", {})  # fmt: skip
+    values = {
+        "scene_id": "a", "split": "all", "gsd": 0.5, "declared_wh": (4, 4),
+        "annotations": [Annotation(**annotation)],
+    } | changes  # fmt: skip
+    return SceneRecord(image=Path("in/images/a.png"), **values)
+
+
+OTHER = {
+    "scene_id": "b", "split": "val", "gsd": 0.25, "declared_wh": None, "annotations": [],
+    "opening": Opening(bands=(1, 2, 3)),
+}  # fmt: skip
+OTHER_ANNOTATION = {
+    "category": "ship", "hbb": np.array([1.0, 2.0, 3.0, np.nextafter(4.0, 5.0)]), "obb": None,
+    "source_file": "b.txt", "ordinal": 1, "source_line": None, "difficult": True,
+    "truth": {"size": [4, 4], "counts": "12"},
+}  # fmt: skip
+
+
+def test_every_field_of_a_scene_and_of_its_annotations_is_part_of_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_image(Path("in/images/a.png"))
+    changes = [{}, *({name: value} for name, value in OTHER.items())]
+    changes += [{"annotation": {name: value}} for name, value in OTHER_ANNOTATION.items()]
+    keys = [scene_key(record(**change), Path("in"), Beside(), b"") for change in changes]
+    assert len(set(keys)) == len(changes)
+    assert None not in keys
+    assert scene_key(record(), Path("in"), Beside(), b"map") not in keys
+    assert scene_key(record(), Path("in"), Beside(), b"") == keys[0]
+    told = {f.name for f in fields(SceneRecord)} - {"image", "semantic"}
+    assert told <= OTHER.keys(), "add the new field to this test"
+    assert {f.name for f in fields(Annotation)} == OTHER_ANNOTATION.keys()
+    opened = [Opening(ranges=((0.0, 1.0),)), Opening(ranges=((0.0, 2.0),)), Opening(nodata=1.0)]
+    assert len({scene_key(record(opening=o), Path("in"), Beside(), b"") for o in opened}) == 3
+    far = record(opening=Opening(url="https://example.org/a.tif"))
+    assert scene_key(far, Path("in"), Beside(), b"") is None
+    with pytest.raises(TypeError, match="no way to tell"):
+        scene_key(record(gsd=object()), Path("in"), Beside(), b"")

@@ -51,10 +51,13 @@ def test_what_is_tampered_with_was_sound(products: dict[str, Path]) -> None:
 
 @pytest.mark.parametrize("tampering", CHANGES, ids=lambda t: t.name)
 def test_a_change_is_found_though_the_manifest_is_rewritten(
-    products: dict[str, Path], tampering: Tampering
+    products: dict[str, Path], tampering: Tampering, tmp_path: Path
 ) -> None:
+    assert not verify(products["release"], kept=tmp_path / "kept")
     tampering.apply(products["release"])
     findings = verify(products["release"])
+    again = verify(products["release"], kept=tmp_path / "kept")
+    assert again.counts == findings.counts, "what was sound before hides it"
     assert tampering.kind in findings.counts, findings.lines()
     assert "\x1b" not in "".join(findings.lines())
 
