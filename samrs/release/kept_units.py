@@ -122,13 +122,12 @@ def write_units(
     build = partial(_build, make=make, named=(str(normalized), str(labelled)))
     found = {plan.key: None if kept is None else kept.get(plan.key) for plan in plans}
     missing = [plan for plan in plans if found[plan.key] is None]
-    many = len(missing) > 1 and sum(len(plan.unit.tile_ids) for plan in missing) >= MANY
+    many = len(missing) > 1 and sum(map(_num_tiles, missing)) >= MANY
     answers = map_stream(build, missing, processes=many)
     tables = _Tables(out)
-    for plan in progress(
-        plans, desc=f"release {out.name}", unit="tile",
-        total=sum(len(plan.unit.tile_ids) for plan in plans), size=lambda plan: len(plan.unit.tile_ids),
-    ):  # fmt: skip
+    total = sum(map(_num_tiles, plans))
+    desc = f"release {out.name}"
+    for plan in progress(plans, desc=desc, unit="tile", total=total, size=_num_tiles):
         part = found[plan.key]
         if part is not None and kept is not None and tables.take(part, kept, done.digests):
             done.counts = added(done.counts, part.about)
@@ -148,6 +147,10 @@ def write_units(
         log.info("release %s: %d of %d units made", out.name, done.made, len(plans))
         kept.prune()
     return done
+
+
+def _num_tiles(plan: _Plan) -> int:
+    return len(plan.unit.tile_ids)
 
 
 def _parted(said: Corrections, units: list[Unit]) -> list[Corrections]:

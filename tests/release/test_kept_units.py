@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from samrs.core.errors import ProductError
-from samrs.core.shards import read_manifest, sha256, shard_paths, verify_product
+from samrs.core.parameters import grouped
+from samrs.core.shards import read_manifest, read_table, sha256, shard_paths, verify_product
+from samrs.corrections.records import mask_digest
 from samrs.label.label import label
 from samrs.normalize import shard_ends
 from samrs.release import kept_units, release
@@ -23,7 +25,6 @@ from tests.datasets.by_hand import image, write_image
 from tests.label.test_label import RUNTIME
 from tests.normalize.test_normalize import box_line, dota_scene, run
 from tests.products_by_hand import OPEN, QUALITY
-from tests.products_by_hand import release as released
 
 SCENES = 20
 
@@ -77,7 +78,9 @@ def root(tmp_path: Path) -> Path:
 def again(root: Path, work: bool = True, name: str = "sota", **changes: Any) -> dict[str, bytes]:
     """The release's files, of a run that may use what earlier ones kept."""
     given = {**OPEN, "work": root / "work/r" if work else None, **changes}
-    released(root / "normalized", root / "labelled", root / name, QUALITY, **given)
+    said = given.pop("corrections", None)
+    paths = (root / "normalized", root / "labelled", root / name, QUALITY)
+    release.release(*paths, said, **grouped(release.release, given))
     found = {path.name: path.read_bytes() for path in sorted((root / name).iterdir())}
     if name != "sota":  # the manifest tells the subset by the dataset
         shutil.rmtree(root / name)
@@ -213,6 +216,33 @@ def test_a_damaged_unit_is_made_again(file: str, root: Path, made: list[int]) ->
     made.clear()
     assert again(root) == before
     assert made == []
+
+
+def verdict(root: Path, row: dict[str, Any], says: str) -> str:
+    """A line of verdicts.csv, with its header before it."""
+    digest = mask_digest(row["rle"])
+    box = " ".join(str(v) for v in row["hbb_annotated"])
+    header = "instance_id,tile_id,annotated,mask,verdict,reason\n"
+    return f"{header}{row['instance_id']},{row['tile_id']},{box},{digest},{says},\n"
+
+
+def test_what_people_said_makes_the_unit_it_is_of(root: Path, made: list[int]) -> None:
+    before = again(root)
+    row = read_table(root / "sota", "instances").to_pylist()[-1]
+    folder = root / "corrections"
+    folder.mkdir()
+    (folder / "verdicts.csv").write_text(verdict(root, row, "reject"))
+    made.clear()
+    after = again(root, corrections=folder)
+    assert len(made) == 1
+    assert read_manifest(root / "sota")["counts"]["corrections"]["rejected"] == 1
+    assert after == again(root, work=False, name="whole", corrections=folder)
+    assert after != before
+    (folder / "verdicts.csv").write_text(verdict(root, {**row, "tile_id": "none__0_0"}, "reject"))
+    after = again(root, corrections=folder)
+    assert sum(read_manifest(root / "sota")["counts"]["corrections"]["conflicts"].values()) == 1
+    assert after == again(root, work=False, name="whole", corrections=folder)
+    assert not verify(root / "sota")
 
 
 def test_processes_give_the_same_bytes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
