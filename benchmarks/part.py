@@ -29,6 +29,9 @@ from samrs.publish.artifacts import MANIFEST
 from samrs.publish.repository import Repository
 from samrs.publish.stranger import environment
 
+BLOCK = 2**16
+"""Bytes that are sent at once."""
+
 
 @dataclass
 class Sent:
@@ -84,12 +87,16 @@ def with_ranges(folder: Path) -> Iterator[Sent]:
             self.send_header("Content-Length", str(last - first + 1))
             self.end_headers()
             sent.requests += 1
-            if body:
-                with path.open("rb") as file:
-                    file.seek(first)
-                    data = file.read(last - first + 1)
-                sent.sizes[self.path] = sent.sizes.get(self.path, 0) + len(data)
-                self.wfile.write(data)
+            if not body:
+                return
+            with path.open("rb") as file:
+                file.seek(first)
+                left = last - first + 1
+                while left:
+                    block = file.read(min(left, BLOCK))
+                    self.wfile.write(block)  # until a client that wanted the head hangs up
+                    sent.sizes[self.path] = sent.sizes.get(self.path, 0) + len(block)
+                    left -= len(block)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -133,8 +140,10 @@ def measure(release: Path) -> Iterator[dict[str, Any]]:
             clone.dvc("pull", "--quiet", f"data/release/{subset.name}/{shard}")
             size = (subset / shard).stat().st_size
             yield {"what": f"dvc pull of {shard}", "file_bytes": size, **sent.taken()}
+            stranger.git("clone", "--quiet", source.root.as_uri(), "reader")
             os.environ.update(environment(folder / "reader"))
-            tiles = ReleaseTiles(open_remote(str(source.root), subset.name))
+            there = open_remote(str(folder / "puller" / "reader"), subset.name)
+            tiles = ReleaseTiles(there)
             yield {"what": "samrs.data opens the release", **sent.taken()}
             tile = tiles[len(tiles) // 2]
             yield {"what": f"samrs.data reads tile {tile['tile_id']}", **sent.taken()}
