@@ -18,7 +18,7 @@ FLOORS = (
     "ablation add comparison nano segmenters verify",
     "card",
     "check data export fit_quality report",
-    "audit formats label_dataset preview publish review",
+    "audit exchange formats label_dataset preview publish review",
     "commands stages",
     "__main__ tools",
 )

@@ -21,6 +21,7 @@ KINDS = {
         "preview": "one offline HTML page to look at any release",
         "review": "a page on this machine to judge and mend masks, and samples",
         "card": "the data card of a release",
+        "exchange": "a release in labelling tools, and what was changed there back as corrections",
         "export": "a release in the formats of other tools",
         "verify": "is a product what its manifest says",
         "data": "a release as torch datasets, from a folder or from a DVC remote",
