@@ -1,9 +1,11 @@
 """COCO's JSON, as CVAT, Roboflow, FiftyOne and Datumaro read it and write it back.
 
-Masks go out as run lengths. An id goes as ``attributes.instance_id``, which Datumaro and CVAT keep
-on import where the label has such an attribute, and as ``object_id``, which FiftyOne keeps with
-``extra_attrs``. A tool that keeps neither loses ids: an untouched mask is found by its px again, a
-touched one by the overlap it has left.
+Masks go out as run lengths, with ``iscrowd`` 1: of a mask without it Datumaro makes polygons
+through the middles of px, so that a box of 10 x 6 px comes back as one of 9 x 5, one px as nothing,
+and holes are filled. An id goes as ``attributes.instance_id``, which Datumaro keeps, and CVAT where
+the label has such an attribute, and as ``object_id``, which FiftyOne keeps with ``extra_attrs``. A
+tool that keeps neither loses ids: an untouched mask is found by its px again, a touched one by the
+overlap it has left.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ def _annotation(shape: Shape, number: int, image: int, categories: Sequence[str]
         "segmentation": dict(shape.rle),
         "area": rle_area(shape.rle),
         "bbox": [x0, y0, x1 - x0, y1 - y0],
-        "iscrowd": 0,
+        "iscrowd": 1,  # says how the mask is stored: see above
         "object_id": shape.instance_id,
         "attributes": {ID: shape.instance_id},
     }

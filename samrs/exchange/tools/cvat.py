@@ -35,6 +35,7 @@ def write(pictures: Iterable[Picture], categories: Sequence[str], out: Path) -> 
     with (out / FILE).open("w", encoding="utf-8") as file:
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
         file.write("  <version>1.1</version>\n")
+        file.write(f"  {_meta(categories)}\n")  # Datumaro reads no file without
         for number, picture in enumerate(pictures):
             if picture.image is not None:
                 (out / "images").mkdir(exist_ok=True)
@@ -45,6 +46,19 @@ def write(pictures: Iterable[Picture], categories: Sequence[str], out: Path) -> 
             file.writelines(_element(shape) for shape in picture.shapes)
             file.write("  </image>\n")
         file.write("</annotations>\n")
+
+
+def _meta(categories: Sequence[str]) -> str:
+    """The labels of the task, each with the attribute that holds ids."""
+    attribute = (
+        f"<attribute><name>{ID}</name><mutable>False</mutable><input_type>text</input_type>"
+        "<default_value></default_value><values></values></attribute>"
+    )
+    labels = "".join(
+        f"<label><name>{_text(name)}</name><attributes>{attribute}</attributes></label>"
+        for name in categories
+    )
+    return f"<meta><task><mode>annotation</mode><labels>{labels}</labels></task></meta>"
 
 
 def _element(shape: Shape) -> str:
