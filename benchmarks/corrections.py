@@ -87,10 +87,11 @@ def cpu_seconds(folder: Path, said: Path | None) -> float:
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["release"]
     begin = os.times()
     for name, subset in SUBSETS.items():
-        products = (folder / p / subset.dataset for p in ("normalize", "sam_label"))
+        normalized, labelled = (folder / p / subset.dataset for p in ("normalize", "sam_label"))
         out = folder / ("plain" if said is None else "corrected") / name
         counts = release(
-            *products,
+            normalized,
+            labelled,
             out,
             ROOT / "samrs" / "models" / "quality.json",
             None if said is None else said / subset.dataset,

@@ -21,6 +21,7 @@ from samrs.corrections.records import (
     Drawn,
     Verdict,
     mask_digest,
+    rounded_box,
 )
 from samrs.corrections.store import Edit, Store
 from samrs.verify.verify import verify
@@ -200,7 +201,7 @@ def test_an_added_object_stands_behind_those_of_its_tile(tmp_path: Path) -> None
         ("a__32_0", (9, 9, 90, 30)),
     ):
         name = f"{tile[0]}#new-0123456789a{len(box) + TILES.index(tile):x}"
-        anchor = Anchor(instance_id=name, tile_id=tile, annotated=tuple(map(float, box)))
+        anchor = Anchor(instance_id=name, tile_id=tile, annotated=rounded_box(box))
         x0, y0, x1, y1 = box
         made.put(Added(anchor=anchor, category="harbor"),
                  Drawn(anchor=anchor, rle=box_mask(x0, y0, min(x1, 64), y1)))  # fmt: skip

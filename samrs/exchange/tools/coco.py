@@ -25,7 +25,12 @@ FILE = "annotations.json"
 
 
 def write(pictures: Iterable[Picture], categories: Sequence[str], out: Path) -> None:
-    """Write ``annotations.json`` and the images beside it in ``images/``."""
+    """Write ``annotations.json`` and the images beside it in ``images/``.
+
+    Args:
+        pictures: the tiles.
+        categories: the classes, in order.
+    """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, picture in enumerate(pictures, start=1):

@@ -27,7 +27,12 @@ FILE = "annotations.xml"
 
 
 def write(pictures: Iterable[Picture], categories: Sequence[str], out: Path) -> None:
-    """Write ``annotations.xml``, ``labels.json`` and the images beside them in ``images/``."""
+    """Write ``annotations.xml``, ``labels.json`` and the images beside them in ``images/``.
+
+    Args:
+        pictures: the tiles.
+        categories: the classes, in order.
+    """
     attribute = {"name": ID, "mutable": False, "input_type": "text", "default_value": "",
                  "values": [""]}  # fmt: skip
     labels = [{"name": name, "attributes": [attribute]} for name in categories]

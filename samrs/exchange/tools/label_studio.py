@@ -34,7 +34,12 @@ PAINTED = 255
 
 
 def write(pictures: Iterable[Picture], categories: Sequence[str], out: Path) -> None:
-    """Write ``tasks.json``, ``labels.xml`` and the images beside them in ``images/``."""
+    """Write ``tasks.json``, ``labels.xml`` and the images beside them in ``images/``.
+
+    Args:
+        pictures: the tiles.
+        categories: the classes, in order.
+    """
     from xml.sax.saxutils import quoteattr
 
     tasks = []
@@ -72,7 +77,11 @@ def _region(shape: Shape, size_wh: tuple[int, int]) -> dict[str, Any]:
 
 
 def encode_brush(mask: NDArray[np.bool_]) -> list[int]:
-    """A mask (H, W) as a brush stroke: bytes."""
+    """The bytes of a brush stroke.
+
+    Args:
+        mask: (H, W) of the image.
+    """
     flat = mask.ravel()
     edges = np.flatnonzero(np.diff(flat.astype(np.int8), prepend=flat[0]))
     bounds = np.concatenate([[0], edges, [len(flat)]]) * CHANNELS

@@ -26,7 +26,12 @@ LOSES = "holes where a person draws polygons"
 
 
 def write(pictures: Iterable[Picture], categories: Sequence[str], out: Path) -> None:
-    """Write a JSON file beside each image."""
+    """Write a JSON file beside each image.
+
+    Args:
+        pictures: the tiles.
+        categories: the classes, in order.
+    """
     for picture in pictures:
         if picture.image is not None:
             (out / picture.file).write_bytes(picture.image)
