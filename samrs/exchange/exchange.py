@@ -96,10 +96,10 @@ def take_back(
         AnnotationError: what came back is not what the tool writes, or is of another release.
     """
     reader = ReleaseReader(release)
-    tiles = {Path(_file(t)).stem: i for i in range(len(reader)) if (t := reader.read(i))}
-    sizes = {}
-    for number in tiles.values():
+    tiles, sizes = {}, {}
+    for number in range(len(reader)):
         tile = reader.read(number)
+        tiles[Path(_file(tile)).stem] = number
         sizes[_file(tile)] = (tile.size_hw[1], tile.size_hw[0])
     counts = Counter(dict.fromkeys(
         ("images", "untouched", "drawn", "reclassified", "added", "rejected", "by_overlap"), 0
