@@ -114,8 +114,12 @@ def _scene(
     annotations: list[Annotation] = []
     first = 0
     for file in [own] if own is not None else over_all:
-        everything = range(len(file.features))
-        inside = everything if own is not None else _meeting(file, place, size_wh)
+        try:
+            everything = range(len(file.features))
+            inside = everything if own is not None else _meeting(file, place, size_wh)
+        except AnnotationError as error:  # nobody knows how the two systems relate
+            quarantine.add(where, None, "image in a strange coordinate system", str(error))
+            return None
         file.met.update(inside)
         annotations += _annotations(file, place, inside, size_wh, boxes, first, quarantine)
         first += file.count

@@ -89,8 +89,11 @@ def _tell_accuracy(transformer: Transformer, source: str, target: str) -> None:
     """Tell once how far off places may be: a datum's shift is known to metres only."""
     if (source, target) in _told:
         return
+    try:
+        used = transformer.get_last_used_operation()
+    except ProjError:  # no point had a place
+        return
     _told.add((source, target))
-    used = transformer.get_last_used_operation()
     if used.accuracy == 0:
         return
     known = used.accuracy is not None and used.accuracy > 0

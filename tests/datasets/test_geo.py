@@ -405,6 +405,22 @@ def test_options_of_params_yaml_and_of_the_command_line() -> None:
             parsed(geo, "geo", [wrong])
 
 
+def test_places_that_a_system_has_not_and_systems_of_other_planets_are_told(tmp_path: Path) -> None:
+    write_map(tmp_path / "a.tif")
+    far = [(1e7, 1e8), (2e7, 1e8), (2e7, 2e8)]
+    write_layer(tmp_path / "a.gpkg", far, crs="EPSG:32633", to_map=None)
+    scenes, quarantine = read(tmp_path)
+    assert [len(scene.annotations) for scene in scenes] == [0]
+    assert "without a place in the image's coordinate system" in details(quarantine)
+    (tmp_path / "a.gpkg").unlink()
+    moon = [(1.0, 2.0), (1.1, 2.0), (1.1, 2.1)]
+    write_layer(tmp_path / "all.gpkg", moon, crs="IAU_2015:30100", to_map=None)
+    scenes, quarantine = read(tmp_path)
+    assert scenes == []
+    assert quarantine.counts()["image in a strange coordinate system"] == 1
+    assert "nobody knows how it relates to WGS 84 / UTM zone 50N" in details(quarantine)
+
+
 def test_nothing_to_read_is_told(tmp_path: Path) -> None:
     write_map(tmp_path / "a.tif")
     with pytest.raises(MissingInputError, match=r"no geo dataset.*with layers"):

@@ -58,6 +58,7 @@ NEEDY = [
     ("audit coco . --out out", "torch", "label"),
     ("audit coco . --out out", "matplotlib", "label"),
     ("datasets", "rasterio", "label"),
+    ("label geo data --out out", "pyogrio", "geo"),
     ("export gpkg . out", "shapely", "geo"),
     ("export geojson . out", "pyogrio", "geo"),
     ("export geoparquet . out", "pyproj", "geo"),
