@@ -228,6 +228,18 @@ def test_masks_that_need_no_cleaning_are_released_as_they_were_stored(tmp_path):
     assert [row["rle"] for row in rows] == stored
 
 
+def test_a_mask_that_is_suspected_and_stays_is_released(tmp_path):
+    """Its only hole is too large to be filled, so that of all suspects none changes."""
+    ring = np.zeros((64, 64), bool)
+    ring[20:44, 16:48] = True
+    ring[25:39, 21:43] = False
+    normalized, labelled = product(tmp_path, [ring])
+    release(normalized, labelled, tmp_path / "out", QUALITY, **CLEAN)
+    (row,) = iter_rows(tmp_path / "out", "instances")
+    (stored,) = iter_rows(labelled, "masks")
+    assert (row["changed_px"], row["rle"]) == (0, stored["rle"])
+
+
 def test_without_cleaning_every_mask_is_released_as_it_was_stored(tmp_path):
     normalized, labelled = product(tmp_path, blots(2, 8))
     release(normalized, labelled, tmp_path / "out", QUALITY, **OPEN)
