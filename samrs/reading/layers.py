@@ -43,6 +43,9 @@ BEGINNINGS = {
 
 MOST_ID = 2**31 - 1
 LATITUDES = 90.0
+PYOGRIO_RAISES = (RuntimeError, ValueError, OSError, UnboundLocalError)
+"""Its own errors are the first; the last is what a .prj that makes no WKT gives in 0.13."""
+
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 
@@ -99,17 +102,19 @@ def read_layer(
     flags = next((v for n, v in table.columns.items() if n.lower() == "difficult"), None)
     shapes = shapely.force_2d(shapely.from_wkb(table.wkb, on_invalid="ignore"))
     kinds = shapely.get_type_id(shapes)
+    outlines = _outlines(shapes, np.isin(kinds, _POLYGONS))
     degrees = system.startswith("GEOGCRS")
 
     def parse(place: int, line: int, shape: Any) -> Feature:
         at = f"{where}:feature {line}"
-        if kinds[place] not in _POLYGONS or shapely.is_empty(shape):
+        if not outlines[place]:
             got = "none that parses" if shape is None else f"{shape.geom_type}, {shape.wkt[:40]}"
             raise AnnotationError(
                 f"{at}: a shape that is no box, got {got}; Polygon and MultiPolygon are allowed; "
                 "draw one of these"
             )
-        parts = [_rings(part, at, degrees=degrees) for part in shapely.get_parts(shape)]
+        parts = outlines[place]
+        _check_rings(parts, at, degrees=degrees)
         value = None if key is None else _plain(table.columns[key][place])
         difficult = flags is not None and says_yes(_plain(flags[place]) or 0)
         return Feature(line, place + 1, rule.category(value, key, at), difficult, parts)
@@ -148,7 +153,7 @@ def _layer(path: Path, where: str, rule: ClassRule, layer: str | None) -> _Table
         about, numbers, wkb, values = pyogrio.raw.read(
             place, layer=layer, columns=wanted, force_2d=True, return_fids=True
         )
-    except (RuntimeError, ValueError, OSError) as error:  # pyogrio's own are RuntimeErrors
+    except PYOGRIO_RAISES as error:
         raise _unreadable(where, error) from error
     columns = dict(zip(about["fields"].tolist(), values, strict=True))
     begins = 0 if path.suffix.lower() == ".gpkg" else 1
@@ -245,10 +250,38 @@ def _wanted(there: Sequence[str], rule: ClassRule, where: str) -> list[str]:
     return [name for name in there if name == key or name.lower() == "difficult"]
 
 
-def _rings(polygon: Any, where: str, *, degrees: bool) -> list[Array]:
-    """An outer ring and its holes, each (N, 2) xy without the point that closes it."""
-    rings = [shapely.get_coordinates(ring)[:-1] for ring in shapely.get_rings(polygon)]
-    points = np.concatenate(rings)
+def _outlines(shapes: NDArray[np.object_], chosen: NDArray[np.bool_]) -> list[list[list[Array]]]:
+    """The parts of each shape, each a ring (N, 2) xy without the point that closes it, and holes.
+
+    Args:
+        shapes: of any kind.
+        chosen: which are polygons; the others have no parts.
+    """
+    found: list[list[list[Array]]] = [[] for _ in shapes]
+    places = np.flatnonzero(chosen)
+    parts, of_shape = shapely.get_parts(shapes[places], return_index=True)
+    rings, of_part = shapely.get_rings(parts, return_index=True)
+    xy, of_ring = shapely.get_coordinates(rings, return_index=True)
+    ends = np.cumsum(np.bincount(of_ring, minlength=len(rings))).tolist()
+    begin, last = 0, -1
+    of_place = places[of_shape].tolist()
+    for part, end in zip(of_part.tolist(), ends, strict=True):
+        if part != last:
+            found[of_place[part]].append([])
+            last = part
+        found[of_place[part]][-1].append(xy[begin : max(begin, end - 1)])
+        begin = end
+    return found
+
+
+def _check_rings(parts: list[list[Array]], where: str, *, degrees: bool) -> None:
+    """Refuse rings of fewer than three points, and numbers that are none or no latitude.
+
+    Raises:
+        AnnotationError: a ring is one.
+    """
+    rings = [ring for part in parts for ring in part]
+    points = rings[0] if len(rings) == 1 else np.concatenate(rings)
     if min(map(len, rings)) < 3 or not (np.abs(points) <= LARGEST).all():
         raise AnnotationError(
             f"{where}: a ring does not parse, got {reprlib.repr(points.tolist())}; three and more "
@@ -259,7 +292,6 @@ def _rings(polygon: Any, where: str, *, degrees: bool) -> list[Array]:
             f"{where}: no latitude, got {points[0].tolist()}; longitude before latitude is allowed "
             "in degrees; correct the feature"
         )
-    return rings
 
 
 def _plain(value: Any) -> Any:

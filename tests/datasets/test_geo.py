@@ -165,6 +165,15 @@ def test_shapes_are_chosen(tmp_path: Path) -> None:
     assert rle_area(mask.truth) == 60
 
 
+def test_a_shapefile_whose_prj_makes_no_sense_is_told(tmp_path: Path) -> None:
+    one(tmp_path, SQUARE, suffix=".shp")
+    for text in ("PROJCS", 'PROJCS["x",GEOGCS["y"]]', "\0\0", "+proj=nothing"):
+        (tmp_path / "a.prj").write_text(text)
+        scenes, quarantine = read(tmp_path)
+        assert scenes == []
+        assert quarantine.counts() == {"does not parse": 1, "image of a bad annotation file": 1}
+
+
 def test_a_layer_without_system_is_told_one(tmp_path: Path) -> None:
     one(tmp_path, SQUARE, suffix=".shp", crs=None)
     assert "without coordinate system" in details(read(tmp_path)[1])
