@@ -186,6 +186,7 @@ def _write_scenes(release: Path, tiles: list[dict[str, Any]], crs: str | None) -
         ]
         if crs is not None:
             write_table(Path(folder), "georeference", GEOREFERENCE, rows)
+        write_table(Path(folder), "tiles", TILES, tiles)
         write_scenes(Path(folder), release)
 
 
