@@ -104,6 +104,8 @@ def write_release(folder: Path, masks: int) -> Path:
             both = {name: of[name] for of in (instances, found) for name in of.column_names}
             both["quality"] = pc.multiply(found["predicted_iou"], found["stability_score"])
             size = len(instances)
+            both["made_by"] = pa.array(["machine"] * size)
+            both["accepted"] = pa.array(np.zeros(size, bool))
             columns = [both.get(f.name, pa.nulls(size, f.type)) for f in RELEASED]
             rows.write_table(pa.table(columns, schema=RELEASED))
     write_manifest(out, _about(folder / "small", masks))

@@ -170,7 +170,9 @@ def _facts(held: Held) -> list[tuple[str, str]]:
         "parts": row.get("components"),
         "visible": f"{row['visible']:.0%}",
         "difficult": "yes" if row["difficult"] else "no",
-        "recipe": row["recipe"] + (" (no rotated box)" if row.get("fallback") else ""),
+        "made by": row.get("made_by"),
+        "accepted": "yes" if row.get("accepted") else None,
+        "recipe": f"{row['recipe'] or 'none'}{' (no rotated box)' if row.get('fallback') else ''}",
         "cleaned": f"{row['changed_px']} px" if row.get("changed_px") else "not",
     }
     return [(name, str(value)) for name, value in told.items() if value is not None]

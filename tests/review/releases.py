@@ -69,6 +69,8 @@ def _row(tile: str, place: int, quality: float) -> dict[str, Any]:
         "fallback": False,
         "quality": quality,
         "changed_px": 0,
+        "made_by": "machine",
+        "accepted": False,
     }
 
 
