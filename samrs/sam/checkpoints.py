@@ -167,7 +167,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             " safetensors or torch.save file of tensors only; it is probably truncated: fetch it"
             " again"
         ) from e
-    if isinstance(tensors, Mapping) and isinstance(tensors.get("model"), Mapping):
+    if isinstance(tensors, Mapping) and tensors.keys() == {"model"}:
         tensors = tensors["model"]  # as SAM 2's files hold it
     if not isinstance(tensors, Mapping) or not all(isinstance(v, Tensor) for v in tensors.values()):
         raise CheckpointError(

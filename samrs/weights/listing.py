@@ -43,8 +43,9 @@ def describe() -> str:
 
 
 ABOUT_COST = (
-    "cost: CPU seconds of one thread for a tile of 1024 px and for each box of it (float32, "
-    "python -m benchmarks.models)"
+    "cost: CPU seconds of one thread for a tile of 1024 px and for each box of it (float32-fast, "
+    "random weights, python -m benchmarks.models), measured on two cores while other programs "
+    "used them: indicative"
 )
 
 
