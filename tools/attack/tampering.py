@@ -387,7 +387,9 @@ MANIFEST_CHANGES = [
     Tampering("a class twice", "manifest", _said(categories=["ship", "ship", "harbor"])),
     Tampering(
         "classes in another order", "category",
-        lambda _, manifest: manifest.update(categories=manifest["categories"][::-1]),
+        lambda _, manifest: manifest.update(
+            {name: manifest[name][::-1] for name in ("categories", "labels")}
+        ),
     ),
     Tampering("a colour too few", "manifest", _said(palette=[[0, 0, 0]])),
     Tampering("a colour of 300", "manifest", _said(palette=[[300, 0, 0]] * 3)),
