@@ -134,7 +134,8 @@ class Task(LightningModule, ABC):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take losses and scores back."""
         self.losses = checkpoint["losses"].tolist()
-        self.scores.update((int(step), score) for step, score in checkpoint["scores"].tolist())
+        found = checkpoint.get("scores", torch.empty(0, 2)).tolist()  # older ones have none
+        self.scores.update((int(step), score) for step, score in found)
 
 
 def fit(
