@@ -14,13 +14,20 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 PROJECTS = {"pystac": "pystac-core", "ruamel": "ruamel.yaml", "sklearn": "scikit-learn"}
 """Names of projects by those of their modules, where these differ by more than ``_`` and ``-``."""
 
 
 class SamrsError(Exception):
-    """Base of every error this project raises on purpose, with a message for the user."""
+    """Base of every error this project raises on purpose, with a message for the user.
+
+    Attributes:
+        outline: of an annotation that is refused, corners (K, 2) xy in px; None: not known.
+    """
+
+    outline: Any = None
 
 
 class ParameterError(SamrsError):

@@ -254,6 +254,10 @@ def crs_name(wkt: str) -> str:
     return f"{code[1]}:{code[3]}" if code else named[1] if named else wkt[:40]
 
 
+Outline = NDArray[np.float64] | None
+"""Corners (K, 2) xy of a place in a scene; None: somewhere in it."""
+
+
 @dataclass(kw_only=True, slots=True)  # frozen, each of millions would cost twice as much to make
 class Annotation:
     """One annotated object of a scene, in scene px; not to be changed.
@@ -362,6 +366,8 @@ class SceneRecord:
         declared_wh: width and height that the annotations say of the image, or None.
         semantic: returns the (H, W) uint8 map of label ids (255 = unlabelled); None without one.
         opening: how the image is opened; None as any is.
+        uncertain: places where objects may be that are none of the annotations, each with its
+            reason: ignored regions, annotations that were set aside.
     """
 
     scene_id: str
@@ -372,6 +378,7 @@ class SceneRecord:
     declared_wh: tuple[int, int] | None = None
     semantic: Callable[[], NDArray[np.uint8]] | None = None
     opening: Opening | None = None
+    uncertain: Sequence[tuple[str, Outline]] = ()
 
 
 SCORES = ("predicted_iou", "stability_score", "quality", "box_iou", "obb_iou", "outside")

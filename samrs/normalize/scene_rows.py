@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.errors import DeclaredSizeError, ImageDataError, ImageError, ImageSizeError
+from samrs.core.geometry import hbb_to_polygon
 from samrs.core.images import encode_rgb
 from samrs.core.label_png import encode_labels
 from samrs.core.parallel import map_ahead
@@ -22,6 +23,7 @@ from samrs.core.records import (
     SEMANTIC,
     TILES,
     TRUTH,
+    UNCERTAIN,
     Annotation,
     Georeference,
     Quarantine,
@@ -31,6 +33,7 @@ from samrs.core.records import (
 from samrs.core.rle import Rle, crop_rle, crop_to_rle, rle_to_mask
 from samrs.core.tiling import Window, listed_boxes, windows
 from samrs.normalize.spool import Spool
+from samrs.normalize.uncertain import uncertain_rows
 from samrs.reading.annotations import image_name, set_scene_aside, sound_annotations, where_of
 from samrs.reading.scene_image import SceneImage, open_scene
 
@@ -40,6 +43,7 @@ SCHEMAS = {
     "truth": TRUTH,
     "semantic": SEMANTIC,
     "georeference": GEOREFERENCE,
+    "uncertain": UNCERTAIN,
 }
 PADDING = (104, 116, 124)
 """Colour of px beyond the scene, RGB: BboxToolkit's, and so SAMRS's."""
@@ -123,13 +127,17 @@ def make_scene(
         set_scene_aside(record, where, error.reason, str(error), scene.quarantine)
         scene.rows = {}
         return scene
-    annotations = sound_annotations(record.annotations, size_wh, scene.quarantine)
+    sound = sound_annotations(record.annotations, size_wh, scene.quarantine)
+    annotations: Sequence[Annotation] = sound
+    uncertain = [*record.uncertain, *sound.uncertain]
     if scene.without_data:
         annotations = _on_data(annotations, places, scene.quarantine)
     annotations = _with_fitting_truth(annotations, size_wh, scene.quarantine)
     if not cut.keep_difficult:
+        uncertain += [("difficult", hbb_to_polygon(a.hbb)) for a in annotations if a.difficult]
         scene.left_out = sum(a.difficult for a in annotations)
         annotations = [a for a in annotations if not a.difficult]
+    rows["uncertain"] = uncertain_rows(rows["tiles"], uncertain, places)
     scene.instances = InstanceRows(record.scene_id, annotations, places, cut)
     rows["truth"] = scene.instances.truth()
     return scene

@@ -10,15 +10,17 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from samrs.core.errors import AnnotationError, MissingInputError, SamrsError, UnknownNameError
-from samrs.core.geometry import polygon_areas
-from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.core.geometry import hbb_to_polygon, polygon_areas
+from samrs.core.records import Annotation, Outline, Quarantine, SceneRecord
 from samrs.reading.files import files_below, lost_links, printable, read_bytes
 
 IMAGE_SUFFIXES = (
@@ -31,8 +33,50 @@ LARGEST = 1e9
 _AT_ONCE = 2**16
 """Rotated boxes whose areas are computed at once."""
 
+IGNORED, SET_ASIDE = "ignored region", "set aside"
+"""Why a place of a scene is uncertain."""
+
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class IgnoredRegionError(Exception):
+    """What was to be parsed is no object: its annotators left the objects of this region out.
+
+    Args:
+        outline: corners (K, 2) xy in scene px.
+    """
+
+    def __init__(self, outline: ArrayLike) -> None:
+        super().__init__()
+        self.outline = np.asarray(outline, dtype=np.float64)
+
+
+class Items(list[R]):
+    """The good annotations of a file.
+
+    Attributes:
+        uncertain: places of what is none of them, as of ``SceneRecord``.
+    """
+
+    def __init__(self, items: Iterable[R] = ()) -> None:
+        super().__init__(items)
+        self.uncertain: list[tuple[str, Outline]] = []
+
+
+@contextmanager
+def placed(outline: ArrayLike) -> Iterator[None]:
+    """What the body refuses lies here: the rest of its scene is known all the same.
+
+    Args:
+        outline: a box (4,) xyxy, or corners (K, 2) xy, in scene px.
+    """
+    try:
+        yield
+    except (AnnotationError, UnknownNameError) as error:
+        corners = np.asarray(outline, dtype=np.float64)
+        error.outline = hbb_to_polygon(corners) if corners.shape == (4,) else corners
+        raise
 
 
 def first_folder(root: Path, names: Iterable[str]) -> Path | None:
@@ -228,20 +272,30 @@ def read_items(
     parse: Callable[[int, int, T], R],
     source_file: str,
     quarantine: Quarantine,
-) -> list[R]:
-    """Parse the annotations of a file one by one; those that fail are quarantined.
+) -> Items[R]:
+    """Parse the annotations of a scene one by one; those that fail are quarantined.
 
     Args:
         items: (line or object number, raw annotation) in the file's order.
         parse: called with ordinal, number, raw annotation. The ordinal counts bad annotations
             too, so that correcting one leaves the ids of the others as they were.
+
+    Returns:
+        The good ones, with the places of the others: ignored regions, which are listed once, and
+        what was quarantined, which may be anywhere but for ``placed``.
     """
-    parsed: list[R] = []
+    parsed: Items[R] = Items()
+    regions = 0
     for ordinal, (line, item) in enumerate(items):
         try:
             parsed.append(parse(ordinal, line, item))
+        except IgnoredRegionError as region:
+            parsed.uncertain.append((IGNORED, region.outline))
+            regions += 1
         except (AnnotationError, UnknownNameError) as error:
+            parsed.uncertain.append((SET_ASIDE, error.outline))
             set_aside(source_file, line, error, quarantine)
+    leave_out_regions(source_file, regions, quarantine)
     return parsed
 
 
@@ -317,8 +371,11 @@ def set_folder_aside(where: str, count: int, quarantine: Quarantine) -> None:
 
 def sound_annotations(
     annotations: Iterable[Annotation], size_wh: tuple[int, int], quarantine: Quarantine
-) -> list[Annotation]:
-    """The annotations whose boxes have an area and meet their image; others are quarantined."""
+) -> Items[Annotation]:
+    """The annotations whose boxes have an area and meet their image; others are quarantined.
+
+    Those without an area are uncertain where they are, and a px around.
+    """
     given = list(annotations)
     hbbs = np.array([a.hbb for a in given], dtype=np.float64).reshape(-1, 4)
     inside = np.minimum(np.maximum(hbbs, 0), [*size_wh, *size_wh])
@@ -328,10 +385,11 @@ def sound_annotations(
     for begin in range(0, len(rotated), _AT_ONCE):
         some = rotated[begin : begin + _AT_ONCE]
         empty[some] |= polygon_areas(np.array([given[i].obb for i in some])) <= 0
-    sound = []
+    sound: Items[Annotation] = Items()
     for annotation, is_empty, is_outside in zip(given, empty, outside, strict=True):
         if is_empty:
             reason, allowed = "box without area", "boxes of positive width and height"
+            sound.uncertain.append((SET_ASIDE, _around(annotation)))
         elif is_outside:
             reason, allowed = "box outside its image", f"boxes that meet its {size_wh} px"
         else:
@@ -346,6 +404,13 @@ def sound_annotations(
             f"{allowed} are allowed; correct the annotation",
         )
     return sound
+
+
+def _around(annotation: Annotation) -> Outline:
+    """The hull of all corners of an annotation, grown by a px."""
+    corners = [annotation.hbb.reshape(2, 2), *([] if annotation.obb is None else [annotation.obb])]
+    points = np.concatenate(corners)
+    return hbb_to_polygon(np.concatenate([points.min(axis=0) - 1, points.max(axis=0) + 1]))
 
 
 def where_of(annotation: Annotation) -> str:

@@ -82,6 +82,7 @@ class FeatureFile:
         count: of all its features.
         features: the good ones.
         move: takes points (N, 2) xy from its system, the second argument, to that of an image.
+        is_partly_bad: whether there are others, whose places are not known.
         met: indices of those that some image has.
     """
 
@@ -90,6 +91,7 @@ class FeatureFile:
     count: int
     features: list[Feature]
     move: Callable[[Array, str, str], Array] = move_points
+    is_partly_bad: bool = False
     met: set[int] = field(default_factory=set)
     _points: dict[str, Array] = field(default_factory=dict)
     _hulls: dict[str, tuple[Array, Array]] = field(default_factory=dict)
@@ -213,7 +215,7 @@ def read_features(
         return _parse(feature, line, f"{where}:feature {line}", rule, key, crs)
 
     good = read_items(enumerate(features, start=1), parse, where, quarantine)
-    return FeatureFile(where, crs, len(features), good)
+    return FeatureFile(where, crs, len(features), good, is_partly_bad=bool(good.uncertain))
 
 
 def _crs(told: Any, where: str) -> str:

@@ -121,7 +121,7 @@ def read_layer(
 
     items = zip(table.numbers, shapes, strict=True)
     good = read_items(items, parse, where, quarantine)
-    return FeatureFile(where, system, len(shapes), good, move)
+    return FeatureFile(where, system, len(shapes), good, move, bool(good.uncertain))
 
 
 def _check_file(path: Path, where: str) -> None:

@@ -17,7 +17,7 @@ from samrs.core.errors import AnnotationError, ImageError
 from samrs.core.geometry import Array, clockwise, hbb_to_polygon, polygon_to_hbb
 from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Georeference, Opening, Quarantine, SceneRecord
-from samrs.reading.annotations import read_items
+from samrs.reading.annotations import SET_ASIDE, Items, read_items
 from samrs.reading.geojson import FeatureFile
 from samrs.reading.rings import rings_to_rle
 from samrs.reading.scene_image import open_scene
@@ -111,7 +111,7 @@ def _scene(
             "needed; write one, or bring boxes in px",
         )
         return None
-    annotations: list[Annotation] = []
+    annotations: Items[Annotation] = Items()
     first = 0
     for file in [own] if own is not None else over_all:
         try:
@@ -121,7 +121,11 @@ def _scene(
             quarantine.add(where, None, "image in a strange coordinate system", str(error))
             return None
         file.met.update(inside)
-        annotations += _annotations(file, place, inside, size_wh, boxes, first, quarantine)
+        found = _annotations(file, place, inside, size_wh, boxes, first, quarantine)
+        annotations += found
+        annotations.uncertain += found.uncertain
+        if file.is_partly_bad:
+            annotations.uncertain.append((SET_ASIDE, None))
         first += file.count
     if own is None and not annotations and not negatives:
         quarantine.add(
@@ -139,6 +143,7 @@ def _scene(
         annotations=tuple(annotations),
         declared_wh=None if image.opening is None else size_wh,
         opening=image.opening,
+        uncertain=annotations.uncertain,
     )
 
 
@@ -168,7 +173,7 @@ def _annotations(
     boxes: bool,
     first: int,
     quarantine: Quarantine,
-) -> list[Annotation]:
+) -> Items[Annotation]:
     """Annotations of some features of a file in an image.
 
     Args:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from samrs.core.geometry import hbb_iou
-from samrs.core.records import Annotation, Quarantine
-from samrs.reading.annotations import LARGEST, where_of
+from samrs.core.geometry import hbb_iou, hbb_to_polygon
+from samrs.core.records import Annotation, Outline, Quarantine
+from samrs.reading.annotations import LARGEST, SET_ASIDE, where_of
 from samrs.reading.assignment import MOST, best_pairs
 
 MIN_PAIR_IOU = 0.1
@@ -60,6 +60,19 @@ def pair_annotations(
             "the same objects; correct either file",
         )
     return pairs
+
+
+def unpaired(
+    others: Sequence[Annotation], pairs: Sequence[Annotation | None]
+) -> list[tuple[str, Outline]]:
+    """The places of boxes of the other file that mean no object of the first.
+
+    Args:
+        others: as of ``pair_annotations``.
+        pairs: what it gave.
+    """
+    paired = {pair.ordinal for pair in pairs if pair is not None}
+    return [(SET_ASIDE, hbb_to_polygon(a.hbb)) for a in others if a.ordinal not in paired]
 
 
 def _assigned(

@@ -22,11 +22,13 @@ from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
+    Items,
     files_by_stem,
     first_folder,
     missing_dataset,
     number,
     pair_files,
+    placed,
     read_items,
     read_text,
     relative_name,
@@ -96,6 +98,7 @@ def read_voc(root: Path, quarantine: Quarantine, *, first: int) -> Iterator[Scen
             image=images[stem],
             annotations=tuple(annotations),
             declared_wh=size_wh,
+            uncertain=annotations.uncertain,
         )
     if first == 1 and at_zero:
         quarantine.add(
@@ -110,7 +113,7 @@ def read_voc(root: Path, quarantine: Quarantine, *, first: int) -> Iterator[Scen
 
 def _read_file(
     path: Path, where: str, first: int, quarantine: Quarantine
-) -> tuple[list[Annotation], tuple[int, int] | None]:
+) -> tuple[Items[Annotation], tuple[int, int] | None]:
     """The objects of a file and the size it declares, without the file's tree."""
     objects, bad = XmlItems(path, where, "annotation", "object"), Quarantine()
     annotations = read_items(objects, partial(_parse, where, first), where, bad)
@@ -201,9 +204,10 @@ def _listed(line: str, ends: dict[str, str]) -> str | None:
 
 def _parse(source_file: str, first: int, ordinal: int, line: int, element: Any) -> Annotation:
     where = f"{source_file}:object {line}"
-    category = child_text(element, "name", where)
     x0, y0, x1, y1 = (number(child_text(element, f"bndbox/{k}", where), where) for k in _CORNERS)
     hbb = np.array([x0 - first, y0 - first, x1, y1])
+    with placed(hbb):
+        category = child_text(element, "name", where)
     difficult = says_yes(element.findtext("difficult"))
     return Annotation(
         category=category,

@@ -140,6 +140,11 @@ def check(dataset: str, root: Path) -> None:
                 if annotation.obb is not None:
                     assert annotation.obb.shape == (4, 2)
                     assert np.isfinite(annotation.obb).all()
+            for reason, outline in scene.uncertain:
+                assert reason
+                if outline is not None:
+                    assert outline.shape[1:] == (2,)
+                    assert np.isfinite(outline).all()
             sound = sound_annotations(scene.annotations, (WIDTH, HEIGHT), quarantine)
             fitting = [a for a in sound if a.truth is None or a.truth["size"] == [HEIGHT, WIDTH]]
             rows = InstanceRows(scene.scene_id, fitting, places, cut)

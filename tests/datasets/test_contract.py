@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,3 +143,66 @@ def test_files_in_folders_below_are_read(name: str, both: bool, tmp_path: Path) 
     quarantine = Quarantine()
     assert [(s.scene_id, len(s.annotations)) for s in read(tmp_path, quarantine)] == flat
     assert quarantine.rows == []
+
+
+UNKNOWN = {
+    "coco": ("annotations.json", '"category_id": 7', '"category_id": 8'),
+    "dior": ("Annotations/Horizontal Bounding Boxes/00001.xml", "Expressway-Service-area", "what"),
+    "dota": ("train/labelTxt/P0001.txt", "plane", "what"),
+    "fair1m": ("train/part1/labelXml/0.xml", "Cargo Truck", "what"),
+    "soda_a": ("Annotations/train/a.json", '"category_id": 0', '"category_id": 5'),
+    "visdrone": ("VisDrone2019-DET-train/annotations/a.txt", ",1,4,0,1", ",1,44,0,1"),
+    "xview": ("xView_train.geojson", '"type_id": 18', '"type_id": 75'),
+}
+"""A class that is none of the dataset's: file, what stands there, what is written instead."""
+
+NOWHERE = {
+    "coco": ("annotations.json", "[4, 4, 10, 6]", '["x", 4, 10, 6]'),
+    "cvat": ("annotations.xml", 'xtl="4"', 'xtl="x"'),
+    "dior": ("Annotations/Horizontal Bounding Boxes/00001.xml", "<xmin>5", "<xmin>x"),
+    "dota": ("train/labelTxt/P0001.txt", "4 4 14", "4 x 14"),
+    "fair1m": ("train/part1/labelXml/0.xml", "<point>4.5,4<", "<point>4.5<"),
+    "geojson": ("images/a.geojson", "[[[500002.0", '[[["x"'),
+    "hrsc2016": ("Test/Annotations/2.xml", "<box_xmin>4", "<box_xmin>x"),
+    "labelme": ("a.json", "[14, 10]", '["x", 10]'),
+    "soda_a": ("Annotations/train/a.json", "[4, 4, 14", '["x", 4, 14'),
+    "visdrone": ("VisDrone2019-DET-train/annotations/a.txt", "4,4,10", "4,x,10"),
+    "voc": ("Annotations/a.xml", "<xmin>5", "<xmin>x"),
+    "voc_zero_based": ("Annotations/a.xml", "<xmin>4", "<xmin>x"),
+    "xview": ("xView_train.geojson", '"4,4,14,10", "type_id": 18', '"4,4", "type_id": 18'),
+}
+"""A box whose numbers are none; YOLO has tests of its own."""
+
+
+def uncertain_after(name: str, root: Path, change: tuple[str, str, str]) -> list[Any]:
+    """Outlines of the uncertain places of all scenes, of which one is expected."""
+    WRITERS[name](root)
+    file, old, new = change
+    text = (root / file).read_text(encoding="utf-8")
+    assert old in text
+    (root / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    quarantine = Quarantine()
+    scenes = list(axis.load("samrs.datasets", name, "read").read_scenes(root, quarantine))
+    assert quarantine.rows
+    return [outline for scene in scenes for _, outline in scene.uncertain]
+
+
+@pytest.mark.parametrize("name", sorted(UNKNOWN))
+def test_a_box_of_an_unknown_class_leaves_its_place_uncertain(name: str, tmp_path: Path) -> None:
+    outline, *others = uncertain_after(name, tmp_path, UNKNOWN[name])
+    assert len(others) == (name == "dior")  # its rotated file has the object, too
+    hull = [*outline.min(axis=0), *outline.max(axis=0)]
+    assert hull == pytest.approx([4, 4, 14, 10], abs=0.5)
+
+
+@pytest.mark.parametrize("name", sorted(NOWHERE))
+def test_a_box_that_does_not_parse_may_be_anywhere(name: str, tmp_path: Path) -> None:
+    assert uncertain_after(name, tmp_path, NOWHERE[name])[0] is None
+
+
+def test_yolo_s_box_that_does_not_parse_may_be_anywhere(tmp_path: Path) -> None:
+    WRITERS["yolo"](tmp_path)
+    label = next((tmp_path / "labels").rglob("*.txt"))
+    label.write_text("1 x 0.5 0.1 0.1\n", encoding="utf-8")
+    scenes = axis.load("samrs.datasets", "yolo", "read").read_scenes(tmp_path, Quarantine())
+    assert [o for scene in scenes for _, o in scene.uncertain] == [None]

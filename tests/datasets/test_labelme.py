@@ -154,12 +154,18 @@ def test_difficult_is_a_key_or_a_flag(
 
 
 def test_ignored_regions_are_listed_and_no_class(tmp_path: Path) -> None:
-    ignored = labelme_shape("polygon", *SQUARE, label="__ignore__")
-    shapes(tmp_path, ignored, labelme_shape("rectangle", (4, 4), (14, 10)))
+    ignored = [
+        labelme_shape("polygon", *SQUARE, label="__ignore__"),
+        labelme_shape("circle", (20, 20), (23, 24), label="__ignore__"),
+        labelme_shape("rectangle", (5, 9), (1, 2), label="__ignore__"),
+    ]
+    shapes(tmp_path, *ignored, labelme_shape("rectangle", (4, 4), (14, 10)))
     scenes, quarantine = read("labelme", tmp_path)
     assert only(scenes).category == "ship"
     assert labelme.categories(tmp_path) == ("ship",)
     assert quarantine.counts() == {"ignored regions": 1}
+    hulls = [[*o.min(axis=0), *o.max(axis=0)] for _, o in scenes[0].uncertain]
+    assert hulls == [[4, 4, 14, 10], [15, 15, 25, 25], [1, 2, 5, 9]]
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def test_the_class_ignore_is_no_class(tmp_path: Path) -> None:
     assert boxes(first) == [("airplane", [4, 4, 14, 10])]
     assert soda_a.categories(tmp_path) == ("airplane",)
     assert quarantine.counts() == {"ignored regions": 1}
+    assert [outline.max(axis=0).tolist() for _, outline in first.uncertain] == [[14, 10]] * 2
     assert "got 2 that" in details(quarantine)
 
 

@@ -42,6 +42,8 @@ def test_ignored_regions_are_no_objects_and_are_listed_once_a_file(tmp_path: Pat
     assert first.annotations[0].ordinal == 1
     assert quarantine.counts() == {"ignored regions": 1}
     assert "got 2 that" in details(quarantine)
+    assert [reason for reason, _ in first.uncertain] == ["ignored region"] * 2
+    assert [outline.max(axis=0).tolist() for _, outline in first.uncertain] == [[9, 9], [25, 25]]
 
 
 def test_score_0_and_others_are_difficult(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     missing_dataset,
     number,
+    placed,
     read_items,
     relative_name,
     says_yes,
@@ -135,14 +136,15 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     for scene in sorted(scenes, key=lambda scene: (scene.scene_id, scene.position)):
         items = grouped[scene.file.name].pop(_id(scene.entry, "id"), [])
         parse = partial(_parse, scene, quarantine)
-        annotations = tuple(read_items(taken(items), parse, scene.file.name, quarantine))
+        annotations = read_items(taken(items), parse, scene.file.name, quarantine)
         declared = declared_size(scene.entry)
         yield SceneRecord(
             scene_id=scene.scene_id,
             split=scene.split,
             image=scene.path,
-            annotations=annotations,
+            annotations=tuple(annotations),
             declared_wh=declared,
+            uncertain=annotations.uncertain,
         )
 
 
@@ -318,16 +320,17 @@ def _parse(
             f"{where}: bbox does not parse, got {reprlib.repr(box)}; [x, y, width, height] is "
             "allowed; correct the entry"
         )
+    x, y, w, h = (number(str(v), where) for v in box)
+    hbb = np.array([x, y, x + w, y + h])
     number_of = _id(entry, "category_id")
     category = file.categories.get(number_of) if isinstance(number_of, int) else None
     if category is None:
-        raise UnknownNameError(
-            f"{where}: unknown class, got category_id {reprlib.repr(entry.get('category_id'))}; "
-            "allowed are "
-            f"{sorted(file.categories)}; correct the entry"
-        )
-    x, y, w, h = (number(str(v), where) for v in box)
-    hbb = np.array([x, y, x + w, y + h])
+        with placed(hbb):
+            raise UnknownNameError(
+                f"{where}: unknown class, got category_id "
+                f"{reprlib.repr(entry.get('category_id'))}; allowed are "
+                f"{sorted(file.categories)}; correct the entry"
+            )
     segmentation = entry.get("segmentation")
     size_wh = (declared_size(scene.entry) or size_of(scene.path)) if segmentation else None
     truth = true_mask(segmentation, size_wh, (file.name, position, where), quarantine)

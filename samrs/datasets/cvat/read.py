@@ -32,7 +32,7 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.core.rle import Rle
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
+    SET_ASIDE,
     missing_dataset,
     number,
     read_items,
@@ -81,6 +82,7 @@ class _Listed:
         where: relative name of the file.
         position: number of the image in it, from 1.
         shapes: (number in the file from 1, element), tags left out.
+        is_told_again: whether other files have shapes of the image, which do not count.
     """
 
     where: str
@@ -89,6 +91,7 @@ class _Listed:
     image: Path
     split: str
     shapes: list[tuple[int, Any]]
+    is_told_again: bool = False
 
     @cached_property
     def declared_wh(self) -> tuple[int, int] | None:
@@ -124,13 +127,14 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     """
     listed = _find_images(root, quarantine)
     for one in sorted(listed, key=lambda one: (_scene_id(one.image, root), one.where)):
-        parse = partial(_parse, one, quarantine)
+        shapes = read_items(one.shapes, partial(_parse, one, quarantine), one.where, quarantine)
         yield SceneRecord(
             scene_id=_scene_id(one.image, root),
             split=one.split,
             image=one.image,
-            annotations=tuple(join_groups(read_items(one.shapes, parse, one.where, quarantine))),
+            annotations=tuple(join_groups(shapes)),
             declared_wh=one.declared_wh,
+            uncertain=shapes.uncertain + ([(SET_ASIDE, None)] if one.is_told_again else []),
         )
 
 
@@ -195,7 +199,7 @@ def _find_images(root: Path, quarantine: Quarantine) -> list[_Listed]:
             )
     with_shapes = ([one for one in entries if one.shapes] for entries in found.values())
     return [
-        one
+        replace(one, is_told_again=len(drawn) > 1)
         for entries, drawn in zip(found.values(), with_shapes, strict=True)
         for one in (drawn or entries[:1])
     ]

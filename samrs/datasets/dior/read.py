@@ -39,7 +39,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,15 +48,17 @@ from samrs.core.errors import AnnotationError
 from samrs.core.geometry import clockwise, hbb_to_polygon
 from samrs.core.names import clean_id
 from samrs.core.parallel import map_many
-from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.core.records import Annotation, Outline, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
+    Items,
     category_of,
     files_by_stem,
     first_folder,
     missing_dataset,
     number,
     pair_files,
+    placed,
     read_items,
     read_text,
     relative_name,
@@ -64,7 +66,7 @@ from samrs.reading.annotations import (
     set_aside,
     set_image_aside,
 )
-from samrs.reading.pairing import pair_annotations
+from samrs.reading.pairing import pair_annotations, unpaired
 from samrs.reading.xml import XmlItems, child_text, child_texts, declared_size
 
 CATEGORIES: tuple[str, ...] = (
@@ -132,7 +134,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     stems.sort(key=clean_id)
     files = [(images[stem], labels[stem], obbs.get(stem)) for stem in stems]
     read = map_many(partial(_read_boxes, root), files)
-    for stem, (boxes, size_wh, bad) in zip(stems, read, strict=True):
+    for stem, (boxes, size_wh, bad, uncertain) in zip(stems, read, strict=True):
         quarantine.rows += bad
         if boxes is not None:
             yield SceneRecord(
@@ -141,14 +143,22 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
                 image=images[stem],
                 annotations=boxes,
                 declared_wh=size_wh,
+                uncertain=uncertain,
             )
 
 
-def _read_boxes(
-    root: Path, files: tuple[Path, Path, Path | None]
-) -> tuple[tuple[Annotation, ...] | None, tuple[int, int] | None, list[dict[str, object]]]:
-    """The boxes of an image's horizontal and rotated file, the size that the horizontal one
-    declares, and the quarantine's rows of both.
+class _Read(NamedTuple):
+    """The boxes of an image (None: set aside), the size that its horizontal file declares, the
+    quarantine's rows, and the uncertain places."""
+
+    boxes: tuple[Annotation, ...] | None
+    size_wh: tuple[int, int] | None
+    bad: list[dict[str, object]]
+    uncertain: Sequence[tuple[str, Outline]]
+
+
+def _read_boxes(root: Path, files: tuple[Path, Path, Path | None]) -> _Read:
+    """What an image's horizontal and rotated file say.
 
     Where only the rotated file is there, the horizontal boxes are its hulls.
 
@@ -165,20 +175,23 @@ def _read_boxes(
         boxes, size_wh = _read_objects(label, root, parse, quarantine)
     except AnnotationError as error:
         set_image_aside(image, label, root, error, quarantine)
-        return None, None, quarantine.rows
+        return _Read(None, None, quarantine.rows, [])
     if label == oriented:
-        return tuple(boxes), None, quarantine.rows
+        return _Read(tuple(boxes), None, quarantine.rows, boxes.uncertain)
+    uncertain = boxes.uncertain
+    told: Sequence[Annotation] = boxes
     if oriented is not None:
         try:
             rotated, _ = _read_objects(oriented, root, _parse_obb, quarantine)
         except AnnotationError as error:
             set_aside(relative_name(oriented, root), None, error, quarantine)
-            return tuple(boxes), size_wh, quarantine.rows
+            return _Read(tuple(boxes), size_wh, quarantine.rows, uncertain)
         pairs = pair_annotations(boxes, rotated, quarantine, same_objects=True)
-        boxes = [
+        uncertain = uncertain + rotated.uncertain + unpaired(rotated, pairs)
+        told = [
             a if pair is None else _with_obb(a, pair) for a, pair in zip(boxes, pairs, strict=True)
         ]
-    return tuple(boxes), size_wh, quarantine.rows
+    return _Read(tuple(told), size_wh, quarantine.rows, uncertain)
 
 
 def _with_obb(box: Annotation, pair: Annotation) -> Annotation:
@@ -243,7 +256,7 @@ def _listed_splits(root: Path, splits: Mapping[str, str], quarantine: Quarantine
 
 def _read_objects(
     path: Path, root: Path, box: Callable[..., Annotation], quarantine: Quarantine
-) -> tuple[list[Annotation], tuple[int, int] | None]:
+) -> tuple[Items[Annotation], tuple[int, int] | None]:
     """The objects of a file, and the size that it declares."""
     where = relative_name(path, root)
     objects, bad = XmlItems(path, where, "annotation", "object"), Quarantine()
@@ -291,7 +304,8 @@ def _annotation(
     obb: NDArray[np.float64] | None,
 ) -> Annotation:
     where = f"{source_file}:object {line}"
-    category = category_of(child_text(element, "name", where), CATEGORIES, where)
+    with placed(hbb):
+        category = category_of(child_text(element, "name", where), CATEGORIES, where)
     difficult = says_yes(element.findtext("difficult"))
     return Annotation(
         category=category,

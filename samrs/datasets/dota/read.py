@@ -40,12 +40,14 @@ from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
+    Items,
     category_of,
     files_by_stem,
     first_folder,
     missing_dataset,
     number,
     pair_files,
+    placed,
     read_items,
     read_text,
     relative_name,
@@ -53,7 +55,7 @@ from samrs.reading.annotations import (
     set_aside,
     set_image_aside,
 )
-from samrs.reading.pairing import pair_annotations
+from samrs.reading.pairing import pair_annotations, unpaired
 
 CATEGORIES: tuple[str, ...] = (
     "large-vehicle",
@@ -103,21 +105,28 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             found.append((clean_id(stem), split, images[stem], labels[stem], hbbs.get(stem)))
     for scene_id, split, image, label, hbb in sorted(found, key=lambda scene: scene[:2]):
         try:
-            annotations, gsd = _read_labels(label, root, quarantine)
+            found_boxes, gsd = _read_labels(label, root, quarantine)
         except AnnotationError as error:
             set_image_aside(image, label, root, error, quarantine)
             continue
+        annotations, uncertain = list(found_boxes), found_boxes.uncertain
         if hbb == label:
             annotations = [replace(a, obb=None) for a in annotations]
         elif hbb is not None:
             horizontal_boxes = _read_horizontal(hbb, root, quarantine)
             pairs = pair_annotations(annotations, horizontal_boxes, quarantine)
+            uncertain = uncertain + horizontal_boxes.uncertain + unpaired(horizontal_boxes, pairs)
             annotations = [
                 a if pair is None else replace(a, hbb=pair.hbb)
                 for a, pair in zip(annotations, pairs, strict=True)
             ]
         yield SceneRecord(
-            scene_id=scene_id, split=split, image=image, annotations=tuple(annotations), gsd=gsd
+            scene_id=scene_id,
+            split=split,
+            image=image,
+            annotations=tuple(annotations),
+            gsd=gsd,
+            uncertain=uncertain,
         )
 
 
@@ -145,7 +154,7 @@ def _label_folders(base: Path, split: str) -> tuple[Path | None, Path | None]:
 
 def _read_labels(
     path: Path, root: Path, quarantine: Quarantine
-) -> tuple[list[Annotation], float | None]:
+) -> tuple[Items[Annotation], float | None]:
     where = relative_name(path, root)
     lines = read_text(path, where).splitlines()
     gsds: list[float | None] = []
@@ -162,13 +171,13 @@ def _read_labels(
     return parsed, gsds[-1] if gsds else None
 
 
-def _read_horizontal(path: Path, root: Path, quarantine: Quarantine) -> list[Annotation]:
+def _read_horizontal(path: Path, root: Path, quarantine: Quarantine) -> Items[Annotation]:
     """Horizontal boxes of a scene that has rotated ones, too; none where the file is no text."""
     try:
         return _read_labels(path, root, quarantine)[0]
     except AnnotationError as error:
         set_aside(relative_name(path, root), None, error, quarantine)
-        return []
+        return Items()
 
 
 def _gsd(value: str, where: str, line: int, quarantine: Quarantine) -> float | None:
@@ -192,8 +201,10 @@ def _parse_line(source_file: str, ordinal: int, line: int, text: str) -> Annotat
         )
     places = [number(token, where) for token in tokens[:8]]
     corners = clockwise(np.array([places[0:2], places[2:4], places[4:6], places[6:8]]))
+    with placed(corners):
+        category = category_of(tokens[8], CATEGORIES, where)
     return Annotation(
-        category=category_of(tokens[8], CATEGORIES, where),
+        category=category,
         hbb=polygon_to_hbb(corners),
         obb=corners,
         source_file=source_file,

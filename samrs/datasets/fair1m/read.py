@@ -45,6 +45,7 @@ from samrs.reading.annotations import (
     missing_dataset,
     number,
     pair_files,
+    placed,
     read_items,
     relative_name,
     set_image_aside,
@@ -136,6 +137,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             split=split,
             image=image,
             annotations=tuple(annotations),
+            uncertain=annotations.uncertain,
             declared_wh=size_wh,
         )
 
@@ -152,8 +154,9 @@ def _parse_object(source_file: str, ordinal: int, line: int, element: Any) -> An
             "repeated, are allowed; correct the object"
         )
     corners = clockwise(np.array(points))
-    name = child_text(element, "possibleresult/name", where)
-    category = category_of(name, CATEGORIES, where)
+    with placed(corners):
+        name = child_text(element, "possibleresult/name", where)
+        category = category_of(name, CATEGORIES, where)
     return Annotation(
         category=category,
         hbb=polygon_to_hbb(corners),

@@ -26,7 +26,7 @@ never looked at: it is quarantined, not taken for one without ships.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ import numpy as np
 from samrs.core.errors import AnnotationError, ImageError, ImageSizeError
 from samrs.core.geometry import rotated_box_to_polygon
 from samrs.core.names import clean_id
-from samrs.core.records import Annotation, Quarantine, SceneRecord
+from samrs.core.records import Annotation, Outline, Quarantine, SceneRecord
 from samrs.core.rle import Rle, crop_to_rle
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
@@ -87,7 +87,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             found.append((clean_id(stem), folder.name.lower(), *files))
     for scene_id, split, image, label, masks in sorted(found, key=lambda scene: scene[:2]):
         try:
-            annotations, gsd, size_wh = _read_objects(label, masks, root, quarantine)
+            annotations, gsd, size_wh, uncertain = _read_objects(label, masks, root, quarantine)
         except AnnotationError as error:
             set_image_aside(image, label, root, error, quarantine)
             continue
@@ -98,13 +98,19 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             annotations=annotations,
             gsd=gsd,
             declared_wh=size_wh,
+            uncertain=uncertain,
         )
 
 
 def _read_objects(
     label: Path, masks: Path | None, root: Path, quarantine: Quarantine
-) -> tuple[tuple[Annotation, ...], float | None, tuple[int, int] | None]:
-    """The objects of a file, the metres per px and the size that it declares."""
+) -> tuple[
+    tuple[Annotation, ...],
+    float | None,
+    tuple[int, int] | None,
+    Sequence[tuple[str, Outline]],
+]:
+    """The objects of a file, the metres per px and the size that it declares, uncertain places."""
     where = relative_name(label, root)
     objects, bad = XmlItems(label, where, "HRSC_Image", "HRSC_Objects/HRSC_Object"), Quarantine()
     parsed = read_items(objects, partial(_parse_object, where), where, bad)
@@ -121,7 +127,7 @@ def _read_objects(
     quarantine.rows += bad.rows
     annotations = _with_truth(parsed, masks, root, quarantine)
     size_wh = declared_size(xml, "Img_SizeWidth", "Img_SizeHeight")
-    return annotations, gsd if gsd > 0 else None, size_wh
+    return annotations, gsd if gsd > 0 else None, size_wh, parsed.uncertain
 
 
 def _parse_object(

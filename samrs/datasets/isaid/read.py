@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.errors import ImageError
+from samrs.core.geometry import hbb_to_polygon
 from samrs.core.images import decode_labels
 from samrs.core.label_png import encode_labels
 from samrs.core.names import clean_id
@@ -42,6 +43,8 @@ from samrs.core.rle import Rle, crop_to_rle, rle_union
 from samrs.core.tiling import strips
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
+    SET_ASIDE,
+    Items,
     files_by_stem,
     first_folder,
     missing_dataset,
@@ -128,7 +131,12 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             continue
         semantic = partial(decode_labels, labels, relative_name(classes_path, root))
         yield SceneRecord(
-            scene_id=scene_id, split=split, image=image, annotations=annotations, semantic=semantic
+            scene_id=scene_id,
+            split=split,
+            image=image,
+            annotations=tuple(annotations),
+            semantic=semantic,
+            uncertain=annotations.uncertain,
         )
 
 
@@ -149,7 +157,7 @@ class _Instance:
 
 def _read_masks(
     ids_path: Path, classes_path: Path, root: Path, quarantine: Quarantine
-) -> tuple[tuple[Annotation, ...], bytes]:
+) -> tuple[Items[Annotation], bytes]:
     """The instances of an id image, numbered by colour code, and the encoded map of label ids.
 
     Strip by strip: of the whole scene only a byte a px is held, the label map.
@@ -223,12 +231,13 @@ def _report_unknown(labels: NDArray[np.uint8], where: str, quarantine: Quarantin
 
 def _annotations(
     instances: dict[int, _Instance], where: str, quarantine: Quarantine
-) -> tuple[Annotation, ...]:
-    annotations = []
+) -> Items[Annotation]:
+    annotations: Items[Annotation] = Items()
     for ordinal, (code, instance) in enumerate(sorted(instances.items())):
         label = int(instance.votes[1 : len(CATEGORIES)].argmax()) + 1
         if instance.votes[label] == 0:
             colour = [code >> shift & 255 for shift in (16, 8, 0)]
+            annotations.uncertain.append((SET_ASIDE, hbb_to_polygon(instance.hull)))
             quarantine.add(
                 where,
                 None,
@@ -249,4 +258,4 @@ def _annotations(
                 truth=truth,
             )
         )
-    return tuple(annotations)
+    return annotations

@@ -25,6 +25,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import math
 import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,13 +37,13 @@ import numpy as np
 from PIL import Image
 
 from samrs.core.errors import AnnotationError
-from samrs.core.geometry import Array, clockwise, polygon_to_hbb
+from samrs.core.geometry import Array, clockwise, hbb_to_polygon, polygon_to_hbb
 from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.core.rle import Rle
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
-    leave_out_regions,
+    IgnoredRegionError,
     missing_dataset,
     number,
     read_items,
@@ -118,12 +119,12 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         parse = partial(_parse, file, quarantine)
         items = enumerate(file.data["shapes"], start=1)
         found = read_items(items, parse, file.where, quarantine)
-        leave_out_regions(file.where, found.count(None), quarantine)
         yield SceneRecord(
             scene_id=_scene_id(file.image, root),
             split=split_of_folders(relative_name(file.image, root)) or "all",
             image=file.image,
-            annotations=tuple(join_groups(shape for shape in found if shape is not None)),
+            annotations=tuple(join_groups(found)),
+            uncertain=found.uncertain,
             declared_wh=file.declared_wh,
         )
 
@@ -203,17 +204,17 @@ def _label(shape: Mapping[str, Any]) -> str:
 
 def _parse(
     file: _File, quarantine: Quarantine, ordinal: int, line: int, shape: Any
-) -> tuple[Annotation, str | None] | None:
-    """A shape and its group; None for an ignored region."""
+) -> tuple[Annotation, str | None]:
+    """A shape and its group."""
     where = f"{file.where}:shape {line}"
     if not isinstance(shape, dict) or not _label(shape):
         raise AnnotationError(
             f"{where}: a shape without label, got {reprlib.repr(shape)}; an object with a label is "
             "allowed; correct the file"
         )
-    if _label(shape) == _IGNORE:
-        return None
     kind = _kind(shape)
+    if _label(shape) == _IGNORE:
+        raise IgnoredRegionError(_region(shape, kind, where))
     if kind not in _SHAPES:
         raise AnnotationError(
             f"{where}: a shape that is no box, got {kind[:100]}; {', '.join(_SHAPES)} are allowed; "
@@ -241,6 +242,21 @@ def _parse(
     )
     group = shape.get("group_id")
     return annotation, None if group is None else reprlib.repr(group)
+
+
+def _region(shape: Mapping[str, Any], kind: str, where: str) -> Array:
+    """Corners (K, 2) xy of an ignored region; those of a circle's hull.
+
+    Raises:
+        AnnotationError: it has none.
+    """
+    if kind == "circle":  # its centre and a point of its edge
+        told = shape.get("points")
+        (x, y), edge = _points(told, "rectangle", where)[:2].tolist()
+        radius = math.hypot(edge[0] - x, edge[1] - y)
+        return hbb_to_polygon([x - radius, y - radius, x + radius, y + radius])
+    points = _points(shape.get("points"), kind if kind in _SHAPES else "polygon", where)
+    return hbb_to_polygon(polygon_to_hbb(points)) if len(points) == 2 else points
 
 
 def _points(told: Any, kind: str, where: str) -> Array:

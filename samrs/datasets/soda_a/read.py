@@ -40,11 +40,12 @@ from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
+    IgnoredRegionError,
     files_by_stem,
-    leave_out_regions,
     missing_dataset,
     number,
     pair_files,
+    placed,
     read_items,
     relative_name,
     says_yes,
@@ -109,13 +110,13 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             continue
         items = enumerate(data["annotations"], start=1)
         found = read_items(items, partial(_parse, where, names), where, quarantine)
-        leave_out_regions(where, found.count(None), quarantine)
         split = split_of_folders(where) or split_of_folders(relative_name(images[stem], root))
         yield SceneRecord(
             scene_id=clean_id(stem),
             split=split or "all",
             image=images[stem],
-            annotations=tuple(annotation for annotation in found if annotation is not None),
+            annotations=tuple(found),
+            uncertain=found.uncertain,
             declared_wh=_declared(data),
         )
 
@@ -164,8 +165,7 @@ def _declared(data: Mapping[str, Any]) -> tuple[int, int] | None:
 
 def _parse(
     source_file: str, names: Mapping[int, str], ordinal: int, line: int, entry: Any
-) -> Annotation | None:
-    """An annotation; None for an ignored region."""
+) -> Annotation:
     where = f"{source_file}:annotation {line}"
     poly = entry.get("poly") if isinstance(entry, dict) else None
     if not isinstance(poly, list) or len(poly) < 8 or len(poly) % 2:
@@ -173,17 +173,18 @@ def _parse(
             f"{where}: poly does not parse, got {reprlib.repr(poly)}; [x1, y1, ..., x4, y4] is "
             "allowed; correct the entry"
         )
+    points = clockwise(np.reshape([number(str(v), where) for v in poly], (-1, 2)))
     key = "category_id" if "category_id" in entry else "cat_id"
     found = whole_number(entry, key)
     category = None if found is None else names.get(found)
     if category is None:
-        raise UnknownNameError(
-            f"{where}: unknown class, got {key} {reprlib.repr(entry.get(key))}; allowed are "
-            f"{sorted(names)}; correct the entry"
-        )
+        with placed(points):
+            raise UnknownNameError(
+                f"{where}: unknown class, got {key} {reprlib.repr(entry.get(key))}; allowed are "
+                f"{sorted(names)}; correct the entry"
+            )
     if category == _IGNORE:
-        return None
-    points = clockwise(np.reshape([number(str(v), where) for v in poly], (-1, 2)))
+        raise IgnoredRegionError(points)
     return Annotation(
         category=category,
         hbb=polygon_to_hbb(points),

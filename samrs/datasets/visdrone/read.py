@@ -30,15 +30,18 @@ from pathlib import Path
 import numpy as np
 
 from samrs.core.errors import AnnotationError, UnknownNameError
+from samrs.core.geometry import hbb_to_polygon
 from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
+    IgnoredRegionError,
+    Items,
     files_by_stem,
-    leave_out_regions,
     missing_dataset,
     number,
     pair_files,
+    placed,
     read_items,
     read_text,
     relative_name,
@@ -92,7 +95,13 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         except AnnotationError as error:
             set_image_aside(image, label, root, error, quarantine)
             continue
-        yield SceneRecord(scene_id=scene_id, split=split, image=image, annotations=annotations)
+        yield SceneRecord(
+            scene_id=scene_id,
+            split=split,
+            image=image,
+            annotations=tuple(annotations),
+            uncertain=annotations.uncertain,
+        )
 
 
 def _parts(root: Path) -> list[Path]:
@@ -107,21 +116,18 @@ def _parts(root: Path) -> list[Path]:
     return parts
 
 
-def _read_labels(path: Path, root: Path, quarantine: Quarantine) -> tuple[Annotation, ...]:
+def _read_labels(path: Path, root: Path, quarantine: Quarantine) -> Items[Annotation]:
     where = relative_name(path, root)
     lines = enumerate(read_text(path, where).splitlines(), start=1)
-    found = read_items(
+    return read_items(
         [(line, text) for line, text in lines if text.strip()],
         partial(_parse, where),
         where,
         quarantine,
     )
-    leave_out_regions(where, found.count(None), quarantine)
-    return tuple(annotation for annotation in found if annotation is not None)
 
 
-def _parse(source_file: str, ordinal: int, line: int, text: str) -> Annotation | None:
-    """An annotation; None for an ignored region."""
+def _parse(source_file: str, ordinal: int, line: int, text: str) -> Annotation:
     where = f"{source_file}:{line}"
     fields = text.strip().removesuffix(",").split(",")
     if len(fields) != _FIELDS:
@@ -135,16 +141,18 @@ def _parse(source_file: str, ordinal: int, line: int, text: str) -> Annotation |
             f"{where}: not an annotation, got score {score}; 0 or 1 is allowed, others are of "
             "detections; bring the annotations"
         )
+    hbb = np.array([left, top, left + width, top + height])
     if category == _IGNORED:
-        return None
+        raise IgnoredRegionError(hbb_to_polygon(hbb))
     if category not in range(1, len(CATEGORIES) + 1):
-        raise UnknownNameError(
-            f"{where}: unknown class, got {fields[5].strip()}; 0 to {len(CATEGORIES)} are allowed; "
-            "correct the line"
-        )
+        with placed(hbb):
+            raise UnknownNameError(
+                f"{where}: unknown class, got {fields[5].strip()}; 0 to {len(CATEGORIES)} are "
+                "allowed; correct the line"
+            )
     return Annotation(
         category=CATEGORIES[int(category) - 1],
-        hbb=np.array([left, top, left + width, top + height]),
+        hbb=hbb,
         obb=None,
         source_file=source_file,
         ordinal=ordinal,

@@ -38,8 +38,10 @@ from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
+    SET_ASIDE,
     missing_dataset,
     number,
+    placed,
     read_items,
     relative_name,
     set_folder_aside,
@@ -134,10 +136,12 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     if not files or not paths:
         raise missing_dataset(root, "xview", _LAYOUT)
     found: dict[Path, tuple[str, list[Item]]] = {}
+    twice: set[Path] = set()
     for file in files:
         where = relative_name(file, root)
         for path, items in _by_image(file, where, Images(paths, root), quarantine).items():
             if path in found:
+                twice.add(path)
                 _tell_twice(
                     where, relative_name(path, root), found[path][0], len(items), quarantine
                 )
@@ -147,12 +151,14 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     for path in sorted(found, key=lambda path: (_scene_id(path, root), path)):
         where, items = found[path]
         split = split_of_folders(relative_name(path, root)) or split_of(Path(where).stem)
+        boxes = read_items(items, partial(_parse, where), where, quarantine)
         yield SceneRecord(
             scene_id=_scene_id(path, root),
             split=split or "all",
             image=path,
-            annotations=tuple(read_items(items, partial(_parse, where), where, quarantine)),
+            annotations=tuple(boxes),
             gsd=GSD,
+            uncertain=boxes.uncertain + ([(SET_ASIDE, None)] if path in twice else []),
         )
 
 
@@ -234,16 +240,19 @@ def _parse(source_file: str, ordinal: int, line: int, properties: dict[str, Any]
             f"{where}: bounds_imcoords does not parse, got {str(told)[:100]!r}; "
             '"left,top,right,bottom" is allowed; correct the feature'
         )
+    hbb = np.array([number(corner.strip(), where) for corner in corners])
     type_id = whole_number(properties, "type_id")
     if type_id not in _CLASSES:
         known = "75 and 82 have no name in the publisher's list, " if type_id in _UNNAMED else ""
-        raise UnknownNameError(
-            f"{where}: unknown class, got type_id {str(properties.get('type_id'))[:100]}; {known}"
-            f"the {len(_CLASSES)} ids of xview_class_labels.txt are allowed; correct the feature"
-        )
+        with placed(hbb):
+            raise UnknownNameError(
+                f"{where}: unknown class, got type_id {str(properties.get('type_id'))[:100]}; "
+                f"{known}the {len(_CLASSES)} ids of xview_class_labels.txt are allowed; correct "
+                "the feature"
+            )
     return Annotation(
         category=_CLASSES[type_id],
-        hbb=np.array([number(corner.strip(), where) for corner in corners]),
+        hbb=hbb,
         obb=None,
         source_file=source_file,
         ordinal=ordinal,

@@ -107,6 +107,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
                     split=picture.split,
                     image=Path(picture.image.path),
                     annotations=annotations,
+                    uncertain=getattr(annotations, "uncertain", ()),
                 )
 
 
@@ -215,7 +216,7 @@ def _line_by_line(
     size_wh = size_of(image)
     if size_wh is not None:
         labels = _Labels(where, size_wh, set_)
-        return tuple(read_items(numbered, partial(_parse, labels), where, quarantine))
+        return read_items(numbered, partial(_parse, labels), where, quarantine)
     for line, _ in numbered:
         quarantine.add(
             where,
