@@ -132,13 +132,27 @@ def _along(place: int) -> tuple[int, int]:
 
 
 def _cut(image: Image, piece: Piece) -> Image:
-    size = (piece.side, piece.side)
+    size, matrix = (piece.side, piece.side), piece.matrix
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if (times := int(1 / scale)) > 1:  # cubic looks at 4 px: the others would count for nothing
+        image = _means(image, times)
+        matrix = np.column_stack([matrix[:, :2] * times, matrix[:, 2]])
     return np.asarray(
         cv2.warpAffine(
-            image, _pixel_centres(piece.matrix), size, flags=cv2.INTER_CUBIC, borderValue=EMPTY
+            image, _pixel_centres(matrix), size, flags=cv2.INTER_CUBIC, borderValue=EMPTY
         ),
         np.uint8,
     )
+
+
+def _means(image: Image, times: int) -> Image:
+    """An image (H, W, 3) reduced so many times by means of squares, its last px repeated."""
+    height, width = image.shape[:2]
+    beyond = ((0, -height % times), (0, -width % times), (0, 0))
+    rows, columns = -(-height // times), -(-width // times)
+    squares = np.pad(image, beyond, mode="edge").reshape(rows, times, columns, times, 3)
+    area = times * times
+    return ((squares.sum(axis=(1, 3), dtype=np.uint32) + area // 2) // area).astype(np.uint8)
 
 
 def _pixel_centres(matrix: Matrix) -> Matrix:

@@ -164,8 +164,8 @@ def parse_recipe(text: str) -> Recipe:
     ways = sorted((m for m in modules if not _builds(m)), key=lambda module: module.RANK)
     if len({way.RANK for way in ways}) < len(ways):
         raise ParameterError(
-            f"prompt: two parts that cannot lie within each other, got {text!r}; one of zoom and "
-            "rotated is allowed; leave the other out"
+            f"prompt: two parts that cannot lie within each other, got {text!r}; one of zoom, "
+            "fit and rotated is allowed; leave the other out"
         )
     parts = [module for module in modules if _builds(module)]
     if all(getattr(part, "NEEDS_BOX", False) for part in parts):

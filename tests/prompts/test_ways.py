@@ -11,10 +11,10 @@ from samrs.core import axis
 from samrs.core.errors import ParameterError
 from samrs.core.geometry import polygon_to_hbb, rotated_box_to_polygon
 from samrs.core.rle import Rle, polygons_to_rle, rle_area, rle_iou, rle_to_mask
+from samrs.prompting import crops, mosaic
 from samrs.prompting.recipes import AXIS, parse_recipe
 from samrs.prompting.types import Boxes
 from samrs.prompting.view import View
-from samrs.prompts import zoom
 from samrs.segmenters import box
 from samrs.weights.checkpoint import Checkpoint
 from tests.prompts.bright import BrightSegmenter
@@ -124,7 +124,7 @@ def test_zoom_magnifies_small_boxes_and_leaves_large_ones() -> None:
     assert sum(map(len, sides)) == 31
     magnified = np.concatenate([s for s in sides if s.max() < 200])
     assert len(magnified) >= 5
-    assert magnified.max() <= zoom.TARGET + 1e-6
+    assert magnified.max() <= crops.TARGET + 1e-6
     assert len(segmenter.encoded) <= 4
 
 
@@ -150,7 +150,7 @@ def test_groups_of_zoom_take_every_box_once_and_fit() -> None:
     rng = np.random.default_rng(5)
     low = rng.uniform(0, 300, (200, 2))
     hbb = np.concatenate([low, low + rng.uniform(2, 12, (200, 2))], axis=1)
-    groups = zoom.groups(hbb, np.arange(200), 60.0)
+    groups = crops.groups(hbb, np.arange(200), 60.0)
     assert sorted(np.concatenate(groups).tolist()) == list(range(200))
     for group in groups:
         extent = hbb[group, 2:].max(axis=0) - hbb[group, :2].min(axis=0)
@@ -219,7 +219,7 @@ def test_ways_lie_within_each_other_whatever_the_order_of_their_names() -> None:
 
 
 def test_two_ways_that_make_pictures_are_refused() -> None:
-    with pytest.raises(ParameterError, match="one of zoom and rotated is allowed"):
+    with pytest.raises(ParameterError, match="one of zoom, fit and rotated is allowed"):
         parse_recipe("zoom+rotated")
 
 
@@ -238,13 +238,13 @@ def row_of(count: int, side: float) -> Boxes:
 
 
 @pytest.mark.parametrize(
-    ("count", "side", "crops"),
+    ("count", "side", "wanted"),
     [(1, 12, 1), (3, 50, 0), (4, 50, 4), (1, 80, 0), (17, 12, 17), (20, 50, 16)],
 )
 def test_a_picture_is_made_for_one_tiny_box_or_several_small_ones(
-    count: int, side: float, crops: int
+    count: int, side: float, wanted: int
 ) -> None:
-    assert len(zoom.plan(row_of(count, side))) == crops
+    assert len(crops.magnifying(row_of(count, side))) == wanted
 
 
 def test_small_boxes_fill_the_pictures_of_tiny_ones() -> None:
@@ -253,5 +253,74 @@ def test_small_boxes_fill_the_pictures_of_tiny_ones() -> None:
         np.concatenate([small.hbb + [0, 500, 0, 500], tiny.hbb]),
         np.full((18, 4, 2), np.nan), (1024, 1024),
     )  # fmt: skip
-    pieces = zoom.plan(both)
+    pieces = crops.magnifying(both)
     assert [piece.which.tolist() for piece in pieces] == [[i] for i in (*range(3, 18), 0)]
+
+
+def boxes_at(*hbb: tuple[float, float, float, float], size_hw: tuple[int, int]) -> Boxes:
+    return Boxes(np.array(hbb, dtype=float), np.full((len(hbb), 4, 2), np.nan), size_hw)
+
+
+def shown_sides(pieces: list[mosaic.Piece], boxes: Boxes) -> dict[int, float]:
+    """Longer side of each box in the crop it is asked in, px."""
+    longer = (boxes.hbb[:, 2:] - boxes.hbb[:, :2]).max(axis=1)
+    return {int(i): longer[i] * piece.matrix[0, 0] for piece in pieces for i in piece.which}
+
+
+def test_fit_shows_large_ones_at_their_best_size_with_as_much_around() -> None:
+    boxes = boxes_at((100, 100, 900, 500), size_hw=(1024, 1024))
+    (piece,) = crops.fitting(boxes)
+    assert piece.side == 256
+    assert shown_sides([piece], boxes)[0] == pytest.approx(128)
+
+
+def test_fit_brings_small_and_middling_ones_near_their_best_size() -> None:
+    sides = [8.0, 20, 31, 40, 60, 84, 100, 190, 201, 700]
+    for side in sides:
+        boxes = boxes_at((50, 60, 50 + side, 60 + side / 2), size_hw=(1024, 1024))
+        shown = shown_sides(crops.fitting(boxes), boxes)[0]
+        assert 84 < shown <= 128 + 1e-6 or (side <= 20 and shown == side * 4)
+
+
+def test_fit_shows_a_small_picture_smaller_than_the_frame_would() -> None:
+    """A picture of 256 px fills the frame, so that an object of 100 px has 400 there."""
+    boxes = boxes_at((80, 80, 180, 150), size_hw=(256, 256))
+    assert shown_sides(crops.fitting(boxes), boxes)[0] == pytest.approx(128)
+
+
+@pytest.mark.parametrize(("count", "side", "passes"), [(3, 150, 0.25), (8, 150, 0.5), (9, 150, 1)])
+def test_fit_encodes_half_a_picture_for_few_and_the_tile_for_many(
+    count: int, side: float, passes: float
+) -> None:
+    boxes = row_of(count, side)
+    view = View(BrightSegmenter(), np.zeros((1024, 1024, 3), np.uint8))
+    parse_recipe("fit").ask(view, boxes)
+    assert view.spent.encoder_passes == passes
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_fit_takes_no_box_twice(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    low = rng.uniform(0, 900, (60, 2))
+    hbb = np.concatenate([low, low + rng.uniform(3, 400, (60, 2))], axis=1).clip(0, 1024)
+    boxes = Boxes(hbb, np.full((60, 4, 2), np.nan), (1024, 1024))
+    which = np.concatenate([piece.which for piece in crops.fitting(boxes)])
+    assert len(set(which.tolist())) == len(which)
+
+
+def test_a_large_object_comes_back_where_it_was() -> None:
+    image = np.full((600, 900, 3), 40, np.uint8)
+    image[100:460, 150:800] = 220
+    boxes = boxes_at((150, 100, 800, 460), size_hw=(600, 900))
+    answer = parse_recipe("fit").ask(View(BrightSegmenter(), image), boxes)
+    truth = polygons_to_rle([[150, 100, 800, 100, 800, 460, 150, 460]], (600, 900))
+    assert ious(answer.rles, [truth])[0] > 0.97
+
+
+def test_reduced_crops_are_means_of_squares() -> None:
+    image = np.zeros((4, 5, 3), np.uint8)
+    image[:2, :2] = [[[10] * 3, [20] * 3], [[30] * 3, [41] * 3]]
+    image[:, 4] = 7
+    found = mosaic._means(image, 2)
+    assert found.shape == (2, 3, 3)
+    assert found[0, :, 0].tolist() == [25, 0, 7]
