@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samrs.finetune.finetune import finetune
+from samrs.work import arithmetic
 from stages.stage import arguments, declared, running, runtime, section, work_folder, write_metrics
+
+PORTABLE = "32-true"
+"""The precision whose sums are those of every CPU."""
 
 
 def main() -> None:
     benchmark, normalized, pretrained, out, metrics, headline = arguments(
         "benchmark", "normalized", "pretrained", "out", "metrics", "headline"
     )
-    values = section(finetune, declared(), f"finetune.{benchmark}", given="runtime")
+    params = declared()
+    if params["finetune"][benchmark]["precision"] == PORTABLE:
+        arithmetic.hold()
+    from samrs.finetune.finetune import finetune  # with torch, which must find instructions held
+
+    values = section(finetune, params, f"finetune.{benchmark}", given="runtime")
     work = work_folder(f"finetune/{benchmark}")
     values |= {"store": work_folder("tiles"), "runtime": runtime()}
     done = finetune(Path(normalized), Path(pretrained), Path(out), work, **values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samrs.pretrain import pretrain
+from samrs.work import arithmetic
 from stages.stage import (
     arguments,
     copy_plot,
@@ -17,12 +17,19 @@ from stages.stage import (
     write_metrics,
 )
 
+PORTABLE = "32-true"
+"""The precision whose sums are those of every CPU."""
+
 
 def main() -> None:
     released, out, metrics, history, headline = arguments(
         "released", "out", "metrics", "history", "headline"
     )
     params = declared()
+    if params["pretrain"]["precision"] == PORTABLE:
+        arithmetic.hold()
+    from samrs.pretrain import pretrain  # with torch, which must find instructions held
+
     values = section(pretrain, params, "pretrain", given="runtime")
     releases = subsets(params, released)
     work, store = work_folder("pretrain"), work_folder("tiles")

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from samrs.core.progress import progress
 from samrs.core.shards import json_bytes
@@ -23,14 +25,14 @@ from samrs.training.blocks import Image
 from samrs.training.evaluation import scores
 from samrs.training.linear_probe import (
     Features,
-    Sample,
+    Sums,
     cell_counts,
     colour_features,
     confusions,
     fit,
-    joined,
     network_features,
     sample,
+    sums,
 )
 from samrs.training.loop import device_of
 from samrs.work.kept import keep, kept
@@ -112,17 +114,22 @@ def _probe_body(
     """Rows of each share, whose draws are answered together: other shares change none of them."""
     ask, tiles = _features(body, benchmark, seed, runtime), benchmark.tiles
     classes, desc = len(tiles.categories), f"probe {benchmark.name} {body}"
-    samples: dict[int, Sample] = {}
-    labelled = {index for draws in chosen.values() for each in draws for index in each}
+    every = {(share, n): each for share, draws in chosen.items() for n, each in enumerate(draws)}
+    labelled = {index for each in every.values() for index in each}
+    learned: dict[tuple[str, float, int], Sums] = {}
     for index in progress(sorted(labelled), desc=desc, unit="tile"):
         image, labels = tiles.read(index)
-        samples[index] = sample(ask(image), labels, np.random.default_rng([seed, 2, index]))
-    names = list(next(iter(samples.values())).features)
-    probes = {
-        (name, share): [fit(*joined([samples[i] for i in d], name), classes) for d in draws]
-        for name in names
-        for share, draws in chosen.items()
-    }
+        found = sample(ask(image), labels, np.random.default_rng([seed, 2, index]))
+        for name, features in found.features.items():
+            of_tile = sums(features, found.labels, classes)
+            for draw in (draw for draw, each in every.items() if index in each):
+                if (name, *draw) in learned:
+                    learned[name, *draw] += of_tile
+                else:
+                    learned[name, *draw] = deepcopy(of_tile)
+    probes: dict[tuple[str, float], list[tuple[Tensor, Tensor]]] = {}
+    for (name, share, _), of_draw in sorted(learned.items()):
+        probes.setdefault((name, share), []).append(fit(of_draw))
     total: dict[tuple[str, float], Any] = dict.fromkeys(probes, 0)
     for index in progress(benchmark.test, desc=f"{desc}: test", unit="tile"):
         image, labels = tiles.read_once(index, benchmark.test)
@@ -138,7 +145,7 @@ def _probe_body(
                 "tiles": len(draws[draw]),
                 "miou": scores(matrix, tiles.categories)["miou"],
             }
-            for name in names
+            for name in dict.fromkeys(name for name, _ in probes)
             for draw, matrix in enumerate(total[name, share])
         ]
         for share, draws in chosen.items()

@@ -3,11 +3,13 @@
 A probe is a ridge regression of one-hot labels on standardised features of labelled pixels, solved
 exactly: it has no step, rate or order of its own, so that probes differ in features and labelled
 pixels alone. Features lie on a grid of one cell for 4 x 4 px; a cell's answer holds for its pixels.
+What it needs of a tile are sums, which are added up over tiles, in float64: libraries that round
+otherwise on other CPUs then differ in digits that decide no pixel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -103,30 +105,62 @@ def sample(features: Features, labels: Image, rng: np.random.Generator) -> Sampl
     )
 
 
-def fit(features: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """Weights (C, classes) and offsets (classes,) of a probe.
+@dataclass
+class Sums:
+    """What a probe needs of labelled cells, float64, to be added up over tiles.
 
     Args:
-        features: (N, C) of labelled cells.
+        cells: (classes,) their number by label.
+        by_class: (C, classes) sums of features by label.
+        products: (C, C) sums of products of features.
+    """
+
+    cells: Tensor
+    by_class: Tensor
+    products: Tensor
+
+    def __iadd__(self, other: Sums) -> Sums:
+        """Add those of other cells."""
+        self.cells += other.cells
+        self.by_class += other.by_class
+        self.products += other.products
+        return self
+
+
+def sums(features: Tensor, labels: Tensor, classes: int) -> Sums:
+    """Sums over labelled cells.
+
+    Args:
+        features: (N, C).
         labels: (N,) from 0 to ``classes`` - 1.
         classes: their number.
+    """
+    exact, wanted = features.double(), F.one_hot(labels, classes).double()
+    return Sums(wanted.sum(0), exact.T @ wanted, exact.T @ exact)
+
+
+def fit(found: Sums) -> tuple[Tensor, Tensor]:
+    """Weights (C, classes) and offsets (classes,) float64 of a probe.
+
+    Args:
+        found: of all cells to learn from.
 
     Raises:
         ProductError: there is no labelled cell.
     """
-    if not len(labels):
+    count = found.cells.sum()
+    if not count:
         raise ProductError(
             "probe: nothing to learn from, got tiles without a labelled pixel; one with labels is "
             "needed; raise finetune.shares or check the benchmark"
         )
-    mean, spread = features.mean(0), features.std(0, correction=0).clamp(min=LEAST_SPREAD)
-    standard = (features - mean) / spread
-    wanted = F.one_hot(labels, classes).to(features.dtype)
-    share = wanted.mean(0)
-    products = standard.T @ standard / len(labels)
-    products.diagonal().add_(RIDGE)
-    weights = torch.linalg.solve(products, standard.T @ (wanted - share) / len(labels))
-    weights = weights / spread[:, None]
+    mean, share = found.by_class.sum(1) / count, found.cells / count
+    covariance = found.products / count - torch.outer(mean, mean)
+    spread = covariance.diagonal().clamp(min=0).sqrt().clamp(min=LEAST_SPREAD)
+    standard = covariance / torch.outer(spread, spread)
+    standard.diagonal().add_(RIDGE)
+    wanted = (found.by_class / count - torch.outer(mean, share)) / spread[:, None]
+    weights = torch.linalg.solve(standard, wanted) / spread[:, None]
     return weights, share - mean @ weights
 
 
@@ -155,21 +189,10 @@ def confusions(features: Tensor, counts: Tensor, probes: Sequence[tuple[Tensor, 
     classes = len(counts)
     weights = torch.cat([weight for weight, _ in probes], dim=1)
     offsets = torch.cat([offset for _, offset in probes])
-    scores = features.flatten(1).T @ weights + offsets
+    scores = features.flatten(1).T.double() @ weights + offsets
     answers = scores.view(len(scores), len(probes), classes).argmax(dim=2)
     hits = [counts @ F.one_hot(answers[:, i], classes).float() for i in range(len(probes))]
     return torch.stack(hits).round().to(torch.int64)
-
-
-def joined(samples: Sequence[Sample], name: str) -> tuple[Tensor, Tensor]:
-    """Features (N, C) of one name and labels (N,) of several tiles.
-
-    Args:
-        samples: of the tiles.
-        name: of the features.
-    """
-    parts: list[Mapping[str, Tensor]] = [each.features for each in samples]
-    return torch.cat([part[name] for part in parts]), torch.cat([s.labels for s in samples])
 
 
 def _whole_cells(labels: Image) -> NDArray[np.uint8]:

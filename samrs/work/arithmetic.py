@@ -27,7 +27,13 @@ def begin(precision: str) -> None:
     Args:
         precision: of labels, as in params.yaml.
     """
-    if precision == PORTABLE and _x86() and "torch" not in sys.modules:
+    if precision == PORTABLE:
+        hold()
+
+
+def hold() -> None:
+    """Hold this process and those it starts at AVX2, unless torch is there already."""
+    if _x86() and "torch" not in sys.modules:
         os.environ.update(HELD)
 
 

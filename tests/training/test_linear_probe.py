@@ -15,6 +15,7 @@ from samrs.training.linear_probe import (
     fit,
     network_features,
     sample,
+    sums,
 )
 from samrs.training.networks import MultiHeadNetwork
 from tests.training.conftest import ENCODER
@@ -30,7 +31,7 @@ def test_colours_are_told_apart_by_colour() -> None:
     image, labels = stripes()
     features = colour_features(image)
     found = sample(features, labels, np.random.default_rng(0))
-    probe = fit(found.features["rgb"], found.labels, 3)
+    probe = fit(sums(found.features["rgb"], found.labels, 3))
     (matrix,) = confusions(features["rgb"], cell_counts(labels, 3), [probe])
     assert matrix.tolist() == np.diag(np.bincount(labels.ravel())).tolist()
 
@@ -39,7 +40,7 @@ def test_the_probe_is_the_minimum_of_its_loss() -> None:
     rng = torch.Generator().manual_seed(0)
     features = torch.randn(200, 5, generator=rng, dtype=torch.float64) * 3 + 1
     labels = torch.randint(3, (200,), generator=rng)
-    weights, offsets = fit(features, labels, 3)
+    weights, offsets = fit(sums(features, labels, 3))
     spread = features.std(0, correction=0)
 
     def loss(w: torch.Tensor, b: torch.Tensor) -> float:
@@ -52,6 +53,17 @@ def test_the_probe_is_the_minimum_of_its_loss() -> None:
         step = torch.randn(5, 3, generator=rng, dtype=torch.float64) * 0.01
         shift = torch.randn(3, generator=rng, dtype=torch.float64) * 0.01
         assert loss(weights + step, offsets + shift) > best
+
+
+def test_sums_of_tiles_are_those_of_all_their_cells() -> None:
+    rng = torch.Generator().manual_seed(1)
+    features, labels = torch.randn(90, 4, generator=rng), torch.randint(3, (90,), generator=rng)
+    total = sums(features[:20], labels[:20], 3)
+    total += sums(features[20:], labels[20:], 3)
+    weights, offsets = fit(total)
+    at_once, with_them = fit(sums(features, labels, 3))
+    torch.testing.assert_close(weights, at_once, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(offsets, with_them, rtol=1e-9, atol=1e-12)
 
 
 def test_every_labelled_pixel_of_an_odd_tile_is_counted_once() -> None:
@@ -85,4 +97,4 @@ def test_tiles_without_a_labelled_pixel_are_refused() -> None:
     image, labels = stripes()
     nothing = sample(colour_features(image), np.full_like(labels, IGNORE), np.random.default_rng(0))
     with pytest.raises(ProductError, match="probe: nothing to learn from, got tiles without"):
-        fit(nothing.features["rgb"], nothing.labels, 3)
+        fit(sums(nothing.features["rgb"], nothing.labels, 3))
