@@ -133,9 +133,9 @@ def _probe_body(
     total: dict[tuple[str, float], Any] = dict.fromkeys(probes, 0)
     for index in progress(benchmark.test, desc=f"{desc}: test", unit="tile"):
         image, labels = tiles.read_once(index, benchmark.test)
-        features, counts = ask(image), cell_counts(labels, classes)
+        seen, counts = ask(image), cell_counts(labels, classes)
         for (name, share), of_share in probes.items():
-            total[name, share] += confusions(features[name], counts, of_share)
+            total[name, share] += confusions(seen[name], counts, of_share)
     return {
         share: [
             {
