@@ -6,7 +6,7 @@ import logging
 
 import torch
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("samrs")
 
 
 def multiplies_bfloat16() -> bool:
