@@ -358,7 +358,7 @@ def record(**changes: Any) -> SceneRecord:
 
 OTHER = {
     "scene_id": "b", "split": "val", "gsd": 0.25, "declared_wh": None, "annotations": [],
-    "opening": Opening(bands=(1, 2, 3)),
+    "opening": Opening(bands=(1, 2, 3)), "uncertain": [("ignored", None)],
 }  # fmt: skip
 OTHER_ANNOTATION = {
     "category": "ship", "hbb": np.array([1.0, 2.0, 3.0, np.nextafter(4.0, 5.0)]), "obb": None,
