@@ -108,7 +108,11 @@ class ShardWriter:
         return self.next_paths(1)[0]
 
     def next_paths(self, number: int) -> list[Path]:
-        """Where the shards behind those that are finished stand."""
+        """Where the shards behind those that are finished stand.
+
+        Args:
+            number: of shards.
+        """
         first = len(self.finished)
         names = (f"{self.table}-{first + i:05d}.parquet" for i in range(number))
         return [self.product / name for name in names]

@@ -28,14 +28,22 @@ def write_place(picture: Path, place: Georeference) -> None:
 
 
 def world_text(place: Georeference) -> str:
-    """The six lines of a world file."""
+    """The six lines of a world file.
+
+    Args:
+        place: of the picture.
+    """
     a, b, c, d, e, f = place.transform
     values = a, d, b, e, c + (a + b) / 2, f + (d + e) / 2
     return "".join(f"{float(value)!r}\n" for value in values)
 
 
 def aux_text(place: Georeference) -> str:
-    """GDAL's metadata of a picture: its system as WKT2, and the transform in GDAL's order."""
+    """GDAL's metadata of a picture: its system as WKT2, and the transform in GDAL's order.
+
+    Args:
+        place: of the picture.
+    """
     a, b, c, d, e, f = place.transform
     numbers = ", ".join(repr(float(value)) for value in (c, a, b, f, d, e))
     # without a mapping of axes GDAL takes x first, as the transform has it

@@ -55,6 +55,9 @@ class IgnoredRegionError(Exception):
 class Items(list[R]):
     """The good annotations of a file.
 
+    Args:
+        items: the first of them.
+
     Attributes:
         uncertain: places of what is none of them, as of ``SceneRecord``.
     """

@@ -280,8 +280,12 @@ def upscaled(
 
 
 def details_of(fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
-    """An image's finer maps (1, C / 8, 4 h, 4 w) and (1, C / 4, 2 h, 2 w) as ``upscaled`` adds
-    them: (1, h w, 4, C / 4) and (1, 4 h w, 4, C / 8)."""
+    """An image's finer maps as ``upscaled`` adds them: (1, h w, 4, C / 4), (1, 4 h w, 4, C / 8).
+
+    Args:
+        fine: (1, C / 8, 4 h, 4 w).
+        coarse: (1, C / 4, 2 h, 2 w).
+    """
     channels, height, width = coarse.shape[1], coarse.shape[2] // 2, coarse.shape[3] // 2
     halves = coarse.reshape(1, channels, height, 2, width, 2)
     quarters = fine.reshape(1, channels // 2, height, 2, 2, width, 2, 2)

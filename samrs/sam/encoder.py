@@ -45,7 +45,11 @@ def encode(encoder: ImageEncoderViT, pixels: Tensor) -> Tensor:
 
 
 def encode_with_detail(encoder: ImageEncoderViT, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """``encode``, and what the first block that sees all says, (B, h, w, width of the blocks)."""
+    """``encode``, and what the first block that sees all says, (B, h, w, width of the blocks).
+
+    Args:
+        pixels: as ``encode`` takes them.
+    """
     seen = _patched(encoder, pixels)
     details: list[Tensor] = []
     for block in encoder.blocks:

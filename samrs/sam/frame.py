@@ -104,6 +104,7 @@ def stretched_to_crop(
     as ``post_process_masks`` of transformers' SAM 2, in one resize.
 
     Args:
+        low_res: these logits.
         size_hw: the tile's size in px.
         floor: as ``logits_to_crop`` takes it.
     """

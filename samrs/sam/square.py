@@ -59,6 +59,7 @@ class Square(Protocol):
         ``frame.logits_to_crop``.
 
         Args:
+            low_res: the logits.
             size_hw: the picture's.
         """
 
@@ -70,23 +71,23 @@ class Padded:
     side: int
 
     def points(self, points_xy: Floats, size_hw: tuple[int, int]) -> Floats:
-        """Points (..., 2) as they lie in the square."""
+        """``points_xy`` in the square, as ``Square.points`` says."""
         mapped: Floats = ResizeLongestSide(self.side).apply_coords(points_xy, size_hw)
         return mapped
 
     def mask(self, mask: NDArray[np.bool_], prompt_hw: tuple[int, int]) -> torch.Tensor:
-        """SAMRS's mask prompt (1, h, w) of a picture's mask (H, W)."""
+        """As ``Square.mask``."""
         return frame.mask_to_prompt(mask, self.side, prompt_hw)
 
     def soft_mask(
         self, corners: Floats, slope: float, size_hw: tuple[int, int], prompt_hw: tuple[int, int]
     ) -> torch.Tensor:
-        """A mask prompt (1, h, w) that is unsure at a rectangle's border."""
+        """Of ``corners`` and ``slope``, as ``Square.soft_mask`` says."""
         cell = self.side / prompt_hw[0]
         return frame.soft_rectangle(self.points(corners, size_hw), slope, (cell, cell), prompt_hw)
 
     def crop(self, low_res: Logits, size_hw: tuple[int, int]) -> tuple[Logits, int, int]:
-        """Logits (h, w) of the square in px of the picture, where they matter."""
+        """Of ``low_res``, as ``Square.crop`` says."""
         return frame.logits_to_crop(low_res, self.side, size_hw, FLOOR)
 
 
@@ -97,14 +98,14 @@ class Stretched:
     side: int
 
     def points(self, points_xy: Floats, size_hw: tuple[int, int]) -> Floats:
-        """Points (..., 2) as they lie in the square."""
+        """``points_xy`` in the square, as ``Square.points`` says."""
         height, width = size_hw
         # in float32, as transformers' processors compute it
         scale = np.array([self.side / width, self.side / height], np.float32)
         return np.asarray(np.asarray(points_xy, np.float32) * scale, np.float64)
 
     def mask(self, mask: NDArray[np.bool_], prompt_hw: tuple[int, int]) -> torch.Tensor:
-        """SAMRS's mask prompt (1, h, w) of a picture's mask (H, W)."""
+        """As ``Square.mask``."""
         logits = np.where(mask, np.float32(frame.INSIDE), np.float32(frame.OUTSIDE))
         given = torch.from_numpy(logits)[None, None]
         for size in ((self.side, self.side), prompt_hw):
@@ -114,11 +115,11 @@ class Stretched:
     def soft_mask(
         self, corners: Floats, slope: float, size_hw: tuple[int, int], prompt_hw: tuple[int, int]
     ) -> torch.Tensor:
-        """A mask prompt (1, h, w) that is unsure at a rectangle's border, measured in the picture,
-        where it is a rectangle."""
+        """As ``Square.soft_mask`` says; ``slope`` is measured in the picture, where ``corners`` are
+        those of a rectangle."""
         cells = size_hw[1] / prompt_hw[1], size_hw[0] / prompt_hw[0]
         return frame.soft_rectangle(corners, slope, cells, prompt_hw)
 
     def crop(self, low_res: Logits, size_hw: tuple[int, int]) -> tuple[Logits, int, int]:
-        """Logits (h, w) of the square in px of the picture, where they matter."""
+        """Of ``low_res``, as ``Square.crop`` says."""
         return frame.stretched_to_crop(low_res, size_hw, FLOOR)
