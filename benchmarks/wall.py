@@ -246,17 +246,18 @@ def main() -> None:
     given = parser.parse_args()
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
                  "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        print("writing releases", file=sys.stderr)
+        # before Playwright runs its loop, which children of release would inherit and wait on
         empty, full = write_release(folder, 35), write_release(folder, given.masks)
-        chromium = playwright.chromium.launch(executable_path=given.chromium, args=arguments)
-        found = {
-            "empty": look(chromium, empty, folder, clicks=False),
-            "masks": given.masks,
-            "full": look(chromium, full, folder, clicks=True),
-        }
-        chromium.close()
+        with sync_playwright() as playwright:
+            chromium = playwright.chromium.launch(executable_path=given.chromium, args=arguments)
+            found = {
+                "empty": look(chromium, empty, folder, clicks=False),
+                "masks": given.masks,
+                "full": look(chromium, full, folder, clicks=True),
+            }
+            chromium.close()
     print(json.dumps(found))
 
 
