@@ -20,8 +20,8 @@ from stages.stage import HERE, arguments, running
 EVERY = ("samrs/core", "stages/stage.py")
 """What every stage imports: folders of code, and files."""
 SHARED = {
-    "data/check/every": EVERY,
-    "data/check/work": (
+    "data/code/every": EVERY,
+    "data/code/work": (
         *EVERY,
         "samrs/reading/splits.py",
         "samrs/weights/checkpoint.py",

@@ -15,7 +15,6 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from samrs.core.progress import progress
 from samrs.core.shards import json_bytes
@@ -25,11 +24,13 @@ from samrs.training.blocks import Image
 from samrs.training.evaluation import scores
 from samrs.training.linear_probe import (
     Features,
+    Probe,
     Sums,
     cell_counts,
     colour_features,
     confusions,
     fit,
+    frozen,
     network_features,
     sample,
     sums,
@@ -127,7 +128,7 @@ def _probe_body(
                     learned[name, *draw] += of_tile
                 else:
                     learned[name, *draw] = deepcopy(of_tile)
-    probes: dict[tuple[str, float], list[tuple[Tensor, Tensor]]] = {}
+    probes: dict[tuple[str, float], list[Probe]] = {}
     for (name, share, _), of_draw in sorted(learned.items()):
         probes.setdefault((name, share), []).append(fit(of_draw))
     total: dict[tuple[str, float], Any] = dict.fromkeys(probes, 0)
@@ -158,7 +159,7 @@ def _features(
     if body == COLOUR:
         return colour_features
     init, other = (BASE, seed + 1) if body == CONTROL else (body, seed)
-    network = benchmark.start(init, other).to(device_of(runtime)).eval()
+    network = frozen(benchmark.start(init, other).to(device_of(runtime)))
     return lambda image: {n: f.cpu() for n, f in network_features(network, image).items()}
 
 

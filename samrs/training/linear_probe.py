@@ -37,13 +37,20 @@ LEAST_SPREAD = 1e-6
 
 Features = dict[str, Tensor]
 """(C, h, w) on the grid of cells, by name."""
+Probe = tuple[Tensor, Tensor]
+"""Weights (C, classes) and offsets (classes,)."""
+
+
+def frozen(network: MultiHeadNetwork) -> MultiHeadNetwork:
+    """The network for evaluation, its weights laid out as a CPU takes 0.7 of the time for."""
+    return network.eval().to(memory_format=torch.channels_last)
 
 
 def network_features(network: MultiHeadNetwork, image: Image) -> Features:
     """``encoder``: all its levels side by side, ``decoder``: what the heads see.
 
     Args:
-        network: in evaluation mode; it stays as it is.
+        network: from ``frozen``; it stays as it is.
         image: (H, W, 3) RGB.
     """
     height, width = image.shape[:2]
@@ -53,7 +60,8 @@ def network_features(network: MultiHeadNetwork, image: Image) -> Features:
     grid = padded.shape[0] // CELL, padded.shape[1] // CELL
     with torch.inference_mode():
         given = torch.from_numpy(padded).to(network.mean.device).permute(2, 0, 1)[None]
-        levels = network.encoder(((given - network.mean) / network.std).contiguous())
+        normal = (given - network.mean) / network.std
+        levels = network.encoder(normal.contiguous(memory_format=torch.channels_last))
         decoded = network.decoder(levels)
         pixels = decoded if isinstance(decoded, Tensor) else decoded.pixels
         encoded = [_on_grid(level, grid) for level in levels[1:]]  # the first is the image itself
@@ -139,7 +147,7 @@ def sums(features: Tensor, labels: Tensor, classes: int) -> Sums:
     return Sums(wanted.sum(0), exact.T @ wanted, exact.T @ exact)
 
 
-def fit(found: Sums) -> tuple[Tensor, Tensor]:
+def fit(found: Sums) -> Probe:
     """Weights (C, classes) and offsets (classes,) float64 of a probe.
 
     Args:
@@ -178,7 +186,7 @@ def cell_counts(labels: Image, classes: int) -> Tensor:
     return torch.from_numpy(counts.astype(np.float32))
 
 
-def confusions(features: Tensor, counts: Tensor, probes: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+def confusions(features: Tensor, counts: Tensor, probes: Sequence[Probe]) -> Tensor:
     """Pixels (probes, classes, classes) by true class (row) and answered class (column).
 
     Args:
