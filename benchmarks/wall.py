@@ -90,8 +90,8 @@ def write_release(folder: Path, masks: int) -> Path:
     ):
         for number, tile in enumerate(tiles):
             data = images[number % SCENES_DRAWN]
-            tile_rows.write({**tile, "image": {"bytes": data, "path": "a.jpg"}})
-            label_map = {"bytes": empty, "path": "a.png"}
+            tile_rows.write({**tile, "image": {"bytes": data, "path": f"{tile['tile_id']}.jpg"}})
+            label_map = {"bytes": empty, "path": f"{tile['tile_id']}.png"}
             maps.write({"tile_id": tile["tile_id"], "split": tile["split"], "label_map": label_map})
     with ShardWriter(out, "scenes", SCENES) as scene_rows:
         for tile in tiles:
@@ -170,6 +170,8 @@ def look(chromium: Any, release: Path, folder: Path, *, clicks: bool) -> dict[st
         page.goto(served.address)
         most = 12 if clicks else 1
         while page.evaluate(WHOLE) < most:
+            if said := page.inner_text("#toast"):
+                raise SystemExit(said)
             time.sleep(0.01)
         found: dict[str, Any] = {
             "opened_s": round(served.opened_s, 2),
@@ -205,8 +207,8 @@ def _scrolled(chromium: Any, page: Any, folder: Path) -> dict[str, Any]:
     drawn = sorted(e["ts"] for e in events if e["name"] == "DrawFrame")
     seconds = (times[-1] - times[0]) / 1000
     return {
-        "frames": round(len(drawn) / seconds, 1),
-        "callbacks": round((len(times) - 1) / seconds, 1),
+        "frames": round(float(len(drawn) / seconds), 1),
+        "callbacks": round(float((len(times) - 1) / seconds), 1),
         "slow": round(float((np.diff(times) > 25).mean()), 4),
     }
 

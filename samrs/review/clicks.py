@@ -29,6 +29,9 @@ log = logging.getLogger("samrs")
 STATES = 24
 """Encoded tiles that are kept: 2 MB each with nano, 4 MB with SAM's."""
 
+WARM_AFTER = 3.0
+"""Seconds."""
+
 Point = tuple[float, float]
 Load = Callable[[], Segmenter]
 
@@ -106,6 +109,7 @@ class Mender:
         self._states: Kept[Any] = Kept(self._encode, lambda _: 1, kept)
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="encode")
         self._next: Future[None] | None = None
+        self._warmed = False
 
     def segmenter(self) -> Segmenter:
         """The segmenter, loaded.
@@ -119,8 +123,13 @@ class Mender:
             return self._segmenter
 
     def warm(self) -> None:
-        """Load the segmenter in the background."""
-        self._ahead.submit(self._loaded)
+        """Load the segmenter in the background, a little after it is first asked for: the first
+        pictures of the wall do not wait for torch's import."""
+        if not self._warmed:
+            self._warmed = True
+            later = threading.Timer(WARM_AFTER, self._loaded)
+            later.daemon = True
+            later.start()
 
     def _loaded(self) -> None:
         try:

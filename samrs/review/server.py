@@ -164,6 +164,8 @@ class Server:
             down=asked.get("down") == "1",
         )
         found = self.index.order(wanted, self.desk.among(asked.get("state", "")))
+        if self.desk.mender is not None:
+            self.desk.mender.warm()
         if drawn and self.desk.sample is not None:
             rank = {number: place for place, number in enumerate(self.desk.sample.numbers)}
             found = np.array(sorted(found.tolist(), key=rank.__getitem__), np.uint32)

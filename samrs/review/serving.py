@@ -35,8 +35,6 @@ def serve(review: Review, port: int, ready: Callable[[str], None]) -> None:
             app, log_level="warning", access_log=False, server_header=False, ws="none",
             lifespan="off", timeout_graceful_shutdown=3,
         )  # fmt: skip
-        if review.desk.mender is not None:
-            review.desk.mender.warm()
         ready(address(port, token))
         try:
             uvicorn.Server(config).run(sockets=[listening])

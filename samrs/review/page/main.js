@@ -41,6 +41,7 @@ const wall = new Wall($("wall"), $("cards"), {
       `${name}, quality ${card.score.textContent}${said ? ", " + SAID[said].toLowerCase() : ""}${mended ? ", mended" : ""}: open`);
   },
   open: (place) => open(wall.order[place]),
+  failed: (address) => numbers(address).catch(toast), // for the server's sentence
 });
 
 async function arrange(keep = false) {

@@ -4,9 +4,10 @@ const LEAST = 128, WORDS = 24, BEYOND = 2, FAST = 4, SETTLED = 90;
 const TALLEST = 17e6; // px of an element that browsers still lay out
 
 export class Wall {
-  // root scrolls, list holds the cards; dress(card, number) fills one, picture(number) is its address
-  constructor(root, list, { dress, picture, open }) {
-    Object.assign(this, { root, list, dress, picture, open });
+  // root scrolls, list holds the cards; dress(card, number) fills one, picture(number) is its address,
+  // failed(address) is told of a picture that does not come
+  constructor(root, list, { dress, picture, open, failed }) {
+    Object.assign(this, { root, list, dress, picture, open, failed });
     this.order = new Uint32Array(0);
     this.cards = new Map();
     this.free = [];
@@ -93,6 +94,7 @@ export class Wall {
     const frame = document.createElement("span"), image = document.createElement("img");
     const mark = document.createElement("span"), words = document.createElement("span");
     frame.className = "frame"; mark.className = "mark"; words.className = "words";
+    image.addEventListener("error", () => { if (card.wanted) this.failed(card.wanted); });
     image.alt = ""; image.decoding = "async"; image.draggable = false;
     const what = document.createElement("span"), value = document.createElement("span");
     what.className = "what";
