@@ -8,12 +8,13 @@ import timm
 import torch
 from torch import nn
 
+from samrs.training.hiera import is_hiera
 from samrs.training.vit import is_plain
 
 TIMM = "tu-"
 """Begins the names of timm's encoders."""
 BODY = "body."
-"""Begins the names of a plain transformer's tensors in our encoder; the others make its scales."""
+"""Begins the names of timm's tensors in our own encoders; the others make a plain one's scales."""
 
 
 def library_names(encoder: str, names: Iterable[str]) -> dict[str, str]:
@@ -21,12 +22,12 @@ def library_names(encoder: str, names: Iterable[str]) -> dict[str, str]:
 
     Args:
         encoder: its name, as in ``MultiHeadNetwork``.
-        names: of the tensors of smp's module or of ``VitEncoder``.
+        names: of the tensors of smp's module, ``VitEncoder`` or ``HieraEncoder``.
     """
     if not encoder.startswith(TIMM):
         return {name: name for name in names}
     theirs = encoder.removeprefix(TIMM)
-    if is_plain(theirs):
+    if is_plain(theirs) or is_hiera(theirs):
         return {name: name.removeprefix(BODY) for name in names if name.startswith(BODY)}
     whole = {_flat(name): name for name in timm_shapes(theirs)}
     return {name: whole[_flat(_unwrapped(name))] for name in names}

@@ -41,6 +41,7 @@ from torch import Tensor, nn
 from samrs.core.errors import MissingInputError, ProductError
 from samrs.core.shards import sha256
 from samrs.training.encoder_names import library_names
+from samrs.training.hiera import HieraEncoder, resized
 
 log = logging.getLogger("samrs")
 
@@ -90,7 +91,7 @@ def load_encoder(encoder: nn.Module, name: str, path: Path) -> dict[str, Any]:
     """Load a file into an encoder; returns the fields of ``Loaded`` and tells them in the log.
 
     Args:
-        encoder: smp's module or ``VitEncoder``.
+        encoder: smp's module, ``VitEncoder`` or ``HieraEncoder``.
         name: the encoder's, as in ``MultiHeadNetwork``.
         path: of the file.
 
@@ -265,6 +266,8 @@ def _fitted(name: str, tensor: Tensor, place: Tensor, encoder: nn.Module) -> Ten
     if tensor.shape == place.shape:
         return tensor
     if name == "pos_embed" and tensor.ndim == place.ndim == 3:
+        if isinstance(encoder, HieraEncoder):
+            return _in_units(tensor, place, encoder.body.mask_unit_size)
         return _resampled_positions(tensor, place)
     if name.endswith("relative_position_bias_table") and tensor.ndim == 2:
         if tensor.shape[1] != place.shape[1]:
@@ -291,6 +294,14 @@ def _resampled_positions(table: Tensor, place: Tensor) -> Tensor | None:
     grid = resample_abs_pos_embed(table[:, before:], [side, side], num_prefix_tokens=0)
     first = table[:, :before] if before else torch.zeros_like(place[:, :1])
     return torch.cat([first, grid], dim=1) if wanted else grid
+
+
+def _in_units(table: Tensor, place: Tensor, unit: tuple[int, int]) -> Tensor | None:
+    """Hiera's table (1, N, C), of square images, for a grid of another size."""
+    side, wanted = (math.isqrt(positions.shape[1]) for positions in (table, place))
+    if table.shape[2] != place.shape[2] or side**2 != table.shape[1] or side % unit[0]:
+        return None
+    return resized(table, (side, side), (wanted, wanted), unit)
 
 
 def check_word(where: str, weights: str, tags: Sequence[str]) -> str | None:

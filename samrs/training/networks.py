@@ -1,9 +1,10 @@
 """Segmentation networks with a shared encoder and decoder and one head for each subset.
 
 Encoders and decoders are those of segmentation-models-pytorch and timm, as ``tu-<name>``; plain
-transformers of timm have scales and, with ``+rvsa``, windows of their own (``vit.py``). Heads
-have no background class, as in SAMRS: 18, 20 and 37 outputs for SOTA, SIOR and FAST. Networks take
-uint8 images and normalize them with ImageNet's statistics, which its encoder weights expect.
+transformers of timm have scales and, with ``+rvsa``, windows of their own (``vit.py``), Hiera has
+positions for any size (``hiera.py``). Heads have no background class, as in SAMRS: 18, 20 and 37
+outputs for SOTA, SIOR and FAST. Networks take uint8 images and normalize them with ImageNet's
+statistics, which its encoder weights expect.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 from samrs.core.errors import MissingInputError, ParameterError, ProductError, advice, full_disk
 from samrs.core.records import IGNORE
 from samrs.training.encoder_names import TIMM
+from samrs.training.hiera import HieraEncoder, is_hiera
 from samrs.training.initial_weights import is_file, load_encoder
 from samrs.training.vit import RVSA, VitEncoder, is_plain
 
@@ -259,8 +261,9 @@ def _asked_of_smp(
         )
     if theirs == encoder:
         return encoder, weights, {}
-    if is_plain(theirs):
-        make = partial(VitEncoder, theirs, pretrained=weights is not None, drop_path=drop_path)
+    if is_plain(theirs) or is_hiera(theirs):
+        kind = VitEncoder if is_plain(theirs) else HieraEncoder
+        make = partial(kind, theirs, pretrained=weights is not None, drop_path=drop_path)
         name = f"samrs {theirs}"  # no user's word, which smp would take for one of its own
         smp.encoders.encoders[name] = {"encoder": make, "params": {}, "pretrained_settings": {}}
         return name, None, {}

@@ -14,7 +14,16 @@ from torch.optim.lr_scheduler import LambdaLR
 from samrs.core.errors import ParameterError
 from samrs.training.vit import VitEncoder
 
-TABLES = ("pos_embed", "cls_token", "reg_token", "bias_table", "rel_pos_h", "rel_pos_w")
+TABLES = (
+    "pos_embed",
+    "pos_embed_win",
+    "pos_embed_window",
+    "cls_token",
+    "reg_token",
+    "bias_table",
+    "rel_pos_h",
+    "rel_pos_w",
+)
 EMBEDDINGS = (
     "level_embed",
     "level_embed.weight",

@@ -120,6 +120,8 @@ def test_a_crop_that_the_encoder_does_not_take_is_named() -> None:
         "tu-swin_tiny_patch4_window7_224",
         "tu-swinv2_tiny_window8_256",
         "tu-convnext_atto",
+        "tu-hiera_tiny_224",
+        "tu-sam2_hiera_tiny",
         "tu-vit_tiny_patch16_224",
         "tu-vit_tiny_patch16_224+rvsa",
         "mit_b0",

@@ -51,6 +51,8 @@ def test_norms_biases_and_tables_are_not_decayed() -> None:
     tables = [name for name in swin if "bias_table" in name]
     assert tables
     assert all(swin[name][1] == 0 for name in tables)
+    hiera = rates(network("tu-hiera_small_abswin_256"))
+    assert hiera["encoder.body.pos_embed"][1] == hiera["encoder.body.pos_embed_win"][1] == 0
 
 
 def test_every_parameter_is_in_one_group() -> None:

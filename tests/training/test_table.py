@@ -1,4 +1,4 @@
-"""Every network of the paper's table that is here: two steps of pre-training and an evaluation."""
+"""Networks of the paper's table, and Hiera: two steps of pre-training and an evaluation."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ ENCODERS = (
     "tu-swin_tiny_patch4_window7_224",
     "tu-vit_base_patch16_224",
     "tu-vit_base_patch16_224+rvsa",
+    "tu-hiera_tiny_224",
 )
 
 
