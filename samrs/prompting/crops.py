@@ -88,7 +88,7 @@ def alone_at_target(boxes: Boxes, wanted: NDArray[np.bool_]) -> list[Piece]:
         # within the tile where it is large enough, else the whole of it in the middle
         inside = np.clip(wanted_corner, 0, np.maximum(size - span, 0))
         corner = np.where(size > span, inside, (size - span) / 2)
-        pieces.append(Piece(np.array([i]), magnified(corner, scale), CELL))
+        pieces.append(Piece(np.array([i]), magnified(corner.tolist(), scale), CELL))
     return pieces
 
 

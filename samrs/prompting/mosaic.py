@@ -152,7 +152,10 @@ def _means(image: Image, times: int) -> Image:
     rows, columns = -(-height // times), -(-width // times)
     squares = np.pad(image, beyond, mode="edge").reshape(rows, times, columns, times, 3)
     area = times * times
-    return ((squares.sum(axis=(1, 3), dtype=np.uint32) + area // 2) // area).astype(np.uint8)
+    means: Image = ((squares.sum(axis=(1, 3), dtype=np.uint32) + area // 2) // area).astype(
+        np.uint8
+    )
+    return means
 
 
 def _pixel_centres(matrix: Matrix) -> Matrix:
