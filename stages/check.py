@@ -19,16 +19,16 @@ from stages.stage import HERE, arguments, running
 
 EVERY = ("samrs/core", "stages/stage.py")
 """What every stage imports: folders of code, and files."""
+WORK = (*EVERY, "samrs/reading/splits.py", "samrs/weights/checkpoint.py", "samrs/work")
+"""What stages import that keep finished work."""
+LABEL = ("samrs/label", "samrs/prompting", "samrs/prompts", "samrs/sam", "samrs/segmenters")
+"""What stages import that ask a segmenter."""
 SHARED = {
     "data/code/every": EVERY,
-    "data/code/work": (
-        *EVERY,
-        "samrs/reading/splits.py",
-        "samrs/weights/checkpoint.py",
-        "samrs/work",
-    ),
+    "data/code/work": WORK,
+    "data/code/label": (*WORK, *LABEL),
 }
-"""What each output tells of; a stage that keeps finished work depends on the second."""
+"""What each output tells of; a stage depends on the first that has what it imports of these."""
 
 
 def files_of(paths: Iterable[str]) -> Iterator[Path]:
