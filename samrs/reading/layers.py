@@ -8,6 +8,7 @@ come out of it; the others are quarantined by the number that other programs sho
 from __future__ import annotations
 
 import json
+import os
 import reprlib
 import sqlite3
 from collections.abc import Sequence
@@ -196,7 +197,7 @@ def _check_package(path: Path, where: str) -> None:
             f"{where}:1: changes are not in the file, got {log.name} beside it; a GeoPackage that "
             "no program has open is allowed; close it there (QGIS)"
         )
-    address = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
+    address = f"file:{quote(os.fsencode(path.absolute()))}?mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(address, uri=True)) as file:
             views = file.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall()

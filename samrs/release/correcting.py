@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from samrs.core.records import CONFLICTS, MADE, RELEASED, RLE
 from samrs.core.runs import Runs, decode_runs, overlaps, text_buffers
+from samrs.corrections.counts import COUNTS
 from samrs.corrections.read import mask_of
 from samrs.corrections.records import (
     DECIMALS,
@@ -58,8 +59,6 @@ ABOUT = ["instance_id", "tile_id", "hbb_annotated", "category", "rle"]
 """What records are held against."""
 
 SOURCE_FILE = "corrections/instances.jsonl"
-COUNTS = ("accepted", "rejected", "clicked", "drawn", "added", "reclassified")
-"""What of a release people made, as counted in its metrics: rows of the table instances."""
 
 OF_MACHINE = ("predicted_iou", "stability_score", "disagreement", "quality")
 """Scores that say something of a segmenter's answer, and nothing of a mask that a person made."""

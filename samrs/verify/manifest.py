@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from samrs.core.errors import ParameterError
 from samrs.core.records import BACKGROUND, IGNORE, label_names
+from samrs.corrections.counts import COUNTS as PEOPLE
 from samrs.release.background import NONE, check_background
-from samrs.release.correcting import COUNTS as PEOPLE
 from samrs.release.overlap import check_rule
 from samrs.release.thresholds import DROP_REASONS, NAMES, Thresholds, for_classes
 

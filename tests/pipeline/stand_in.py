@@ -49,6 +49,7 @@ def make(root: Path, *targets: str, keep: Sequence[str] = (), **changed: Any) ->
     for kept in [*inputs.glob("inbox/*/.gitkeep"), *inputs.glob("corrections/*/.gitkeep")]:
         (root / kept.parent.relative_to(ROOT)).mkdir(parents=True)
         shutil.copy(kept, root / kept.relative_to(ROOT))
+    shutil.copytree(ROOT / "metrics" / "review", root / "metrics" / "review")
     for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, root / name)
     if keep:

@@ -22,5 +22,6 @@ def test_marks_on_an_image_without_mask_prompts_are_the_official_embeddings() ->
         2, encoder.image_embedding_size
     )
     _, wanted = encoder(points=None, boxes=None, masks=masks)
-    torch.testing.assert_close(dense[given], wanted[given])
+    # a float32's rounding of the largest terms, which cancel
+    torch.testing.assert_close(dense[given], wanted[given], rtol=1e-5, atol=5e-4)
     torch.testing.assert_close(dense[~given], nothing[..., None].expand_as(dense[~given]))

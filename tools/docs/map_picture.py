@@ -24,12 +24,11 @@ def write_files(folder: Path) -> None:
     Args:
         folder: where the folder ``harbor`` is made.
     """
-    import json
-
     import numpy as np
     import rasterio
     from rasterio import Affine
 
+    from samrs.core.shards import json_bytes
     from samrs.scenes.render import render_scene
 
     scene = render_scene(3, size_hw=(420, 630), theme="marina", gsd=0.35)
@@ -55,7 +54,7 @@ def write_files(folder: Path) -> None:
     ]
     crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32633"}}
     value = {"type": "FeatureCollection", "crs": crs, "features": features}
-    (place / "harbor.geojson").write_text(json.dumps(value), encoding="utf-8")
+    (place / "harbor.geojson").write_bytes(json_bytes(value))
 
 
 def draw(folder: Path, target: Path) -> None:

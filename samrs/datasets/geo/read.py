@@ -27,6 +27,7 @@ raster shows are no scenes of their own. Folders, or names, tell the splits.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -226,7 +227,7 @@ def _images(root: Path, options: Options) -> dict[str, MapImage]:
     images = {
         stem: MapImage(path=path, where=relative_name(path, root), opening=opening)
         for stem, path in found.items()
-        if path.resolve() not in shown
+        if Path(os.path.realpath(path)) not in shown  # which follows no loop
     }
     for url in options.urls:
         stem = PurePosixPath(_name(url)).stem

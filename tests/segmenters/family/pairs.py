@@ -85,7 +85,7 @@ def assert_same_masks(rles: list[Any], logits: NDArray[np.float32]) -> None:
     for rle, theirs in zip(rles, logits, strict=True):
         other = rle_to_mask(rle) != (theirs > 0)
         assert np.abs(theirs[other]).max(initial=0) < ROUNDING * np.ptp(logits)
-        assert other.mean() < 1e-4
+        assert other.mean() < 1e-3
 
 
 def assert_equal(engine: Any, model: Any, processor: Any, size_hw: tuple[int, int]) -> None:

@@ -66,7 +66,7 @@ def test_everything_in_git_that_differs_is_named(repo: Path) -> None:
         "release@dota: params.yaml: release is modified",
         "stats: metrics/stats.json is modified",
         "stats: changed command",
-        "sam-label@dota: samrs/label is modified",
+        "check: samrs is modified",
     ):
         assert f"error: {line}; run dvc repro and commit dvc.lock and metrics/" in said, said
     assert "data/" not in said.replace("data/release  ", "")
