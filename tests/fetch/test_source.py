@@ -77,7 +77,7 @@ def test_every_official_file_of_the_reference_is_there() -> None:
         "NWPU|annotations.json": 2,
         "4_Ortho_RGBIR": 1,
         "sam_vit_": 3,
-        "sam_hq_vit_b|mobile_sam": 2,
+        "sam-vit-base|mobile_sam": 2,
     }
     found = {e: sum(bool(re.match(e, file)) for file in given) for e in endings}
     assert found == endings
