@@ -31,7 +31,7 @@ WKT = "EPSG:32633"
 
 def write_release(folder: Path, side: int, step: int) -> int:
     """A release of one scene full of discs with holes, and the raster of their ids."""
-    from samrs.release.correcting import COUNTS
+    from samrs.corrections.counts import COUNTS
     from samrs.release.thresholds import DROP_REASONS
     from tests.products_by_hand import OPEN
 

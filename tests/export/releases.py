@@ -15,8 +15,8 @@ from samrs.core.label_png import encode_labels
 from samrs.core.records import GEOREFERENCE, RELEASED, SEMANTIC, TILES
 from samrs.core.rle import mask_to_rle, rle_area, rle_to_hbb
 from samrs.core.shards import read_manifest, read_table, write_manifest, write_table
+from samrs.corrections.counts import COUNTS
 from samrs.drawing.palette import palette
-from samrs.release.correcting import COUNTS
 from samrs.release.scenes import write_scenes
 from samrs.release.thresholds import DROP_REASONS
 from tests.products_by_hand import OPEN
