@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from samrs.nano.dense_loss import DenseHead
 from samrs.nano.questions import Questions
 from samrs.sam.nano import FRAME, MASK_STRIDE, TOKEN
+from samrs.training.bfloat16 import multiplies_bfloat16
 
 DENSE = 2.0
 """Weight of the dense loss."""
@@ -30,7 +31,7 @@ class Trainee(nn.Module):
         """The loss of one batch.
 
         Args:
-            images: (B, 3, n, n) bfloat16.
+            images: (B, 3, n, n) of the image encoder's type.
             dense: targets of the dense loss, see ``dense_targets``.
             asked: the questions, those of one side of windows together.
             again: the kind that is asked twice, the second time with the first answer as mask
@@ -135,22 +136,28 @@ def answer_loss(logits: Tensor, scores: Tensor, part: Questions) -> Tensor:
     return masks[:, 0] + 0.2 * best + (scores - iou).square().mean(1)
 
 
-def for_crops(state: dict[str, Tensor], size: int) -> dict[str, Tensor]:
+def encoder_type() -> torch.dtype:
+    """What the image encoder trains in: bfloat16, or float32 where a CPU would only emulate it."""
+    return torch.bfloat16 if multiplies_bfloat16() else torch.float32
+
+
+def for_crops(state: dict[str, Tensor], size: int, dtype: torch.dtype) -> dict[str, Tensor]:
     """The parameters as a crop uses them.
 
-    They are the middle of the global blocks' relative positions, and bfloat16 in the image encoder
+    They are the middle of the global blocks' relative positions, and ``dtype`` in the image encoder
     (the decoder's matrices are too small to gain).
 
     Args:
         state: parameters of a trainee by name.
         size: side of the crop in px.
+        dtype: of the image encoder's parameters.
     """
     out = {}
     trim = (FRAME - size) // TOKEN
     for name, value in state.items():
         if trim and "rel_pos" in name and value.shape[0] == 2 * FRAME // TOKEN - 1:
             value = value[trim:-trim]
-        out[name] = value.bfloat16() if "image_encoder" in name else value
+        out[name] = value.to(dtype) if "image_encoder" in name else value
     return out
 
 
@@ -160,7 +167,8 @@ def batch_loss(model: Trainee, batch: dict[str, Any]) -> Tensor:
     Args:
         batch: one of ``Crops``.
     """
-    state = for_crops(dict(model.named_parameters()), batch["images"].shape[-1])
-    arguments = (batch["images"].bfloat16(), batch["dense"], batch["asked"], batch["again"])
+    dtype = encoder_type()
+    state = for_crops(dict(model.named_parameters()), batch["images"].shape[-1], dtype)
+    arguments = (batch["images"].to(dtype), batch["dense"], batch["asked"], batch["again"])
     loss: Tensor = functional_call(model, state, arguments)
     return loss

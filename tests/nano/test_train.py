@@ -164,7 +164,7 @@ def test_the_answer_in_training_is_the_official_decoders(kind: str) -> None:
 def test_a_crop_uses_the_middle_of_the_global_relative_positions() -> None:
     state = dict(Trainee(build_nano()).named_parameters())
     name = next(n for n in state if "rel_pos_h" in n and len(state[n]) == 127)
-    cut = for_crops(state, 256)[name]
+    cut = for_crops(state, 256, torch.bfloat16)[name]
     assert len(cut) == 31
     assert torch.equal(cut, state[name][48:79].bfloat16())
 
