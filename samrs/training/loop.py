@@ -108,7 +108,8 @@ class Task(LightningModule, ABC):
         """
         torch.manual_seed(self.seed + 1 + self.global_step + (self.global_rank << 32))
         loss = self.loss(batch)
-        whole = sum_of_all(loss)
+        # nano's processes share steps by themselves, and each is Lightning's only one
+        whole = sum_of_all(loss) if self.trainer.world_size > 1 else loss.detach()
         value = float(whole)
         if not math.isfinite(value):
             raise TrainingError(
