@@ -38,7 +38,8 @@ HQ = {f"sam_hq_{size}": sam_model_registry[size] for size in ("vit_b", "vit_l", 
 BY_TRANSFORMERS = "vision_encoder.patch_embed.projection.weight"
 """A name that transformers' files of SAM 1 and HQ have."""
 EPS = 1e-6
-"""Of the decoder's layer norms in transformers; segment_anything's have torch's 1e-5."""
+"""Of the norms in the layers of transformers' decoder; the one behind the layers, and all of
+segment_anything's, have torch's 1e-5."""
 
 
 class CheckpointError(SamrsError):
@@ -114,9 +115,9 @@ def _by_segment_anything(found: Mapping[str, Tensor]) -> tuple[dict[str, Tensor]
 
 
 def _like(sam: Sam, by_transformers: bool) -> None:
-    """Layer norms as in the library whose file it was."""
+    """Layer norms of the decoder's layers as in the library whose file it was."""
     if by_transformers:
-        for module in sam.mask_decoder.transformer.modules():
+        for module in sam.mask_decoder.transformer.layers.modules():
             if isinstance(module, torch.nn.LayerNorm):
                 module.eps = EPS
 

@@ -30,6 +30,7 @@ from transformers import (
 from samrs.sam import checkpoints
 from samrs.sam import decoder as decoding
 from samrs.sam.hq import Finer, HqSegmenter
+from samrs.sam.renamed import TO_SEGMENT_ANYTHING, new_name
 from samrs.segmenters.sam import SamSegmenter
 from tests.segmenters.family.pairs import (
     KINDS,
@@ -173,6 +174,27 @@ def test_the_authors_names_of_sam_hq_are_taken(hq: Any) -> None:
     image, question = picture((128, 128)), prompt((128, 128), "boxes")
     a, b = (ours(one, one.encode(image), question, several=False)[0] for one in (engine, of_hq(hq)))
     assert 0 < np.abs(a - b).max() < 1e-3 * np.ptp(b)
+
+
+def test_every_layer_norm_has_the_epsilon_that_transformers_has(
+    sam: Any, hq: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the decoder's layers and the one behind them differ there."""
+    for model, found in (
+        (sam, of_sam(sam, tmp_path, monkeypatch).sam.mask_decoder),
+        (hq, of_hq(hq).sam.mask_decoder),
+    ):
+        wanted = {
+            new_name(f"{name}.", TO_SEGMENT_ANYTHING)[:-1]: module.eps
+            for name, module in model.mask_decoder.named_modules()
+            if isinstance(module, torch.nn.LayerNorm) and name.startswith("transformer.")
+        }
+        assert set(wanted.values()) == {1e-5, 1e-6}
+        assert wanted == {
+            name: module.eps
+            for name, module in found.named_modules()
+            if isinstance(module, torch.nn.LayerNorm)
+        }
 
 
 def of_sam(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SamSegmenter:
