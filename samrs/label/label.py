@@ -53,7 +53,16 @@ log = logging.getLogger("samrs")
 SEGMENTERS = "samrs.segmenters"
 EXECUTORS = "samrs.executors"
 NAMED_FAILURES = 3
-LIBRARIES = ("torch", "numpy", "opencv-python-headless", "pycocotools", "segment-anything")
+LIBRARIES = (
+    "torch",
+    "numpy",
+    "opencv-python-headless",
+    "pycocotools",
+    "segment-anything",
+    "timm",
+    "torchvision",
+    "transformers",
+)
 """Their versions may change a mask."""
 
 Row = dict[str, Any]

@@ -28,7 +28,15 @@ from samrs.work.parts import Part, Parts
 log = logging.getLogger("samrs")
 
 CODE = ("samrs.normalize.normalize",)
-LIBRARIES = ("numpy", "opencv-python-headless", "pyarrow", "pycocotools", "rasterio", "zlib-ng")
+LIBRARIES = (
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "pyarrow",
+    "pycocotools",
+    "rasterio",
+    "zlib-ng",
+)
 """Code and libraries that decide a shard's bytes; what readers find is part of a scene's key."""
 
 

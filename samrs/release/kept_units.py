@@ -32,7 +32,7 @@ from samrs.work.parts import Part, Parts
 log = logging.getLogger("samrs")
 
 CODE = ("samrs.release.release",)
-LIBRARIES = ("numpy", "opencv-python-headless", "pyarrow", "pycocotools", "zlib-ng")
+LIBRARIES = ("numpy", "opencv-python-headless", "pyarrow", "pycocotools", "scipy", "zlib-ng")
 
 ALWAYS: dict[str, pa.Schema] = {
     "instances": RELEASED, "semantic": SEMANTIC, "scenes": SCENES, "joined": JOINED,

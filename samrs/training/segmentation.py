@@ -40,6 +40,7 @@ LIBRARIES = (
     "segmentation-models-pytorch",
     "timm",
     "torchmetrics",
+    "torchvision",
     "transformers",
 )
 """Their versions may change weights or scores."""

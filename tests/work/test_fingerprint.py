@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,11 @@ import pytest
 
 from samrs.core.errors import MissingInputError
 from samrs.core.shards import write_manifest
+from samrs.label import label
+from samrs.normalize import kept_scenes
+from samrs.release import kept_units
+from samrs.training import segmentation
+from samrs.verify import kept_checks
 from samrs.work import fingerprint as module
 from samrs.work.fingerprint import closure, fingerprint, imports
 
@@ -94,6 +100,58 @@ def test_what_is_loaded_by_name_is_named(copied: Path) -> None:
     edit(copied / "segmenters" / "box.py")
     assert name(code=label) != before
     assert name(code=["samrs.label.label", "samrs.segmenters.sam"]) == other
+
+
+def parts(folder: str) -> list[str]:
+    """The modules of an axis."""
+    names = sorted(path.stem for path in (module.ROOT / "samrs" / folder).glob("[a-z]*.py"))
+    return [f"samrs.{folder}.{name}" for name in names]
+
+
+KEEPERS: dict[str, tuple[Sequence[str], Sequence[str], set[str]]] = {
+    "label": (
+        ["samrs.label.label", *parts("segmenters"), *parts("prompts")], label.LIBRARIES,
+        {"pyarrow", "safetensors"},  # tables and tensors as they are stored
+    ),
+    "normalize": (kept_scenes.CODE, kept_scenes.LIBRARIES, {"defusedxml"}),  # texts
+    "release": (kept_units.CODE, kept_units.LIBRARIES, set()),
+    "verify": (kept_checks.CODE, kept_checks.LIBRARIES, set()),
+    "training": (
+        TRAINING, segmentation.LIBRARIES,
+        {"pyarrow", "pycocotools", "safetensors", "scipy"},  # scipy: intervals of what is kept
+    ),
+}  # fmt: skip
+"""Work that is kept: its code, the libraries whose versions count, and others that do not."""
+NEVER = {"ruamel.yaml", "tqdm"}
+"""Parameters in errors; progress."""
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "ruamel": "ruamel.yaml",
+}
+
+
+def libraries_of(code: Sequence[str]) -> set[str]:
+    """The distributions that modules and what they import of this project import."""
+    found: set[str] = set()
+    for file in closure(*(module._file(one) for one in code)):
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module.partition(".")[0])
+    return {
+        DISTRIBUTIONS.get(name, name.replace("_", "-"))
+        for name in found - sys.stdlib_module_names - {"samrs"}
+    }
+
+
+@pytest.mark.parametrize("kept", KEEPERS)
+def test_the_versions_of_all_libraries_that_kept_work_uses_count(kept: str) -> None:
+    code, counted, others = KEEPERS[kept]
+    assert libraries_of(code) == {*counted, *others} | (libraries_of(code) & NEVER)
+    for name in counted:
+        assert module._version(name) is not None
 
 
 def said(before: Sequence[str]) -> str:
