@@ -53,13 +53,12 @@ def found_or_made(
     """
     labelled = with_labels(record)
     key = None
-    if labelled is not None:
-        record, labels = labelled
-        key = None if kept is None else scene_key(record, source, beside, labels)
+    if labelled is not None and kept is not None:
+        key = scene_key(record, source, beside, labelled[1])
     summary = None if kept is None else kept.find(key)
-    if summary is not None:
+    if summary is not None:  # it waits for its shard's end, without the decoded map
         return Found(record, key, summary, None)
-    scene = make(record)
+    scene = make(record if labelled is None else labelled[0])
     return Found(record, key, summary_of(scene), scene)
 
 

@@ -9,19 +9,25 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from samrs.core.errors import ProductError
-from samrs.core.records import Annotation, Opening, SceneRecord
+from samrs.core.records import Annotation, Opening, Quarantine, SceneRecord
 from samrs.core.shards import verify_product
 from samrs.normalize import kept_scenes, normalize, shard_ends
+from samrs.normalize.kept_scenes import summary_of
 from samrs.normalize.scene_key import Beside, scene_key
+from samrs.normalize.scene_rows import Scene
+from samrs.normalize.spool import Spool
+from samrs.normalize.tables import found_or_made
 from samrs.work import fingerprint, lock, parts
 from tests.datasets.by_hand import WRITERS, image, write_image, write_text
 from tests.normalize.test_normalize import NAMES, box_line, dota_scene, run
@@ -77,6 +83,32 @@ def again(source: Path, work: Path | None, name: str = "out", **changes: Any) ->
     given = {"tile": 25, "overlap": 5, "max_quarantined": 1.0, "work": work, **changes}
     run("dota", source, source.parent / name, **given)
     return files(source.parent / name)
+
+
+def test_the_decoded_label_map_of_a_kept_scene_is_released(tmp_path: Path) -> None:
+    """A shard has scenes of Potsdam by the hundred, 36 MB each."""
+    WRITERS["potsdam"](tmp_path / "in")
+    maps: list[Any] = []
+
+    def watched(record: SceneRecord) -> SceneRecord:
+        def semantic() -> Any:
+            assert record.semantic is not None
+            labels = record.semantic().copy()
+            maps.append(weakref.ref(labels))
+            return labels
+
+        return replace(record, semantic=semantic)
+
+    module, _, told = normalize._reader("potsdam", tmp_path / "in", "potsdam", None)
+    kept = SimpleNamespace(find=lambda key: summary_of(Scene(record, {}, spool, Quarantine())))
+    spool = Spool(tmp_path)
+    found = []
+    for record in module.read_scenes(tmp_path / "in", Quarantine(), **told):
+        given: Any = {"kept": kept, "beside": Beside(), "make": None, "source": tmp_path / "in"}
+        found.append(found_or_made(watched(record), **given))
+    assert maps
+    assert all(one.scene is None and one.key for one in found)
+    assert all(ref() is None for ref in maps)
 
 
 @pytest.mark.parametrize(
