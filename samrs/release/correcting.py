@@ -401,7 +401,7 @@ def _with_masks(stored: pa.Table | None, rows: pa.Table, masks: Mapping[int, Rec
     places = np.fromiter(masks, np.int64)
     rles = [mask_of(record) for record in masks.values()]
     texts = pa.array([rle["counts"] for rle in rles], pa.string())
-    runs = decode_runs(*text_buffers(texts))
+    runs = _runs(texts)
     heights = np.array([rle["size"][0] for rle in rles], np.int64)
     some = _set(rows.take(pa.array(places)).combine_chunks(), "rle", pa.array(rles, RLE))
     answers = [record.answer if isinstance(record, Clicks) else None for record in masks.values()]
@@ -413,7 +413,7 @@ def _with_masks(stored: pa.Table | None, rows: pa.Table, masks: Mapping[int, Rec
     changed = runs.areas()
     if stored is not None:
         before = stored["rle"].take(pa.array(places)).combine_chunks()
-        changed = _changed(decode_runs(*text_buffers(pc.struct_field(before, "counts"))), runs)
+        changed = _changed(pc.struct_field(before, "counts"), texts)
     some = _set(some, "changed_px", pa.array(changed))
     some = scored(some, count_parts(Columns.of(runs, heights)))
     order = np.arange(len(rows))
@@ -422,11 +422,24 @@ def _with_masks(stored: pa.Table | None, rows: pa.Table, masks: Mapping[int, Rec
     return both.take(pa.array(order)).combine_chunks()
 
 
-def _changed(old: Runs, new: Runs) -> Ints:
-    """(N,) px by which masks differ from those that were stored; of broken ones all px."""
-    if old.bad.any() or (old.totals() != new.totals()).any():
-        return new.areas()
-    return np.asarray(old.areas() + new.areas() - 2 * overlaps(old, new))
+def _changed(stored: pa.Array, texts: pa.Array) -> Ints:
+    """(N,) px by which masks differ from those that were stored; all px of one in whose place a
+    broken one or one of another size was stored.
+
+    Args:
+        stored: COCO's text of N masks.
+        texts: of the masks that people made.
+    """
+    old, new = _runs(stored), _runs(texts)
+    changed = new.areas()
+    whole = np.flatnonzero(~old.bad & (old.totals() == new.totals()))
+    old, new = _runs(stored.take(pa.array(whole))), _runs(texts.take(pa.array(whole)))
+    changed[whole] = old.areas() + new.areas() - 2 * overlaps(old, new)
+    return changed
+
+
+def _runs(texts: pa.Array) -> Runs:
+    return decode_runs(*text_buffers(texts))
 
 
 def _set(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:

@@ -122,12 +122,6 @@ def _conflicts(out: Path, people: Correcting) -> dict[str, int]:
     found = people.conflicts()
     if found:
         write_table(out, "conflicts", CONFLICTS, found)
-        log.warning(
-            "%s: %d corrections do not fit any more and were not applied: samrs corrections check "
-            "lists them",
-            out.name,
-            len(found),
-        )
     kinds = Counter(row["kind"] for row in found)
     return dict(sorted(kinds.items()))
 
@@ -201,6 +195,13 @@ def release(
         make, fresh = partial(_write, **how), fresh_product(out)
         done = write_units(normalized, labelled, fresh, said, make, kept)
     counts, label_pixels = _finished(done.counts)
+    if conflicts := sum(counts["corrections"]["conflicts"].values()):
+        log.warning(
+            "release %s: %d corrections do not fit any more and were not applied: samrs "
+            "corrections check lists them",
+            out.name,
+            conflicts,
+        )
     estimate = {**quality.about, "calibrated": reason is None, "uncalibrated": reason}
     about = {
         **_described(source, source["subset"] or out.name, label_pixels, background),

@@ -10,8 +10,9 @@ import pytest
 
 from samrs.core.errors import AnnotationError
 from samrs.core.images import decode_labels
+from samrs.core.records import MASKS
 from samrs.core.rle import Rle, hbb_to_rle, rle_area
-from samrs.core.shards import has_table, read_manifest, read_table, sha256
+from samrs.core.shards import has_table, read_manifest, read_table, sha256, write_table
 from samrs.corrections.records import (
     Added,
     Anchor,
@@ -138,6 +139,21 @@ def test_what_is_left_out_as_difficult_stays_so(tmp_path: Path) -> None:
     assert not made.rows
     assert counts["dropped"]["difficult"] == 2
     assert made.conflicts() == []
+
+
+def test_a_broken_stored_mask_costs_the_count_of_no_other(tmp_path: Path) -> None:
+    made = Made(tmp_path)
+    rows = read_table(made.products[1], "masks").to_pylist()
+    rows[1]["rle"]["counts"] = "~"
+    write_table(made.products[1], "masks", MASKS, rows)
+    made.put(
+        Drawn(anchor=made.anchor("a#0", "a__0_0"), rle=box_mask(2, 2, 12, 7)),
+        Drawn(anchor=made.anchor("a#1", "a__0_0"), rle=box_mask(40, 10, 60, 20)),
+    )
+    made.release()
+    changed = {key: row["changed_px"] for key, row in made.rows.items()}
+    assert changed["a#0", "a__0_0"] == 50
+    assert changed["a#1", "a__0_0"] == 200  # all of it
 
 
 def test_a_drawn_mask_stands_in_tile_scene_and_label_map(tmp_path: Path) -> None:

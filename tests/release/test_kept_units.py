@@ -226,7 +226,9 @@ def verdict(root: Path, row: dict[str, Any], says: str) -> str:
     return f"{header}{row['instance_id']},{row['tile_id']},{box},{digest},{says},\n"
 
 
-def test_what_people_said_makes_the_unit_it_is_of(root: Path, made: list[int]) -> None:
+def test_what_people_said_makes_the_unit_it_is_of(
+    root: Path, made: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
     before = again(root)
     row = read_table(root / "sota", "instances").to_pylist()[-1]
     folder = root / "corrections"
@@ -238,9 +240,18 @@ def test_what_people_said_makes_the_unit_it_is_of(root: Path, made: list[int]) -
     assert read_manifest(root / "sota")["counts"]["corrections"]["rejected"] == 1
     assert after == again(root, work=False, name="whole", corrections=folder)
     assert after != before
-    (folder / "verdicts.csv").write_text(verdict(root, {**row, "tile_id": "none__0_0"}, "reject"))
+    gone = [{**row, "tile_id": f"none__{i}_0"} for i in (0, 1)]
+    other = {
+        **read_table(root / "sota", "instances").to_pylist()[-1],
+        "hbb_annotated": [0, 0, 1, 1],
+    }
+    lines = [verdict(root, some, "reject").splitlines(keepends=True) for some in (*gone, other)]
+    (folder / "verdicts.csv").write_text("".join([lines[0][0], *(some[1] for some in lines)]))
+    caplog.clear()
     after = again(root, corrections=folder)
-    assert sum(read_manifest(root / "sota")["counts"]["corrections"]["conflicts"].values()) == 1
+    (said,) = (r.message for r in caplog.records if "corrections" in r.message)
+    assert "3 corrections do not fit any more" in said
+    assert sum(read_manifest(root / "sota")["counts"]["corrections"]["conflicts"].values()) == 3
     assert after == again(root, work=False, name="whole", corrections=folder)
     assert not verify(root / "sota")
 
