@@ -98,6 +98,8 @@ def told(about: Mapping[str, Any], out: Path) -> list[str]:
     why = ", ".join(f"{count} x {reason}" for reason, count in left_out.items())
     without = f", {sum(left_out.values())} left out ({why})" if left_out else ", none left out"
     lines.append(f"{released['kept']} masks in {released['tiles']} tiles{without}")
+    if said := corrected(released["corrections"]):
+        lines.append(f"corrections: {said}")
     if (mean := released["quality"]["mean"]) is not None:
         below = 100 * released["quality"]["below_half"]
         lines.append(f"estimated quality: {mean:.2f} on average, {below:.1f} % below a half")
@@ -105,4 +107,17 @@ def told(about: Mapping[str, Any], out: Path) -> list[str]:
     exports = [f"export: {out / format}" for format in about["exports"]]
     shown, page = shlex.quote(str(place)), shlex.quote(str(out / "preview.html"))
     further = [f"    samrs preview {shown} --out {page}", f"    samrs verify {shown}"]
+    further.append(f"    samrs review {shown}")
     return [*lines, f"release: {place}", *exports, "Next:", "", *further]
+
+
+def corrected(counts: Mapping[str, Any]) -> str:
+    """What people said of the masks, in words; empty where nobody did.
+
+    Args:
+        counts: of a release: masks by what was said, and ``conflicts`` by kind.
+    """
+    said = {key: count for key, count in counts.items() if key != "conflicts" and count}
+    if conflicts := sum(counts["conflicts"].values()):
+        said["that do not fit any more"] = conflicts
+    return ", ".join(f"{count} {key}" for key, count in said.items())

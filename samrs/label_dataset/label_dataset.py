@@ -8,10 +8,11 @@ The verbs are those of the pipeline, so the masks are, too. What stands in X::
     yolo_seg/         an export each
     set_aside.csv     what of the input was set aside, each with its reason
     summary.json      what was found, set aside, labelled, left out
+    corrections/<name>/   what people said of the masks, where samrs review was there
     .work/            finished tiles
 
 A run that was killed goes on where it was; a finished place is made again on demand only, and then
-only new or changed tiles are labelled.
+only new or changed tiles are labelled, and corrections applied.
 """
 
 from __future__ import annotations
@@ -27,11 +28,20 @@ from samrs.core import axis
 from samrs.core.errors import UnknownNameError, advice
 from samrs.core.records import QUARANTINE
 from samrs.core.shards import has_table, read_table, write_csv, write_json
+from samrs.corrections.read import read_corrections
 from samrs.export.export import AXIS as EXPORTS
 from samrs.export.export import export
 from samrs.label.auto import AUTO, BUNDLED, chosen_for, resolve
 from samrs.label.label import label
-from samrs.label_dataset.place import SET_ASIDE, SUMMARY, WORK, alone, check_place, remove_earlier
+from samrs.label_dataset.place import (
+    CORRECTIONS,
+    SET_ASIDE,
+    SUMMARY,
+    WORK,
+    alone,
+    check_place,
+    remove_earlier,
+)
 from samrs.look.look import check_name, look
 from samrs.normalize.normalize import normalize
 from samrs.prompting.answerable import check_answerable
@@ -118,13 +128,14 @@ def label_dataset(
         MissingInputError: there is no dataset of that format, or no box in it.
         QuarantineError: more than ``max_quarantined`` of it is bad; ``set_aside.csv`` lists it.
         SourceError: the model is not bundled and cannot be fetched.
-        ProductError: ``out`` is taken, or another run works there.
+        ProductError, AnnotationError: ``out`` is taken or in use; corrections in it are broken.
     """
     name = named(folder) if name is None else name
     check_name(name)
     segmenter = segmenter_for(model) if segmenter is None else segmenter
     _check_asked(recipe, exports, segmenter, model)
     check_place(folder, out, force=force)
+    _said(out, name)
     checkpoint = find_checkpoint(segmenter, model)
     found = look(format, folder, options)
     cut = {**found.cut(tile, overlap, val), "max_quarantined": max_quarantined}
@@ -177,8 +188,18 @@ def _released(
         runtime=runtime,
         work=out / WORK / "tiles",
     )
-    counts = release(normalized, labelled, out / place, QUALITY, **RELEASE)
+    said = _said(out, normalized.name)
+    counts = release(normalized, labelled, out / place, QUALITY, said, **RELEASE)
     return {"masks": masks, "released": counts, "release": place.as_posix()}
+
+
+def _said(out: Path, name: str) -> Path | None:
+    """Where corrections of the dataset lie, which were read; None: nobody said anything."""
+    folder = out / CORRECTIONS / name
+    if not folder.is_dir():
+        return None
+    read_corrections(folder)
+    return folder
 
 
 def _check_asked(recipe: str, exports: Sequence[str], segmenter: str, model: str) -> None:

@@ -16,6 +16,8 @@ from samrs.export.export import AXIS as EXPORTS
 from samrs.export.export import SUMMARY as EXPORTED
 
 SUMMARY, SET_ASIDE, WORK = "summary.json", "set_aside.csv", ".work"
+CORRECTIONS = "corrections"
+"""Folder of what people said, a folder a dataset: ``samrs.corrections.places`` names it, too."""
 
 
 def check_place(folder: Path, out: Path, *, force: bool) -> None:

@@ -17,7 +17,9 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from samrs.commands.label import told
 from samrs.core.errors import (
+    AnnotationError,
     MissingInputError,
     ParameterError,
     ProductError,
@@ -25,6 +27,9 @@ from samrs.core.errors import (
     UnknownNameError,
 )
 from samrs.core.shards import read_manifest, read_table
+from samrs.corrections.places import places
+from samrs.corrections.records import Anchor, Verdict, mask_digest
+from samrs.corrections.store import Store
 from samrs.label_dataset.label_dataset import RELEASE, label_dataset, named
 from samrs.verify.verify import Verification
 from tests.commands.calls import call, refused
@@ -107,6 +112,25 @@ def test_a_finished_place_is_made_again_on_demand_only(tmp_path: Path) -> None:
     assert (out / "notes.txt").is_file()
     assert not (out / "dota").exists()
     assert [path.name for path in (out / "release").iterdir()] == ["other"]
+
+
+def test_made_again_it_applies_what_people_said_of_its_masks(tmp_path: Path) -> None:
+    by_hand.coco(tmp_path / "in")
+    out = tmp_path / "out"
+    about = label_dataset("coco", tmp_path / "in", out, **ASKED)
+    release = out / "release" / "mine"
+    (row,) = read_table(release, "instances").to_pylist()
+    verdict = Verdict(anchor=Anchor.of(row), verdict="reject", mask=mask_digest(row["rle"]))
+    said = places(release).corrections
+    Store(said).put(verdict)
+    again = label_dataset("coco", tmp_path / "in", out, **{**ASKED, "force": True})
+    assert (about["released"]["kept"], again["released"]["kept"]) == (1, 0)
+    assert again["released"]["corrections"]["rejected"] == 1
+    assert "corrections: 1 rejected" in told(again, out)
+    (said / "verdicts.csv").write_text("nonsense", encoding="utf-8")
+    with pytest.raises(AnnotationError, match=r"verdicts\.csv"):
+        label_dataset("coco", tmp_path / "in", out, **{**ASKED, "force": True})
+    assert release.is_dir()
 
 
 def test_a_place_of_something_else_of_another_run_or_in_the_dataset_is_refused(
@@ -211,6 +235,7 @@ def test_the_command_says_what_was_made_and_what_to_do_next(tmp_path: Path) -> N
         f"export: {tmp_path / 'out' / 'coco'}",
         f"    samrs preview {release} --out {tmp_path / 'out' / 'preview.html'}",
         f"    samrs verify {release}",
+        f"    samrs review {release}",
     ):
         assert line in done.stdout.splitlines()
     assert "set aside: 1 x image does not decode; " in done.stdout

@@ -1,4 +1,4 @@
-"""Write the pages that are made from the code: ``make reference``.
+"""Write the pages, and parts of pages, that are made from code and metrics: ``make reference``.
 
     python -m tools.docs.reference
 
@@ -10,7 +10,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 
-from tools.docs import commands, datasets, decisions, formats, models, packages, parameters, recipes
+from tools.docs import (
+    commands,
+    datasets,
+    decisions,
+    formats,
+    measured,
+    models,
+    packages,
+    parameters,
+    recipes,
+)
 from tools.docs.text import ROOT
 
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -22,6 +32,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/parameters.md": parameters.page,
     "docs/reference/recipes.md": recipes.page,
     "docs/reference/formats.md": formats.page,
+    "docs/training.md": measured.page,
 }
 
 
