@@ -79,7 +79,6 @@ class Store:
 
     def __init__(self, folder: Path, categories: Sequence[str] | None = None) -> None:
         self.folder, self.categories = folder, categories
-        self._done: list[list[Edit]] = []
         self._known: dict[str, _Known] = {}
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
@@ -92,8 +91,11 @@ class Store:
         Raises:
             AnnotationError: a file of it is none of corrections.
         """
+        found = read_files(self.folder)
+        for name in self._known.keys() - found.keys():  # removed by whomever, as git does
+            del self._known[name]
         records: dict[Key, Record] = {}
-        for name, data in read_files(self.folder).items():
+        for name, data in found.items():
             records |= self._parsed(name, data)
         return Corrections(records)
 
@@ -113,25 +115,8 @@ class Store:
         again = next(iter(found.values()))
         return again, line_text(again)
 
-    def put(self, after: Record, before: Record | None = None) -> Corrections:
-        """Write one record; see ``apply``.
-
-        Args:
-            after: the record.
-            before: what its window last saw in its place; None: nothing.
-        """
-        return self.apply([Edit(before, after)])
-
-    def remove(self, before: Record) -> Corrections:
-        """Remove one record; see ``apply``.
-
-        Args:
-            before: the record as its window last saw it.
-        """
-        return self.apply([Edit(before, None)])
-
     def apply(self, edits: Sequence[Edit]) -> Corrections:
-        """Make a change; when this returns it is on the disk, and ``undo`` takes it back.
+        """Make a change; when this returns it is on the disk.
 
         Args:
             edits: of different records.
@@ -143,27 +128,6 @@ class Store:
             StaleError: a record is another than the edit's ``before``; nothing was changed.
             AnnotationError: a record is none that is read again; nothing was changed.
         """
-        found = self._apply(edits)
-        self._done.append(list(edits))
-        return found
-
-    def undo(self) -> list[Edit]:
-        """Take back the last change of this store that was not taken back.
-
-        Returns:
-            The edits that did; none where there was no change.
-
-        Raises:
-            StaleError: somebody changed such a record since; nothing was changed.
-        """
-        if not self._done:
-            return []
-        edits = [edit.undone() for edit in self._done[-1]]
-        self._apply(edits)
-        self._done.pop()
-        return edits
-
-    def _apply(self, edits: Sequence[Edit]) -> Corrections:
         with _locked(self.folder):
             self.read()
             changed: dict[str, _Known] = {}

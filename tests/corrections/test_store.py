@@ -15,29 +15,33 @@ import pytest
 
 from samrs.core.errors import AnnotationError
 from samrs.corrections.read import read_corrections
-from samrs.corrections.records import Added, Clicks, Drawn, Verdict
+from samrs.corrections.records import Added, Clicks, Drawn, Record, Verdict
 from samrs.corrections.store import Edit, StaleError, Store
 from tests.corrections.records import anchor, every_kind, mask, verdict
+
+
+def put(store: Store, after: Record, before: Record | None = None) -> None:
+    store.apply([Edit(before, after)])
 
 
 def test_what_is_put_is_on_the_disk(tmp_path: Path) -> None:
     store = Store(tmp_path / "new" / "folder")
     for number, record in enumerate(every_kind(), start=1):
-        store.put(record)
+        put(store, record)
         assert len(read_corrections(store.folder)) == number
     assert store.read().records.keys() == {record.key for record in every_kind()}
 
 
 def test_two_windows_do_not_overwrite_each_other(tmp_path: Path) -> None:
     one, other = Store(tmp_path), Store(tmp_path)
-    one.put(verdict())
-    other.put(verdict("a#1"))  # of another instance: both stand
+    put(one, verdict())
+    put(other, verdict("a#1"))  # of another instance: both stand
     with pytest.raises(StaleError, match="changed by somebody else, got a record") as told:
-        other.put(verdict(said="accept"))
+        put(other, verdict(said="accept"))
     assert told.value.current == verdict()
-    other.put(verdict(said="accept"), before=verdict())
+    put(other, verdict(said="accept"), before=verdict())
     with pytest.raises(StaleError, match="another record"):
-        one.remove(verdict())
+        one.apply([Edit(verdict(), None)])
     found = read_corrections(tmp_path).of(Verdict)
     assert [r.verdict for r in found] == ["accept", "reject"]
 
@@ -45,42 +49,53 @@ def test_two_windows_do_not_overwrite_each_other(tmp_path: Path) -> None:
 def test_what_was_read_is_seen_whatever_it_was_rounded_to(tmp_path: Path) -> None:
     store = Store(tmp_path)
     given = Clicks(anchor=anchor(), positive=((1.23456, 2.0),))
-    store.put(given)
-    store.put(replace(given, positive=((1.5, 2.0),)), before=given)
+    put(store, given)
+    put(store, replace(given, positive=((1.5, 2.0),)), before=given)
     assert store.read().of(Clicks)[0].positive == ((1.5, 2.0),)
 
 
-def test_undo_takes_back_change_after_change(tmp_path: Path) -> None:
+def test_a_change_is_taken_back_by_its_edits_undone(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    assert store.undo() == []
     clicks = Clicks(anchor=anchor(), positive=((3.0, 2.0),))
-    store.put(clicks)
-    store.apply([Edit(None, Drawn(anchor=anchor(), rle=mask())), Edit(clicks, None)])
+    put(store, clicks)
+    edits = [Edit(None, Drawn(anchor=anchor(), rle=mask())), Edit(clicks, None)]
+    store.apply(edits)
     assert [r.FILE for r in store.read().records.values()] == [Drawn.FILE]
-    assert len(store.undo()) == 2
+    store.apply([edit.undone() for edit in edits])
     assert list(store.read().records.values()) == [clicks]
-    store.undo()
-    assert len(store.read()) == 0
-    assert store.undo() == []
 
 
-def test_undo_does_not_take_back_what_others_changed_since(tmp_path: Path) -> None:
+def test_what_others_changed_since_is_not_taken_back(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.put(verdict())
-    Store(tmp_path).put(verdict(said="accept"), before=verdict())
+    put(store, verdict())
+    put(Store(tmp_path), verdict(said="accept"), before=verdict())
     with pytest.raises(StaleError):
-        store.undo()
+        store.apply([Edit(verdict(), None)])
     assert store.read().of(Verdict)[0].verdict == "accept"
+
+
+def test_a_file_that_is_gone_holds_nothing_any_more(tmp_path: Path) -> None:
+    """Git removes a file where another branch has none."""
+    store = Store(tmp_path)
+    put(store, verdict())
+    put(store, Drawn(anchor=anchor(), rle=mask()))
+    (tmp_path / Verdict.FILE).unlink()
+    assert [r.FILE for r in store.read().records.values()] == [Drawn.FILE]
+    with pytest.raises(StaleError, match="got none of 'a#0'"):
+        put(store, verdict(said="accept"), before=verdict())
+    put(store, verdict("a#1"))
+    found = read_corrections(tmp_path).of(Verdict)
+    assert [r.anchor.instance_id for r in found] == ["a#1"]
 
 
 def test_what_would_not_be_read_again_is_not_written(tmp_path: Path) -> None:
     store = Store(tmp_path, ("ship",))
-    store.put(verdict())
+    put(store, verdict())
     before = (tmp_path / Verdict.FILE).read_bytes()
     with pytest.raises(AnnotationError, match="unknown class"):
-        store.put(Added(anchor=anchor("a#new-1"), category="sip"))
+        put(store, Added(anchor=anchor("a#new-1"), category="sip"))
     with pytest.raises(AnnotationError, match="no such text"):
-        store.put(replace(verdict("a#1"), reason="two\nlines"))
+        put(store, replace(verdict("a#1"), reason="two\nlines"))
     assert (tmp_path / Verdict.FILE).read_bytes() == before
     assert len(store.read()) == 1
 
@@ -88,7 +103,7 @@ def test_what_would_not_be_read_again_is_not_written(tmp_path: Path) -> None:
 def _put_many(folder: Path, name: str) -> None:
     store = Store(folder)
     for number in range(25):
-        store.put(verdict(f"{name}#{number}"))
+        put(store, verdict(f"{name}#{number}"))
 
 
 def test_windows_of_several_processes_lose_nothing(tmp_path: Path) -> None:
@@ -107,11 +122,11 @@ def test_windows_of_several_processes_lose_nothing(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from samrs.corrections.store import Store
+from samrs.corrections.store import Edit, Store
 from tests.corrections.records import verdict
 store = Store(Path(sys.argv[1]))
 for number in range(10_000):
-    store.put(verdict(f"a#{number}"))
+    store.apply([Edit(None, verdict(f"a#{number}"))])
     print(number, flush=True)
 """
 

@@ -12,7 +12,7 @@ import yaml
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
-from samrs.corrections.store import Store
+from samrs.corrections.store import Edit, Store
 from tests.corrections.records import verdict
 from tests.pipeline.closure import ROOT
 from tests.pipeline.graph import stages
@@ -139,10 +139,10 @@ def test_switching_the_model_back_and_forth_reruns_nothing_twice(repo: Path) -> 
 
 def test_what_a_person_says_reruns_that_release_and_no_labelling(repo: Path) -> None:
     dataset = SUBSETS[0]
-    store = Store(repo / "data" / "corrections" / dataset)
-    store.put(verdict())
+    store, said = Store(repo / "data" / "corrections" / dataset), Edit(None, verdict())
+    store.apply([said])
     assert ran(repo, "repro") == {f"release@{dataset}", "stats"} | TRAINING
-    store.undo()
+    store.apply([said.undone()])
     assert ran(repo, "repro") == set()  # what was made of none is in DVC's cache
 
 
