@@ -31,7 +31,9 @@ from samrs.corrections.records import (
     Record,
     Verdict,
     finite,
+    mask_of,
     rounded_box,
+    rounded_points,
 )
 
 COLUMNS = {
@@ -281,8 +283,7 @@ def _points(where: str, fields: Fields, key: str) -> Points:
             f"{where}: {key} is no list of points, got {str(value)[:100]!r}; [[x, y], ...] in px "
             "is allowed; correct it"
         )
-    pairs = (_floats(where, point, 2, f"a point of {key}") for point in value)
-    return tuple((round(x, 3), round(y, 3)) for x, y in pairs)
+    return rounded_points(_floats(where, point, 2, f"a point of {key}") for point in value)
 
 
 def _rle(where: str, fields: Fields) -> Any:
@@ -390,13 +391,6 @@ def _check_masks(path: Path, records: Sequence[Record]) -> None:
             f"{int(runs.totals()[place])} px, {int(runs.areas()[place])} of them of the object; "
             "height x width px with 1 or more of the object are needed; reject what has none"
         )
-
-
-def mask_of(record: Record) -> Any:
-    """The mask that a record brings, as an RLE of the whole tile; None without one."""
-    if isinstance(record, Drawn):
-        return record.rle
-    return record.answer.rle if isinstance(record, Clicks) and record.answer else None
 
 
 def _check_classes(path: Path, records: Sequence[Record], categories: Sequence[str]) -> None:

@@ -46,6 +46,13 @@ def rounded_box(box: Iterable[float]) -> Box:
     return x0, y0, x1, y1
 
 
+def rounded_points(points: Iterable[Sequence[float]]) -> Points:
+    """Points (x, y) px as they are written."""
+    return tuple(
+        (round(float(x), DECIMALS) + 0.0, round(float(y), DECIMALS) + 0.0) for x, y in points
+    )
+
+
 def mask_digest(rle: Mapping[str, Any]) -> str:
     """16 hex digits that tell masks apart.
 
@@ -243,6 +250,13 @@ class Corrections:
 
     def __len__(self) -> int:
         return len(self.records)
+
+
+def mask_of(record: Record | None) -> Rle | None:
+    """The mask that a record brings, of the whole tile; None without one."""
+    if isinstance(record, Drawn):
+        return record.rle
+    return record.answer.rle if isinstance(record, Clicks) and record.answer else None
 
 
 def new_id(scene_id: str, tile_id: str, category: str, annotated: Box) -> str:

@@ -87,4 +87,4 @@ def _fields(record: Record) -> dict[str, Any]:
 
 def _plain(values: Box | tuple[float, float]) -> list[float | int]:
     """Numbers as they are written, without ``.0`` where they are whole."""
-    return [int(v) if v == int(v) else round(v, DECIMALS) for v in values]
+    return [int(v) if v == int(v) else v for v in (round(v, DECIMALS) for v in values)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from samrs.core.rle import Rle, crop_to_rle, rle_to_crop, rle_to_hbb
+from samrs.core.rle import Rle, crop_to_rle, rle_to_crop, rle_to_hbb, rle_union
 
 ID = "instance_id"
 """The name under which tools carry an instance's id, where they let one."""
@@ -67,3 +68,19 @@ def placed(crop: NDArray[np.bool_], x0: int, y0: int, size_wh: tuple[int, int]) 
     if not inside or not crop.any():
         return None
     return crop_to_rle(crop, x0, y0, size_wh[::-1])
+
+
+def joined(shapes: Sequence[Shape]) -> list[Shape]:
+    """Shapes of one id and class as one object.
+
+    Args:
+        shapes: of one image; those without an id stay alone.
+    """
+    parts: dict[tuple[str, str], list[Shape]] = {}
+    for number, shape in enumerate(shapes):
+        key = (shape.instance_id or f"\x00{number}", shape.category)
+        parts.setdefault(key, []).append(shape)
+    return [
+        Shape(some[0].instance_id, some[0].category, rle_union([s.rle for s in some]))
+        for some in parts.values()
+    ]

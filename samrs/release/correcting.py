@@ -22,9 +22,7 @@ from numpy.typing import NDArray
 from samrs.core.records import CONFLICTS, MADE, RELEASED, RLE
 from samrs.core.runs import Runs, decode_runs, overlaps, text_buffers
 from samrs.corrections.counts import COUNTS
-from samrs.corrections.read import mask_of
 from samrs.corrections.records import (
-    DECIMALS,
     MADE_BY,
     NEAR,
     Added,
@@ -37,6 +35,8 @@ from samrs.corrections.records import (
     Record,
     Verdict,
     mask_digest,
+    mask_of,
+    rounded_box,
 )
 from samrs.release.cleaned_rows import scored
 from samrs.release.cleaning import Columns, count_parts
@@ -362,7 +362,7 @@ def _clipped(anchor: Anchor, window: Ints) -> list[float] | None:
 
 
 def _moved(record: Record, box: Any) -> str:
-    now = [round(float(v), DECIMALS) for v in box]
+    now = list(rounded_box(box))
     return f"its annotated box is {now} and was {list(record.anchor.annotated)}"
 
 
@@ -399,7 +399,8 @@ def _with_masks(stored: pa.Table | None, rows: pa.Table, masks: Mapping[int, Rec
     if not masks:
         return rows
     places = np.fromiter(masks, np.int64)
-    rles = [mask_of(record) for record in masks.values()]
+    rles = [rle for record in masks.values() if (rle := mask_of(record)) is not None]
+    assert len(rles) == len(masks)
     texts = pa.array([rle["counts"] for rle in rles], pa.string())
     runs = _runs(texts)
     heights = np.array([rle["size"][0] for rle in rles], np.int64)

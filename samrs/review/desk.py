@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from samrs.core.errors import ParameterError, SamrsError
 from samrs.core.rle import Rle, polygons_to_rle, rle_area, rle_iou
-from samrs.corrections.read import mask_of
 from samrs.corrections.records import (
     KINDS,
     VERDICTS,
@@ -32,6 +31,8 @@ from samrs.corrections.records import (
     Record,
     Verdict,
     mask_digest,
+    mask_of,
+    rounded_points,
 )
 from samrs.corrections.store import Edit, StaleError, Store
 from samrs.review.clicks import Mender, Point
@@ -279,8 +280,8 @@ class Desk:
         )
         after = Clicks(
             anchor=Anchor.of(held.row),
-            positive=_rounded(positive),
-            negative=_rounded(negative),
+            positive=rounded_points(positive),
+            negative=rounded_points(negative),
             box=box,
             answer=answer,
         )
@@ -424,10 +425,6 @@ def _held(row: Row, corrections: Corrections) -> Held:
 
 def _removed(held: Held, *kinds: type[Record]) -> list[Edit]:
     return [Edit(record, None) for record in held.records if isinstance(record, kinds)]
-
-
-def _rounded(points: Sequence[Point]) -> tuple[Point, ...]:
-    return tuple((round(float(x), 3), round(float(y), 3)) for x, y in points)
 
 
 def _marks_of(index: Index, stamp: str, corrections: Corrections) -> Marks:

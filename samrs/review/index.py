@@ -30,8 +30,8 @@ SCORES = (
     "disagreement",
 )
 """Columns to sort by; those that a release has nowhere are left out."""
-SIZE, STORED, RANDOM = "size", "stored", "random"
-"""Further orders: the root of the mask's area in px, as the release has them, and the sample's."""
+SIZE, STORED = "size", "stored"
+"""Further orders: the root of the mask's area in px, and as the release has them."""
 COLUMNS = ["instance_id", "tile_id", "category_id", "recipe", "area", *SCORES]
 ALL = ""
 """A filter that lets everything pass."""
@@ -159,14 +159,6 @@ class Index:
         """
         self.instance_id(number)
         return str(self.tile_ids[int(self.place[number])].as_py())
-
-    def category_of(self, number: int) -> str:
-        """The class of a mask's instance, as it is released.
-
-        Args:
-            number: of a mask.
-        """
-        return self.categories[int(self.category[number])]
 
     def order(self, wanted: Wanted, among: NDArray[np.bool_] | None = None) -> NDArray[np.uint32]:
         """The numbers of the masks that are wanted, in the order that is wanted.

@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from samrs.core.errors import ParameterError
 
 EDGES = (0.5, 0.7, 0.85)
-"""Of the estimated quality, between strata of a class."""
-RANGES = ("below 0.5", "0.5 to 0.7", "0.7 to 0.85", "0.85 and above", "not known")
+"""Of the estimated quality, between strata of a class; masks without one are a stratum, too."""
 LEAST = 2
 """Masks of a stratum that has as many: one says nothing of how masks differ."""
 CONFIDENCE = 0.95
@@ -71,7 +70,7 @@ def strata_of(category: NDArray[np.uint16], quality: NDArray[np.float32]) -> NDA
     """
     bins = np.searchsorted(np.array(EDGES), quality.astype(np.float64), side="right")
     bins[np.isnan(quality)] = len(EDGES) + 1
-    told = category.astype(np.int64) * len(RANGES) + bins
+    told = category.astype(np.int64) * (len(EDGES) + 2) + bins
     return np.asarray(np.unique(told, return_inverse=True)[1], dtype=np.int64)
 
 

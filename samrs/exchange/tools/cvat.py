@@ -11,15 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
 from samrs.core.errors import AnnotationError
 from samrs.core.rle import Rle, polygons_to_rle, rle_area
 from samrs.core.shards import write_json
-from samrs.exchange.shapes import ID, Picture, Shape, cropped, placed
-from samrs.exchange.tools.labelme import joined
+from samrs.exchange.shapes import ID, Picture, Shape, cropped, joined, placed
 from samrs.reading.xml import read_xml
 
 LOSES = "ids where the task's labels lack the attribute; holes where a person draws polygons"
@@ -60,7 +59,7 @@ def _meta(categories: Sequence[str]) -> str:
         "<default_value></default_value><values></values></attribute>"
     )
     labels = "".join(
-        f"<label><name>{_text(name)}</name><attributes>{attribute}</attributes></label>"
+        f"<label><name>{escape(name)}</name><attributes>{attribute}</attributes></label>"
         for name in categories
     )
     return f"<meta><task><mode>annotation</mode><labels>{labels}</labels></task></meta>"
@@ -72,15 +71,11 @@ def _element(shape: Shape) -> str:
     edges = np.flatnonzero(np.diff(flat.astype(np.int8), prepend=0)).tolist()
     runs = np.diff([0, *edges, len(flat)]).tolist()
     place = f'left="{x0}" top="{y0}" width="{x1 - x0}" height="{y1 - y0}"'
-    attribute = f"<attribute name={quoteattr(ID)}>{_text(shape.instance_id or '')}</attribute>"
+    attribute = f"<attribute name={quoteattr(ID)}>{escape(shape.instance_id or '')}</attribute>"
     return (
         f'    <mask label={quoteattr(shape.category)} source="manual" occluded="0" '
         f'rle="{", ".join(map(str, runs))}" {place} z_order="0">{attribute}</mask>\n'
     )
-
-
-def _text(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def read(path: Path, sizes_wh: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, list[Shape]]]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,7 @@ from numpy.typing import NDArray
 from samrs.core.errors import AnnotationError
 from samrs.core.rle import Rle, mask_to_rle, polygons_to_rle, rle_area, rle_to_mask
 from samrs.core.shards import json_text
-from samrs.exchange.shapes import Picture, Shape
-from samrs.exchange.tools.labelme import joined
+from samrs.exchange.shapes import Picture, Shape, joined
 from samrs.reading.json_file import read_json
 
 LOSES = "holes where a person draws polygons, whose corners are percent of the image"
@@ -40,8 +40,6 @@ def write(pictures: Iterable[Picture], categories: Sequence[str], out: Path) -> 
         pictures: the tiles.
         categories: the classes, in order.
     """
-    from xml.sax.saxutils import quoteattr
-
     tasks = []
     for picture in pictures:
         if picture.image is not None:

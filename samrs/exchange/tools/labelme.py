@@ -17,9 +17,9 @@ import numpy as np
 from PIL import Image
 
 from samrs.core.errors import AnnotationError
-from samrs.core.rle import Rle, polygons_to_rle, rle_area, rle_union
+from samrs.core.rle import Rle, polygons_to_rle, rle_area
 from samrs.core.shards import write_json
-from samrs.exchange.shapes import Picture, Shape, cropped, placed
+from samrs.exchange.shapes import Picture, Shape, cropped, joined, placed
 from samrs.reading.json_file import read_json
 
 LOSES = "holes where a person draws polygons"
@@ -98,22 +98,6 @@ def _shapes(file: Path, told: Any, size_wh: tuple[int, int]) -> list[Shape]:
             )
         found.append(Shape(entry.get("description") or None, str(entry["label"]), rle))
     return joined(found)
-
-
-def joined(shapes: Sequence[Shape]) -> list[Shape]:
-    """Shapes of one id and class as one object.
-
-    Args:
-        shapes: of one image; those without an id stay alone.
-    """
-    parts: dict[tuple[str, str], list[Shape]] = {}
-    for number, shape in enumerate(shapes):
-        key = (shape.instance_id or f"\x00{number}", shape.category)
-        parts.setdefault(key, []).append(shape)
-    return [
-        Shape(some[0].instance_id, some[0].category, rle_union([s.rle for s in some]))
-        for some in parts.values()
-    ]
 
 
 def _mask(entry: Any, size_wh: tuple[int, int]) -> Rle | None:
