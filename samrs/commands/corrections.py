@@ -32,15 +32,24 @@ def export(tool: str, release: Path, out: Path, no_images: bool) -> None:
     """
     from samrs.exchange import exchange
 
-    number = exchange.export(tool, release, out, images=not no_images)
-    click.echo(f"{out}: {number} images for {tool}")
+    told = exchange.export(tool, release, out, images=not no_images)
+    click.echo(f"{out}: {told.images} images with {told.masks} masks for {tool}")
+    click.echo(
+        f"On the way through the tool may be lost: {told.loses}. {told.holes} of the masks have "
+        f"holes, {told.parts} several parts."
+    )
 
 
 @command.command("import")
 @TOOL
 @click.argument("release", type=FOLDER)
 @click.argument("path", type=FOLDER)
-@click.option("--to", type=FOLDER, help="Folder of corrections; else data/corrections/<dataset>.")
+@click.option(
+    "--to",
+    type=FOLDER,
+    show_default="corrections/<dataset> beside the folder of releases",
+    help="Folder of corrections.",
+)
 @click.option(
     "--deleted",
     type=click.Choice(("reject", "keep")),
@@ -57,10 +66,12 @@ def take_back(tool: str, release: Path, path: Path, to: Path | None, deleted: st
     \b
     samrs corrections import cvat data/release/sota annotations.xml
     """
+    from samrs.corrections.places import places
     from samrs.exchange import exchange
     from samrs.verify.refusal import listed_release
 
-    folder = to or Path("data", "corrections", listed_release(release)["dataset"])
+    listed_release(release)
+    folder = to or places(release).corrections
     counts = exchange.take_back(tool, release, path, folder, deleted=deleted)
     told = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items())
     click.echo(f"{folder}: {told}")

@@ -100,7 +100,7 @@ def _read(
         if size is None:
             continue  # told as an unknown image
         rle, wrong = read_segmentation(entry.get("segmentation"), size)
-        if rle is None or rle["size"] != [size[1], size[0]]:
+        if rle is None or wrong or rle["size"] != [size[1], size[0]]:
             raise AnnotationError(
                 f"{file}:{number}: annotation without a mask, got {wrong or 'none of its size'}; "
                 "run lengths or polygons of the image are needed; draw it again, or delete it"

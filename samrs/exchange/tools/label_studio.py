@@ -145,26 +145,41 @@ def decode_brush(data: Sequence[int], size_wh: tuple[int, int]) -> NDArray[np.bo
 def read(path: Path, sizes_wh: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, list[Shape]]]:
     """The objects of each image that a file, or the JSON files of a folder, list.
 
+    A task that nobody submitted, or that was skipped, did not come back.
+
     Args:
         path: the file or folder.
         sizes_wh: width and height by name of the image file.
 
     Raises:
-        AnnotationError: it is none of Label Studio's, or a region is neither brush nor polygon.
+        AnnotationError: it is none of Label Studio's, a region is neither brush nor polygon, or a
+            task has several annotations.
     """
     for file in [path] if path.is_file() else sorted(path.rglob("*.json")):
         data = read_json(file, str(file), "Label Studio's JSON")
         try:
             for task in data:
                 name = str(task["data"].get("file") or task["data"]["image"]).split("/")[-1]
-                size = sizes_wh.get(name)
-                regions = task["annotations"][0]["result"] if task["annotations"] else []
-                yield name, [] if size is None else joined(_shapes(file, regions, size))
+                size, annotation = sizes_wh.get(name), _annotation(file, name, task)
+                if annotation is not None:
+                    regions = annotation["result"]
+                    yield name, [] if size is None else joined(_shapes(file, regions, size))
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise AnnotationError(
                 f"{file}:1: not Label Studio's, got no {error}; a list of tasks with data and "
                 "annotations is needed; export it as JSON, not as JSON-MIN"
             ) from error
+
+
+def _annotation(file: Path, name: str, task: Any) -> Any:
+    """What a person submitted of a task; None where nobody did, or skipped it."""
+    found = [one for one in task["annotations"] if not one.get("was_cancelled")]
+    if len(found) > 1:
+        raise AnnotationError(
+            f"{file}: several annotations of a task, got {len(found)} of {name!r}; one is allowed; "
+            "delete the others in Label Studio and export it again"
+        )
+    return found[0] if found else None
 
 
 def _shapes(file: Path, regions: Any, size_wh: tuple[int, int]) -> list[Shape]:
