@@ -135,7 +135,8 @@ class ClassRule:
     """What tells the class of a feature.
 
     Args:
-        column: the property, in any case; None: the first of ``CLASS_KEYS`` that there is.
+        column: the property, in any case; None: the first of ``CLASS_KEYS`` that there is. One
+            that is spelled so goes before one that differs in case.
         name: the class of all features, whatever their properties; None: the column tells.
     """
 
@@ -157,7 +158,8 @@ class ClassRule:
         there = list(names)
         by_case = {name.lower(): name for name in reversed(there)}
         if self.column is None:
-            return next((by_case[key] for key in CLASS_KEYS if key in by_case), None)
+            key = next((key for key in CLASS_KEYS if key in by_case), None)
+            return key if key is None or key in there else by_case[key]
         if self.column in there:
             return self.column
         if self.column.lower() not in by_case:
@@ -270,10 +272,17 @@ def _parse(
         )
     parts = [_part(polygon, where, crs) for polygon in polygons]
     told = entry.get("properties")
-    properties = {str(k).lower(): v for k, v in told.items()} if isinstance(told, dict) else {}
-    value = properties.get(key.lower()) if key is not None else None
+    properties = told if isinstance(told, dict) else {}
+    value = None if key is None else _property(properties, key)
     category = rule.category(value, key, where)
-    return Feature(line, line, category, says_yes(properties.get("difficult")), parts)
+    return Feature(line, line, category, says_yes(_property(properties, "difficult")), parts)
+
+
+def _property(properties: dict[str, Any], name: str) -> Any:
+    """The property of a name, or else the first whose name differs in case; None without any."""
+    if name in properties:
+        return properties[name]
+    return next((v for key, v in properties.items() if key.lower() == name.lower()), None)
 
 
 def _part(told: Any, where: str, crs: str) -> list[Array]:

@@ -100,7 +100,7 @@ def read_layer(
         )
     system = known_system(told, where)
     key = rule.key([n for n in table.columns if n.lower() != "difficult"], where)
-    flags = next((v for n, v in table.columns.items() if n.lower() == "difficult"), None)
+    flags = _flags(table.columns)
     shapes = shapely.force_2d(shapely.from_wkb(table.wkb, on_invalid="ignore"))
     kinds = shapely.get_type_id(shapes)
     outlines = _outlines(shapes, np.isin(kinds, _POLYGONS))
@@ -123,6 +123,12 @@ def read_layer(
     items = zip(table.numbers, shapes, strict=True)
     good = read_items(items, parse, where, quarantine)
     return FeatureFile(where, system, len(shapes), good, move, bool(good.uncertain))
+
+
+def _flags(columns: dict[str, Sequence[Any]]) -> Sequence[Any] | None:
+    """The column ``difficult``, in any case; one that is spelled so goes before others."""
+    names = sorted((n for n in columns if n.lower() == "difficult"), key=lambda n: n != "difficult")
+    return columns[names[0]] if names else None
 
 
 def _check_file(path: Path, where: str) -> None:
@@ -178,8 +184,8 @@ def _chosen(place: str, where: str, layer: str | None) -> str:
 
 
 def _may_be(kind: str) -> bool:
-    return kind.startswith(("Polygon", "MultiPolygon", "Unknown", "GeometryCollection", "Multi"
-                            "Surface", "CurvePolygon", "3D", "2.5D"))  # fmt: skip
+    """Whether a layer of a kind, as pyogrio names it, may have polygons: "Measured 3D Polygon"."""
+    return any(word in kind for word in ("Polygon", "Surface", "GeometryCollection", "Unknown"))
 
 
 def _no_layer(where: str, got: str, there: Sequence[tuple[str, Any]]) -> AnnotationError:

@@ -115,8 +115,9 @@ def _scene(
     first = 0
     for file in [own] if own is not None else over_all:
         try:
-            everything = range(len(file.features))
-            inside = everything if own is not None else _meeting(file, place, size_wh)
+            inside = _meeting(file, place, size_wh)
+            if own is not None:
+                inside = list(range(len(file.features)))
         except AnnotationError as error:  # nobody knows how the two systems relate
             quarantine.add(where, None, "image in a strange coordinate system", str(error))
             return None

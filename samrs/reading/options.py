@@ -7,7 +7,6 @@ on the command line as ``--option KEY=VALUE``.
 
 from __future__ import annotations
 
-import dataclasses
 import typing
 from collections.abc import Mapping, Sequence
 from types import ModuleType
@@ -68,16 +67,6 @@ def parsed(reader: ModuleType, format: str, told: Sequence[str]) -> dict[str, An
         found[name] = _value(value, types[name], format, text)
     keywords(reader, format, found)
     return found
-
-
-def names(reader: ModuleType) -> list[str]:
-    """The options that a reader takes.
-
-    Args:
-        reader: module ``read`` of a format.
-    """
-    schema = getattr(reader, "Options", None)
-    return [] if schema is None else [field.name for field in dataclasses.fields(schema)]
 
 
 def _value(value: str, kind: Any, format: str, text: str) -> Any:

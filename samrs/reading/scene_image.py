@@ -79,6 +79,7 @@ class SceneImage:
         self._turn = AS_STORED if on_map else Turn.of(orientation(path, kind))
         self.size_wh = self._turn.size(self.stored_wh)
         self._bands, self._palette = _bands(dataset, self._opening.bands, where)
+        _check_ranges(self._opening.ranges, len(self._bands), where)
         kinds = [dataset.dtypes[band - 1] for band in self._bands]
         self._as_stored = set(kinds) == {"uint8"} and self._opening.ranges is None
         self._eight_bit = set(kinds) == {"uint8"}
@@ -270,6 +271,15 @@ def size_of(path: Path | str) -> tuple[int, int] | None:
             return scene.size_wh
     except ImageError:
         return None
+
+
+def _check_ranges(ranges: Sequence[tuple[float, float]] | None, bands: int, where: str) -> None:
+    """Refuse ranges of another number of bands than those that are shown."""
+    if ranges is not None and len(ranges) not in (1, bands):
+        raise ImageBandError(
+            f"{where}: ranges are of other bands, got {len(ranges)} ranges for {bands} bands; one "
+            "for all, or one for each, is allowed; choose bands, or other ranges"
+        )
 
 
 def _bands(

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 Number = np.generic
 
+NARROWEST = 255 / np.finfo(np.float64).max
+"""A range below this is of one value: 255 of it is no number."""
+
 
 def percentile_range(
     bands: NDArray[Number], percent: float, valid: NDArray[np.bool_]
@@ -42,9 +45,10 @@ def stretch_bands(
         valid: (B, h, w), which values are measurements.
     """
     out = np.zeros(bands.shape, dtype=np.uint8)
-    for number, (band, (low, high)) in enumerate(zip(bands, ranges, strict=True)):
-        if high > low:
-            good = valid[number]
-            scaled = (np.where(good, band, low).astype(np.float64) - low) * (255 / (high - low))
-            out[number] = np.rint(scaled.clip(0, 255)) * good
+    with np.errstate(over="ignore"):
+        spans = ranges[:, 1] - ranges[:, 0]
+    for number, (band, low, span) in enumerate(zip(bands, ranges[:, 0], spans, strict=True)):
+        if NARROWEST < span < np.inf:
+            measured = np.where(valid[number], band, low).astype(np.float64)
+            out[number] = np.rint(((measured - low) * (255 / span)).clip(0, 255))
     return out

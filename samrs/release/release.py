@@ -182,8 +182,7 @@ def release(
     check_background(background, categories)
     overrides = overrides or {}
     limits = for_classes(thresholds, overrides, source["dataset"], categories)
-    reason = quality.uncalibrated(labels)
-    if reason and thresholds.min_quality > 0:
+    if (reason := quality.uncalibrated(labels)) and thresholds.min_quality > 0:
         log.warning("release: quality is no more than a rank for these labels: %s", reason)
     said = Corrections() if corrections is None else read_corrections(corrections, categories)
     own = {k: dict(v) for k, v in overrides.items() if k.partition("/")[0] == source["dataset"]}
@@ -195,13 +194,7 @@ def release(
         make, fresh = partial(_write, **how), fresh_product(out)
         done = write_units(normalized, labelled, fresh, said, make, kept)
     counts, label_pixels = _finished(done.counts)
-    if conflicts := sum(counts["corrections"]["conflicts"].values()):
-        log.warning(
-            "release %s: %d corrections do not fit any more and were not applied: samrs "
-            "corrections check lists them",
-            out.name,
-            conflicts,
-        )
+    _warn_of_conflicts(out.name, counts["corrections"]["conflicts"])
     estimate = {**quality.about, "calibrated": reason is None, "uncalibrated": reason}
     about = {
         **_described(source, source["subset"] or out.name, label_pixels, background),
@@ -213,6 +206,16 @@ def release(
     }
     write_manifest(out, about, done.digests)
     return counts
+
+
+def _warn_of_conflicts(subset: str, conflicts: Mapping[str, int]) -> None:
+    if number := sum(conflicts.values()):
+        log.warning(
+            "release %s: %d corrections do not fit any more and were not applied: samrs "
+            "corrections check lists them",
+            subset,
+            number,
+        )
 
 
 def _categories(source: Mapping[str, Any], normalized: Path) -> list[str]:

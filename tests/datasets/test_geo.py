@@ -18,6 +18,7 @@ from samrs.core.errors import MissingInputError, ParameterError, SourceError
 from samrs.core.records import Quarantine, SceneRecord
 from samrs.core.rle import rle_area
 from samrs.datasets.geo import read as geo
+from samrs.reading.layers import _may_be
 from samrs.reading.options import keywords, parsed
 from tests.datasets.by_hand import (
     HEIGHT,
@@ -382,11 +383,22 @@ def test_a_raster_on_the_web_is_read_by_range_where_it_is_named(tmp_path: Path) 
 WRONG = {
     "shapes": "circles",
     "bands": [1, 2],
+    "most_px": 0,
     "ranges": [[5, 5]],
     "urls": ["ftp://x/a.tif"],
     "class_name": " ",
     "crs": "EPSG:1",
 }
+
+
+@pytest.mark.parametrize("ranges", [[[0, 1]] * 2, [[0, float("inf")]], [[float("nan"), 1]], []])
+def test_ranges_are_of_all_bands_or_of_each_and_finite(ranges: Any) -> None:
+    with pytest.raises(ParameterError, match="not allowed, got ranges"):
+        geo.Options(ranges=ranges)
+    for bands, number in ((None, 1), (None, 3), ([1], 1), ([3, 2, 1], 3)):
+        assert geo.Options(bands=bands, ranges=[[0, 1]] * number)
+    with pytest.raises(ParameterError, match="not allowed, got ranges"):
+        geo.Options(bands=[1], ranges=[[0, 1]] * 3)
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -421,13 +433,32 @@ def test_places_that_a_system_has_not_and_systems_of_other_planets_are_told(tmp_
     scenes, quarantine = read(tmp_path)
     assert [len(scene.annotations) for scene in scenes] == [0]
     assert "without a place in the image's coordinate system" in details(quarantine)
-    (tmp_path / "a.gpkg").unlink()
+
+
+@pytest.mark.parametrize("name", ["all", "a"])
+def test_an_image_whose_system_does_not_relate_to_the_files_is_set_aside(
+    tmp_path: Path, name: str
+) -> None:
+    """A file of its own name, too: it would be an image without objects."""
+    write_map(tmp_path / "a.tif")
     moon = [(1.0, 2.0), (1.1, 2.0), (1.1, 2.1)]
-    write_layer(tmp_path / "all.gpkg", moon, crs="IAU_2015:30100", to_map=None)
+    write_layer(tmp_path / f"{name}.gpkg", moon, crs="IAU_2015:30100", to_map=None)
     scenes, quarantine = read(tmp_path)
     assert scenes == []
     assert quarantine.counts()["image in a strange coordinate system"] == 1
     assert "nobody knows how it relates to WGS 84 / UTM zone 50N" in details(quarantine)
+
+
+@pytest.mark.parametrize(
+    ("kind", "may"),
+    [
+        ("Polygon", True), ("MultiPolygon Z", True), ("Measured 3D Polygon", True),
+        ("2.5D MultiPolygon", True), ("GeometryCollection", True), ("Unknown", True),
+        ("Point", False), ("2.5D Point", False), ("Measured LineString", False),
+    ],
+)  # fmt: skip
+def test_layers_of_points_and_lines_are_not_asked_for_boxes(kind: str, may: bool) -> None:
+    assert _may_be(kind) == may
 
 
 def test_nothing_to_read_is_told(tmp_path: Path) -> None:

@@ -178,6 +178,8 @@ def test_holes_and_parts_count(tmp_path: Path) -> None:
     [
         ({"class": "ship", "name": "Titanic"}, "ship"),
         ({"Class": "ship"}, "ship"),
+        ({"class": "ship", "Class": "plane", "CLASS": "car"}, "ship"),
+        ({"Class": "plane", "class": "ship"}, "ship"),
         ({"label": 7}, "7"),
         ({"name": "ship", "height": 3}, "ship"),
         ({"height": 3}, "object"),
@@ -193,9 +195,19 @@ def test_the_class_is_a_property(
 
 
 def test_difficult_is_a_property(tmp_path: Path) -> None:
-    one(tmp_path, geojson_feature(*SQUARE, difficult="true"), geojson_feature(*SQUARE))
+    flags: list[dict[str, object]] = [
+        {"difficult": "true"}, {}, {"Difficult": 1}, {"difficult": 0, "DIFFICULT": 1},
+    ]  # fmt: skip
+    one(tmp_path, *(geojson_feature(*SQUARE, **some) for some in flags))
     found = read("geojson", tmp_path)[0][0].annotations
-    assert [a.difficult for a in found] == [True, False]
+    assert [a.difficult for a in found] == [True, False, True, False]
+
+
+def test_features_may_spell_a_property_in_other_cases(tmp_path: Path) -> None:
+    one(tmp_path, geojson_feature(*SQUARE, Class="ship"),
+        geojson_feature(*SQUARE, **{"class": "plane", "Class": "car"}))  # fmt: skip
+    found = read("geojson", tmp_path)[0][0].annotations
+    assert [a.category for a in found] == ["ship", "plane"]
 
 
 def geometry(kind: str, coordinates: object) -> dict[str, object]:

@@ -29,7 +29,7 @@ def test_a_box_is_shares_of_the_image(tmp_path: Path) -> None:
     assert (first.scene_id, first.split) == ("train_a", "train")
     assert (ship.category, ship.obb, ship.source_line) == ("ship", None, 1)
     assert np.allclose(ship.hbb, [4, 4, 14, 10])
-    assert second.annotations == ()
+    assert not second.annotations
     assert quarantine.rows == []
 
 

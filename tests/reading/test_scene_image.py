@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import subprocess
 import sys
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from rasterio import Affine
 from rasterio.enums import ColorInterp
 from rasterio.shutil import copy
 
-from samrs.core.errors import ImageError, ImageNameError, ImageSizeError
+from samrs.core.errors import ImageBandError, ImageError, ImageNameError, ImageSizeError
 from samrs.core.images import encode_rgb
+from samrs.core.records import Opening
 from samrs.core.tiling import Window
 from samrs.reading import raster_file, scene_image
 from samrs.reading.scene_image import open_scene
@@ -155,6 +157,26 @@ def test_band_of_one_value_and_numbers_that_are_none_are_black(tmp_path: Path) -
     write_bands(tmp_path / "a.tif", bands)
     with open_scene(tmp_path / "a.tif", "a", stretch=2.0) as scene:
         assert scene.read()[0, [0, 20]].tolist() == [[0, 0, 0], [0, 0, 255]]
+
+
+def test_values_nearer_to_each_other_than_numbers_reach_are_one(tmp_path: Path) -> None:
+    bands = np.zeros((1, HEIGHT, WIDTH))
+    bands[0, :, 20:] = 5e-324
+    write_bands(tmp_path / "a.tif", bands)
+    with warnings.catch_warnings(), open_scene(tmp_path / "a.tif", "a", stretch=0.0) as scene:
+        warnings.simplefilter("error")
+        assert (scene.read() == 0).all()
+
+
+@pytest.mark.parametrize(("bands", "ranges"), [(1, 3), (3, 2), (4, 4)])
+def test_ranges_of_other_bands_are_refused(tmp_path: Path, bands: int, ranges: int) -> None:
+    write_bands(tmp_path / "a.tif", np.zeros((bands, HEIGHT, WIDTH), np.uint16))
+    opening = Opening(ranges=((0.0, 9.0),) * ranges)
+    with (
+        pytest.raises(ImageBandError, match=rf"^a: ranges are of other bands, got {ranges} ranges"),
+        open_scene(tmp_path / "a.tif", "a", stretch=0.0, opening=opening),
+    ):
+        pass
 
 
 def test_tiff_of_more_than_eight_bits_is_refused_where_values_are_codes(tmp_path: Path) -> None:

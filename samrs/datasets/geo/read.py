@@ -30,6 +30,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -101,10 +102,12 @@ class Options:
         if self.bands is not None and (len(self.bands) not in (1, 3) or min(self.bands) < 1):
             raise _wrong("bands", self.bands, "one number from 1, or three, are")
         if self.ranges is not None:
-            count = 1 if self.bands is None else len(self.bands)
-            pairs = all(len(pair) == 2 and pair[0] < pair[1] for pair in self.ranges)
-            if len(self.ranges) not in (1, 3 if self.bands is None else count) or not pairs:
+            count = 3 if self.bands is None else len(self.bands)
+            pairs = all(len(pair) == 2 and -inf < pair[0] < pair[1] < inf for pair in self.ranges)
+            if len(self.ranges) not in (1, count) or not pairs:
                 raise _wrong("ranges", self.ranges, "[low, high] of all bands, or for each, are")
+        if self.most_px is not None and self.most_px < 1:
+            raise _wrong("most_px", self.most_px, "numbers from 1 are")
         for url in self.urls:
             if urlsplit(url).scheme not in ("http", "https") or not _name(url):
                 raise _wrong("urls", url, "http and https addresses of GeoTIFFs are")
@@ -133,7 +136,7 @@ class Options:
             ranges=None if self.ranges is None else tuple((a, b) for a, b in self.ranges),
             nodata=self.nodata,
             within=(root, *map(Path, self.vrt_folders)),
-            most_px=self.most_px or MOST_PX,
+            most_px=MOST_PX if self.most_px is None else self.most_px,
         )
 
 

@@ -34,6 +34,7 @@ from samrs.core.geometry import Array, clockwise, polygon_to_hbb
 from samrs.core.records import Annotation, Boxes, Quarantine, SceneRecord
 from samrs.core.rle import polygons_to_rle, rle_area
 from samrs.reading.annotations import (
+    Items,
     number,
     read_items,
     read_text,
@@ -98,16 +99,16 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         some = pictures[begin : begin + _FILES_AT_ONCE]
         boxes = _boxes_alone(some, said.names)
         for picture, found in zip(some, boxes, strict=True):
-            annotations: Sequence[Annotation] | None = found
+            lines: Items[Annotation] | None = Items()
             if found is None:
-                annotations = _line_by_line(picture, set_, quarantine)
-            if annotations is not None:
+                lines = _line_by_line(picture, set_, quarantine)
+            if lines is not None:
                 yield SceneRecord(
                     scene_id=picture.scene_id,
                     split=picture.split,
                     image=Path(picture.image.path),
-                    annotations=annotations,
-                    uncertain=getattr(annotations, "uncertain", ()),
+                    annotations=lines if found is None else found,
+                    uncertain=lines.uncertain,
                 )
 
 
@@ -198,9 +199,7 @@ def _fields(label: File) -> list[bytes] | None:
     return fields if len(fields) == _BOX * lines else None
 
 
-def _line_by_line(
-    picture: Picture, set_: _Set, quarantine: Quarantine
-) -> Sequence[Annotation] | None:
+def _line_by_line(picture: Picture, set_: _Set, quarantine: Quarantine) -> Items[Annotation] | None:
     """The annotations of any file; None where it is set aside with its image."""
     assert picture.label is not None
     where = picture.label.name
@@ -211,7 +210,7 @@ def _line_by_line(
         set_image_aside(image, path, set_.root, error, quarantine)
         return None
     if not text.strip():
-        return ()
+        return Items()
     numbered = ((i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip())
     size_wh = size_of(image)
     if size_wh is not None:
@@ -225,7 +224,7 @@ def _line_by_line(
             f"{where}:{line}: set aside with its image {picture.image.name}, got a size that does "
             "not read; a good image is needed; correct it",
         )
-    return ()
+    return Items()
 
 
 def _parse(labels: _Labels, ordinal: int, line: int, text: str) -> Annotation:
