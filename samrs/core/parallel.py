@@ -75,8 +75,10 @@ TRIM_THRESHOLD = 256 * 2**20
 def _begin_worker() -> None:
     """Let the kernel end this process with the one that began it: a pool's would wait for ever.
 
-    It keeps freed memory: arrays of a megabyte come and go, and fresh pages are dear.
+    It keeps freed memory: arrays of a megabyte come and go, and fresh pages are dear. It is one of
+    ``num_workers`` and starts none of its own.
     """
+    _WORKERS.set(1)
     if sys.platform == "linux":
         pr_set_pdeathsig, m_trim_threshold, m_mmap_threshold = 1, -1, -3
         libc = ctypes.CDLL(None)

@@ -67,6 +67,18 @@ def _process(_: int) -> int:
     return os.getpid()
 
 
+def _nested(items: list[int]) -> list[int]:
+    """The processes of work within a worker, where it says that there is enough for some."""
+    return [num_workers(), *map_stream(_process, items, processes=True), os.getpid()]
+
+
+def test_a_worker_starts_no_workers_of_its_own() -> None:
+    with limited_to(2):
+        for said, *processes in map_stream(_nested, [[0, 0], [0, 0]], processes=True):
+            assert said == 1
+            assert set(processes) == {processes[-1]} != {os.getpid()}
+
+
 ORPHANS = """
 import os, sys, time
 from samrs.core import parallel
