@@ -25,8 +25,8 @@ from typing import Any, NamedTuple, Self
 
 from samrs.core.errors import ProductError
 from samrs.core.shards import json_text
+from samrs.work import lock
 from samrs.work.kept import seal, unseal, write_whole
-from samrs.work.lock import locked
 
 log = logging.getLogger("samrs")
 Row = dict[str, Any]
@@ -65,7 +65,7 @@ class Journal:
         self._rows, self._since = 0, time.monotonic()
         self._used: set[Path] = set()
         self._sealed: dict[str, _Sealed] = {}
-        self._lock = locked(folder, "labels this dataset")
+        self._lock = lock.locked(folder, "labels this dataset", lock.PATIENCE)
         self.job.mkdir(parents=True, exist_ok=True)
         for path in sorted(self.job.glob("*.tiles")):
             self._index(path)

@@ -9,13 +9,11 @@ folder is named by the product's content, so that all trainings on it share one.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
 import os
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +31,7 @@ from samrs.training.blocks import FORMAT, Frame, Image, PackedTile, pack
 from samrs.training.once import Place, owned
 from samrs.work.fingerprint import fingerprint
 from samrs.work.kept import keep, kept
+from samrs.work.lock import locked
 
 log = logging.getLogger("samrs")
 
@@ -78,7 +77,7 @@ class SemanticTiles:
             {"format": FORMAT}, code=[], libraries=[DECODER], inputs=[product]
         )
         self._file = folder / FILE
-        with _alone(folder):
+        with locked(folder, "packs or checks these tiles", patience=None):
             rows = _index(folder) or _pack(product, folder, len(self.categories))
         self._stored = [
             _Stored(r[0], r[1], r[2], Place(*r[3]), r[4], Frame(*r[5]), tuple(r[6])) for r in rows
@@ -142,19 +141,6 @@ class SemanticTiles:
 FILE, INDEX = "tiles.bin", "index.json"
 DECODER = "opencv-python-headless"
 _Index = list[tuple[str, str, str, list[int], int, list[int], list[int]]]
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time check or pack a folder's tiles; the others wait."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info("%s: another process packs or checks these tiles; waiting", folder)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _index(folder: Path) -> _Index | None:

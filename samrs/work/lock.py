@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import time
 from pathlib import Path
 from typing import TextIO
 
 from samrs.core.errors import ProductError
 
+log = logging.getLogger("samrs")
+
 PATIENCE = 30.0
-"""Seconds to wait for another process: one whose DVC was killed finishes what it is at."""
+"""Seconds to wait for a process that will end soon: one whose DVC was killed, say."""
 
 
-def locked(folder: Path, does: str) -> TextIO:
+def locked(folder: Path, does: str, patience: float | None) -> TextIO:
     """The open file ``lock`` of a folder, made if missing; closed it lets the next process in.
 
     The lock falls with its process; one that was told to stop is given time to do so.
@@ -21,20 +24,39 @@ def locked(folder: Path, does: str) -> TextIO:
     Args:
         folder: what is locked.
         does: what a process does there, for the error, e.g. "labels this dataset".
+        patience: seconds to wait for another process; None: as long as it takes.
 
     Raises:
-        ProductError: another process holds it for longer than ``PATIENCE``.
+        ProductError: another process holds it for longer.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = (folder / "lock").open("w")
-    for _ in range(max(1, int(PATIENCE / 0.1))):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        if _taken(file):
             return file
-        except BlockingIOError:
+        log.info("%s: another process %s; waiting", folder, does)
+        if patience is None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            return file
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
             time.sleep(0.1)
+            if _taken(file):
+                return file
+    except BaseException:
+        file.close()
+        raise
     file.close()
     raise ProductError(
         f"{folder}: in use, got another process that {does} now; one at a time is allowed; wait "
         "for it or stop it"
     )
+
+
+def _taken(file: TextIO) -> bool:
+    """Lock an open file; False where another process holds it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

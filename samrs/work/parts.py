@@ -24,8 +24,8 @@ from typing import Any, NamedTuple, Self
 
 from samrs.core.errors import naming
 from samrs.core.shards import json_text, sha256
+from samrs.work import lock
 from samrs.work.kept import keep, kept
-from samrs.work.lock import locked
 
 log = logging.getLogger("samrs")
 
@@ -61,7 +61,7 @@ class Parts:
 
     def __init__(self, folder: Path, job: str, does: str) -> None:
         self.folder, self.job = folder, folder / job
-        self._lock = locked(folder, does)
+        self._lock = lock.locked(folder, does, lock.PATIENCE)
         self.job.mkdir(parents=True, exist_ok=True)
         self._used: set[str] = set()
         self._sound: set[str] = set()

@@ -324,7 +324,10 @@ def test_one_process_at_a_time(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock, "PATIENCE", 0.2)
-    with lock.locked(tmp_path / "work", "does it"), pytest.raises(ProductError, match="in use"):
+    with (
+        lock.locked(tmp_path / "work", "does it", None),
+        pytest.raises(ProductError, match="in use"),
+    ):
         again(source, tmp_path / "work")
     again(source, tmp_path / "work")
 
