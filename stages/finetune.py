@@ -7,17 +7,13 @@ from pathlib import Path
 from samrs.work import arithmetic
 from stages.stage import arguments, declared, running, runtime, section, work_folder, write_metrics
 
-PORTABLE = "32-true"
-"""The precision whose sums are those of every CPU."""
-
 
 def main() -> None:
     benchmark, normalized, pretrained, out, metrics, headline = arguments(
         "benchmark", "normalized", "pretrained", "out", "metrics", "headline"
     )
     params = declared()
-    if params["finetune"][benchmark]["precision"] == PORTABLE:
-        arithmetic.hold()
+    arithmetic.begin(params["finetune"][benchmark]["precision"])
     from samrs.finetune.finetune import finetune  # with torch, which must find instructions held
 
     values = section(finetune, params, f"finetune.{benchmark}", given="runtime")

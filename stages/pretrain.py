@@ -17,17 +17,13 @@ from stages.stage import (
     write_metrics,
 )
 
-PORTABLE = "32-true"
-"""The precision whose sums are those of every CPU."""
-
 
 def main() -> None:
     released, out, metrics, history, headline = arguments(
         "released", "out", "metrics", "history", "headline"
     )
     params = declared()
-    if params["pretrain"]["precision"] == PORTABLE:
-        arithmetic.hold()
+    arithmetic.begin(params["pretrain"]["precision"])
     from samrs.pretrain import pretrain  # with torch, which must find instructions held
 
     values = section(pretrain, params, "pretrain", given="runtime")

@@ -1,8 +1,8 @@
 """The parts of a dataset that are released each by itself: shards that share no scene.
 
 A unit is the fewest shards of tiles, one after the other, such that no scene and no shard of
-another table has rows in two units. ``normalize`` ends the shards of all tables after the same
-scene and ``sam-label`` ends those of masks there, too, so most units have one shard of each.
+another table of tiles has rows in two units. ``normalize`` ends the shards of all tables after the
+same scene and ``sam-label`` ends those of masks there, too, so most units have one shard of each.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def units_of(normalized: Path, labelled: Path) -> list[Unit]:
             if names:
                 span = _touched(names, spans[column], len(paths))
                 touched[table].append((path, span))
-                together += [span] if table in NEEDED else []
+                together += [span] if column == "tile_id" else []
     ends = _ends(np.array(together, np.int64).reshape(-1, 2), len(paths))
     manifests = (normalized / "manifest.json", labelled / "manifest.json")
     return [Unit(*_shards_of(paths, tables, touched, begin, end), manifests) for begin, end in ends]

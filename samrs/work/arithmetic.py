@@ -15,7 +15,8 @@ import sys
 
 from samrs.core.errors import ParameterError
 
-PORTABLE = "float32"
+PORTABLE, TRAINED = "float32", "32-true"
+"""The precisions of labels and of trainings whose sums are those of every CPU."""
 HELD = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 """Environment variables of oneDNN and torch, read once in a process."""
 
@@ -25,15 +26,9 @@ def begin(precision: str) -> None:
     imported nothing is changed, and ``check`` tells.
 
     Args:
-        precision: of labels, as in params.yaml.
+        precision: of labels or of a training, as in params.yaml.
     """
-    if precision == PORTABLE:
-        hold()
-
-
-def hold() -> None:
-    """Hold this process and those it starts at AVX2, unless torch is there already."""
-    if _x86() and "torch" not in sys.modules:
+    if precision in (PORTABLE, TRAINED) and _x86() and "torch" not in sys.modules:
         os.environ.update(HELD)
 
 

@@ -11,8 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from samrs.core.errors import ProductError
+from samrs.core.images import decode_labels
 from samrs.core.parameters import grouped
-from samrs.core.shards import read_manifest, read_table, sha256, shard_paths, verify_product
+from samrs.core.records import UNCERTAIN
+from samrs.core.shards import (
+    read_manifest,
+    read_table,
+    sha256,
+    shard_paths,
+    verify_product,
+    write_table,
+)
 from samrs.corrections.records import mask_digest
 from samrs.label.label import label
 from samrs.normalize import shard_ends
@@ -95,6 +104,23 @@ def test_units_are_the_shards_that_share_no_scene(root: Path) -> None:
     assert all(len(unit.shards.get("masks", [])) <= 1 for unit in units)
     rows = sum(pq.read_metadata(path).num_rows for path in paths)
     assert sum(len(unit.tile_ids) for unit in units) == rows
+
+
+def test_no_shard_of_a_table_of_tiles_is_of_two_units(root: Path) -> None:
+    tiles = [pq.read_table(path) for path in shard_paths(root / "normalized", "tiles")]
+    ids = [some["tile_id"][0].as_py() for some in (tiles[1], tiles[2])]
+    outline = [0.0, 0.0, 4.0, 0.0, 4.0, 3.0, 0.0, 3.0]
+    for path in (root / "normalized").glob("uncertain-*"):
+        path.unlink()
+    rows = [{"tile_id": name, "reason": "ignored", "outline": outline} for name in ids]
+    write_table(root / "normalized", "uncertain", UNCERTAIN, rows)
+    units = units_of(root / "normalized", root / "labelled")
+    sizes = [len(unit.shards["tiles"]) for unit in units]
+    assert sizes == [1, 2, *[1] * (len(tiles) - 3)]
+    again(root, background="outside_boxes")
+    rows = read_table(root / "sota", "semantic").to_pylist()
+    maps = {row["tile_id"]: decode_labels(row["label_map"]["bytes"], "") for row in rows}
+    assert all((maps[name][:3, :4] == 255).all() for name in ids)
 
 
 def test_a_change_makes_the_units_it_is_in_and_gives_the_bytes_of_a_whole_run(

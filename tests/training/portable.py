@@ -21,7 +21,7 @@ THREADS = 2
 
 def main() -> None:
     """The command line."""
-    arithmetic.hold()
+    arithmetic.begin(arithmetic.TRAINED)
     # With torch, which must find instructions held:
     from samrs.finetune.finetune import finetune
     from samrs.pretrain import pretrain
