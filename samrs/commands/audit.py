@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from samrs.commands.options import COUNT, FOLDER, NEW_FILE, NEW_FOLDER, computing
+from samrs.commands.options import COUNT, FOLDER, NEW_FILE, NEW_FOLDER, computing, precision
 from samrs.core import axis
 
 DATASETS = click.Choice(axis.names("samrs.datasets"))
@@ -49,7 +49,7 @@ def one_each(ctx: click.Context, param: click.Parameter, names: tuple[str, ...])
 )
 @click.option("--fill", type=NEW_FILE, help="Markdown file to put the tables into.")
 @click.option("--model", default="nano", show_default=True, help="See samrs models.")
-@click.option("--precision", default="float32", show_default=True, help="See params.yaml.")
+@precision
 @click.option("--tile", type=COUNT, show_default="whole images", help="Side of a tile in px.")
 @click.option(
     "--overlap",

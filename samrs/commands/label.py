@@ -10,7 +10,14 @@ from typing import Any
 
 import click
 
-from samrs.commands.options import FOLDER, NEW_FOLDER, computing, cutting, reader_options
+from samrs.commands.options import (
+    FOLDER,
+    NEW_FOLDER,
+    computing,
+    cutting,
+    precision,
+    reader_options,
+)
 from samrs.core import axis
 
 INTERRUPTED = 130
@@ -44,7 +51,7 @@ INTERRUPTED = 130
     help="What makes the masks.",
 )
 @click.option("--model", default="nano", show_default=True, help="See samrs models.")
-@click.option("--precision", default="float32", show_default=True, help="See params.yaml.")
+@precision
 @click.option(
     "--max-quarantined",
     type=click.FloatRange(0, 1),

@@ -36,7 +36,7 @@ def command() -> None:
     help="Steps of box filling before the first cycle.",
 )
 @click.option("--items", type=COUNT, show_default="as the last cycle says", help="Pictures drawn.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of weights and crops.")
 @click.option("--bank", type=FOLDER, default=WORK / "bank", show_default=True, help="Pictures.")
 @click.option("--work", type=FOLDER, default=WORK, show_default=True, help="Progress.")
 @click.option(

@@ -49,6 +49,14 @@ HOW = {
     ),
 }
 
+precision = click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    help="Of the network: float32, the same bytes on every CPU, or float32-fast, bfloat16, "
+    "bfloat16-compiled, whose bytes are this machine's.",
+)
+
 
 def cutting(command: F) -> F:
     """Add ``--tile``, ``--overlap``, ``--val`` and ``--option``: how a dataset is read and cut."""

@@ -20,7 +20,9 @@ from samrs.core.jobs import DEVICES
 )
 @click.option("--beside", type=FOLDER, help="Labels or another release to show masks of, too.")
 @click.option("--sample", type=COUNT, help="Judge so many masks, drawn at random.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draw."
+)
 @click.option(
     "--metrics",
     type=NEW_FILE,
@@ -33,9 +35,11 @@ from samrs.core.jobs import DEVICES
     type=click.IntRange(0, 65535),
     default=0,
     show_default="a free one",
-    help="Of this machine alone.",
+    help="Where the page is served, to this machine alone.",
 )
-@click.option("--device", type=click.Choice(DEVICES), default="auto", help="Answers clicks.")
+@click.option(
+    "--device", type=click.Choice(DEVICES), default="auto", help="Where clicks are answered."
+)
 @telling
 def command(
     release: Path,
@@ -51,7 +55,7 @@ def command(
     """Look at a release's masks in a browser, judge and mend them.
 
     The page is served to this machine alone; open the address that is printed. What is said of
-    masks is kept as it is said, and the stage release applies it.
+    masks is kept as it is said, and the next release applies it: dvc repro, or samrs label --force.
 
     \b
     samrs review data/release/sota
