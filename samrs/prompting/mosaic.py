@@ -8,6 +8,7 @@ as logits, resampled, and are cut at 0 in the image's own px: nothing is drawn t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,8 @@ SIDE = 1024
 """Of a picture, in px: SAM's frame."""
 CELLS = (1024, 512, 256)
 """Sides of pieces in a picture, in px."""
+REACH = 4
+"""Px beyond a piece that cubic interpolation may look at: 2, and rounding."""
 EMPTY = (124, 116, 104)
 """SAM's mean colour: what its encoder takes for nothing."""
 Matrix = NDArray[np.float64]
@@ -133,16 +136,37 @@ def _along(place: int) -> tuple[int, int]:
 
 def _cut(image: Image, piece: Piece) -> Image:
     size, matrix = (piece.side, piece.side), piece.matrix
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    (a, b), (c, d) = matrix[:, :2].tolist()
+    scale = math.sqrt(abs(a * d - b * c))
     if (times := int(1 / scale)) > 1:  # cubic looks at 4 px: the others would count for nothing
-        image = _means(image, times)
         matrix = np.column_stack([matrix[:, :2] * times, matrix[:, 2]])
+        image = _reduced(image, times, matrix, piece.side)
     return np.asarray(
         cv2.warpAffine(
             image, _pixel_centres(matrix), size, flags=cv2.INTER_CUBIC, borderValue=EMPTY
         ),
         np.uint8,
     )
+
+
+def _reduced(image: Image, times: int, matrix: Matrix, side: int) -> Image:
+    """An image reduced so many times, black where a piece does not look.
+
+    Args:
+        matrix: of the piece, from the reduced image's px.
+        side: of the piece.
+    """
+    height, width = image.shape[:2]
+    size_wh = np.array([-(-width // times), -(-height // times)])
+    corners = np.array([[0, 0], [side, 0], [side, side], [0, side]], dtype=np.float64)
+    hull = polygon_to_hbb(_mapped(corners, cv2.invertAffineTransform(matrix)))
+    x0, y0 = np.clip(np.floor(hull[:2]) - REACH, 0, size_wh).astype(np.int64).tolist()
+    x1, y1 = np.clip(np.ceil(hull[2:]) + REACH, 0, size_wh).astype(np.int64).tolist()
+    found = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
+    if x0 < x1 and y0 < y1:
+        part = image[y0 * times : y1 * times, x0 * times : x1 * times]
+        found[y0:y1, x0:x1] = _means(part, times)
+    return found
 
 
 def _means(image: Image, times: int) -> Image:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+import torch
 from torch import Tensor
 
 Rules = tuple[tuple[str, str], ...]
@@ -186,8 +187,6 @@ def edgetam_for_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]
 
 def _with_one_point_table(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Meta's embedding of each kind of point as transformers' table of all."""
-    import torch
-
     pattern = r"^prompt_encoder\.point_embeddings\.\d+\.weight$"
     rows: Iterable[str] = sorted(name for name in tensors if re.search(pattern, name))
     found = without(tensors, pattern)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -315,6 +316,29 @@ def test_a_large_object_comes_back_where_it_was() -> None:
     answer = parse_recipe("fit").ask(View(BrightSegmenter(), image), boxes)
     truth = polygons_to_rle([[150, 100, 800, 100, 800, 460, 150, 460]], (600, 900))
     assert ious(answer.rles, [truth])[0] > 0.97
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_piece_is_cut_of_what_it_shows_as_of_the_whole_image(seed: int) -> None:
+    """Its edges look at px beyond it, and the image's own edges are no other's."""
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 256, (701, 523, 3), dtype=np.uint8)
+    for _ in range(25):
+        scale, side = rng.uniform(0.12, 0.6), int(rng.choice([64, 128, 256]))
+        middle, angle = rng.uniform(-100, 800, 2), rng.uniform(0, 2 * np.pi)
+        along = np.array([np.cos(angle), np.sin(angle)]) * rng.uniform(5, 300)
+        across = along[::-1] * [-0.4, 0.4]
+        obb = middle + np.stack([along + across, along - across, -along - across, across - along])
+        turned = mosaic.upright(obb, scale, side)
+        for matrix in (mosaic.magnified(middle.tolist(), scale), turned):
+            piece, times = mosaic.Piece(np.zeros(0, np.int64), matrix, side), int(1 / scale)
+            whole = mosaic._means(image, times) if times > 1 else image
+            centred = np.column_stack([matrix[:, :2] * times, matrix[:, 2]])
+            wanted = cv2.warpAffine(
+                whole, mosaic._pixel_centres(centred), (side, side), flags=cv2.INTER_CUBIC,
+                borderValue=mosaic.EMPTY,
+            )  # fmt: skip
+            assert (mosaic._cut(image, piece) == wanted).all()
 
 
 def test_reduced_crops_are_means_of_squares() -> None:
