@@ -159,7 +159,8 @@ def _reduced(image: Image, times: int, matrix: Matrix, side: int) -> Image:
     height, width = image.shape[:2]
     size_wh = np.array([-(-width // times), -(-height // times)])
     corners = np.array([[0, 0], [side, 0], [side, side], [0, side]], dtype=np.float64)
-    hull = polygon_to_hbb(_mapped(corners, cv2.invertAffineTransform(matrix)))
+    back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+    hull = polygon_to_hbb(_mapped(corners, back))
     x0, y0 = np.clip(np.floor(hull[:2]) - REACH, 0, size_wh).astype(np.int64).tolist()
     x1, y1 = np.clip(np.ceil(hull[2:]) + REACH, 0, size_wh).astype(np.int64).tolist()
     found = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)

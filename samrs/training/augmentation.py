@@ -79,8 +79,9 @@ def _placed(
     else:
         known = tile.labels(window)
         moved = bool((known == IGNORE).all())
-    if moved and (count := tile.count(wanted)):
-        row, column = tile.place(wanted, int(rng.integers(count)))
+    place = tile.place(wanted, lambda count: int(rng.integers(count))) if moved else None
+    if place is not None:
+        row, column = place
         x = min(max(column - int(rng.integers(side)), 0), last_x)
         y = min(max(row - int(rng.integers(side)), 0), last_y)
         window, known = Window(x, y, width, height), None

@@ -138,36 +138,27 @@ class PackedTile:
         part = rows.reshape(window.height, width)[:, window.x0 : window.x0 + window.width]
         return np.ascontiguousarray(part)
 
-    def count(self, label: int | None) -> int:
-        """Pixels of a label.
+    def place(self, label: int | None, number: Callable[[int], int]) -> tuple[int, int] | None:
+        """Row and column of a pixel of a label; None where it has none.
 
         Args:
             label: None: all but 255.
+            number: takes how many there are, and gives which it is to be: from 0, as they stand
+                row after row.
         """
-        _, sums = self._of(label)
-        return int(sums[-1]) if len(sums) else 0
-
-    def place(self, label: int | None, number: int) -> tuple[int, int]:
-        """Row and column of a pixel of a label.
-
-        Args:
-            label: None: all but 255.
-            number: from 0, as they stand row after row, of ``count``.
-        """
-        chosen, sums = self._of(label)
-        run = int(np.searchsorted(sums, number, side="right"))
-        return divmod(int(self._runs[0][chosen[run]]) - int(sums[run]) + number, self.frame.width)
+        ends, values = self._runs
+        chosen = np.flatnonzero(values != IGNORE if label is None else values == label)
+        sums = np.cumsum(np.diff(ends, prepend=0)[chosen])
+        if not len(sums):
+            return None
+        nth = number(int(sums[-1]))
+        run = int(np.searchsorted(sums, nth, side="right"))
+        return divmod(int(ends[chosen[run]]) - int(sums[run]) + nth, self.frame.width)
 
     @cached_property
     def present(self) -> tuple[int, ...]:
         """The labels that the map holds, sorted; without 255."""
         return tuple(int(v) for v in np.unique(self._runs[1]) if v != IGNORE)
-
-    def _of(self, label: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The runs of a label, and how many of its pixels stand up to the end of each."""
-        ends, values = self._runs
-        chosen = np.flatnonzero(values != IGNORE if label is None else values == label)
-        return chosen, np.cumsum(np.diff(ends, prepend=0)[chosen])
 
     @cached_property
     def _runs(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

@@ -28,7 +28,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from samrs.core.errors import TrainingError
+from samrs.core.errors import ParameterError, TrainingError
 from samrs.core.progress import progress
 from samrs.training.bfloat16 import warn_of_emulation
 from samrs.training.checkpoints import KeptCheckpoints, checkpoint_path, last_checkpoint
@@ -76,10 +76,13 @@ class Task(LightningModule, ABC):
             ranks: number of processes; a task that knows of none takes 1.
 
         Raises:
-            NotImplementedError: the task is of one process.
+            ParameterError: the task is of one process.
         """
         if ranks > 1:
-            raise NotImplementedError(f"{type(self).__name__} is of one process")
+            raise ParameterError(
+                f"runtime.devices: {type(self).__name__} is of one process, got {ranks}; 1 is "
+                "allowed; set it to 1"
+            )
         return self.batches
 
     @abstractmethod

@@ -127,9 +127,8 @@ class Log(Callback):
             return
         step = trainer.global_step
         self.folder.mkdir(parents=True, exist_ok=True)
-        path, rows = self.folder / LOG, []
-        with suppress(FileNotFoundError), path.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.reader(file) if row[0].isdigit() and int(row[0]) <= step]
+        path = self.folder / LOG
+        rows = _rows_until(path, step)
         self._file = path.open("w", newline="", encoding="utf-8")
         csv.writer(self._file, lineterminator="\n").writerows([COLUMNS, *rows])
         self._file.flush()
@@ -170,6 +169,16 @@ class Log(Callback):
             if opened is not None:
                 opened.close()
         self._file = self._writer = None
+
+
+def _rows_until(path: Path, step: int) -> list[list[str]]:
+    """The rows of a log up to a step; the one that a kill left half is none of them."""
+    with suppress(FileNotFoundError):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        rows = csv.reader(line for line in lines if line.endswith("\n"))
+        whole = (row for row in rows if len(row) == len(COLUMNS) and row[0].isdecimal())
+        return [row for row in whole if int(row[0]) <= step]
+    return []
 
 
 def check_tensorboard() -> None:

@@ -36,7 +36,9 @@ ABOUT = "part"
 class Part(NamedTuple):
     """A kept part.
 
-    Args:
+    Attributes:
+        key: its name among those of the job.
+        folder: where its files lie.
         about: what its maker said of it.
         files: names of its files in order, and the sha256 of each.
     """
@@ -54,6 +56,10 @@ class Parts:
         folder: of this product's kept work; made if missing.
         job: a name of all that decides every part, see ``work/fingerprint.py``.
         does: what a process does there, for the error of a second one.
+
+    Attributes:
+        folder: as given.
+        job: the folder of this job's parts.
 
     Raises:
         ProductError: another process works with this folder now.

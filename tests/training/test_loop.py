@@ -15,7 +15,7 @@ from lightning.pytorch import Callback
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from samrs.core.errors import TrainingError
+from samrs.core.errors import ParameterError, TrainingError
 from samrs.training.checkpoints import last_checkpoint
 from samrs.training.loop import Task, fit
 from tests.training.conftest import RUNTIME
@@ -114,6 +114,13 @@ def test_a_loss_that_is_no_number_ends_it_and_is_not_kept(tmp_path: Path) -> Non
     with pytest.raises(TrainingError, match="step 5: the loss is no number, got inf"):
         trained(tmp_path, broken=5)
     assert files(tmp_path) == ["step=0000003.ckpt"]
+
+
+def test_a_task_of_one_process_says_so_where_there_are_more() -> None:
+    task = Fit()
+    assert task.part(0, 1) is task.batches
+    with pytest.raises(ParameterError, match=r"^runtime\.devices: Fit is of one process, got 2; "):
+        task.part(1, 2)
 
 
 def test_a_quiet_training_reads_checkpoints_and_writes_none(tmp_path: Path) -> None:

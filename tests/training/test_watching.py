@@ -13,7 +13,7 @@ import torch
 
 from samrs.core.errors import ParameterError
 from samrs.training.segmentation import Settings
-from samrs.training.watching import best, set_aside
+from samrs.training.watching import COLUMNS, _rows_until, best, set_aside
 from tests.training.conftest import SETTINGS
 from tests.training.kill import Kill
 from tests.training.test_segmentation import train
@@ -48,6 +48,16 @@ def test_a_killed_validated_training_goes_on_and_ends_with_the_same(
     assert [row["step"] for row in rows(work)] == [str(step) for step in range(1, 11)]
     told = {int(row["step"]): row["miou"] for row in rows(work) if row["miou"]}
     assert told == {step: f"{score:.4f}" for step, score in trained.scores.items()}
+
+
+@pytest.mark.parametrize("tail", ["", "3", "3,0.5", "3,0.5,0.1,0.", "\n", "3,0.5\n", "\0\0\n"])
+def test_a_row_that_a_kill_left_half_is_dropped(tmp_path: Path, tail: str) -> None:
+    whole = [["1", "0.7", "0.1", ""], ["2", "0.6", "0.1", "0.3"]]
+    text = "".join(",".join(row) + "\n" for row in [[*COLUMNS], *whole]) + tail
+    (tmp_path / "log.csv").write_text(text, encoding="utf-8")
+    assert _rows_until(tmp_path / "log.csv", 3) == whole
+    assert _rows_until(tmp_path / "log.csv", 1) == whole[:1]
+    assert _rows_until(tmp_path / "none.csv", 3) == []
 
 
 def test_the_best_network_is_selected_and_the_last_kept_beside_it(
