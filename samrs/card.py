@@ -24,6 +24,7 @@ from samrs.core.names import plain_text
 from samrs.core.parameters import yaml_text
 from samrs.core.records import SCORES, label_names
 from samrs.core.shards import read_table, sha256, shard_paths
+from samrs.corrections.counts import people_made
 from samrs.drawing import markdown
 from samrs.drawing.html import TEMPLATES, model_note
 from samrs.drawing.judged import judged_sentence, read_judged
@@ -153,7 +154,7 @@ def _header(name: str, num_tiles: int, manifest: Mapping[str, Any], more: Mappin
         "task_ids": ["semantic-segmentation", "instance-segmentation"],
         "annotations_creators": [
             "machine-generated",
-            *(["expert-generated"] if any(_people(manifest).values()) else []),
+            *(["expert-generated"] if people_made(manifest) else []),
         ],
         "size_categories": [size],
         "tags": ["remote-sensing", "aerial", "SAMRS", "segment-anything"],

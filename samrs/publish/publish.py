@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from samrs.card import card
+from samrs.corrections.places import places
 from samrs.publish import branch, changelog, checks, stranger, tags
 from samrs.publish.artifacts import Artifact, figures, read_artifacts
 from samrs.publish.repository import PublishError, Repository
@@ -135,7 +136,8 @@ class Release:
 
     def _card(self, artifact: Artifact) -> str:
         """Write an artifact's card; returns its path in the repository."""
-        text = card(self.clone.root / artifact.path)
+        release = self.clone.root / artifact.path
+        text = card(release, judged=places(release).metrics)
         path = self.clone.root / CARDS / f"{artifact.name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

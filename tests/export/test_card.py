@@ -7,7 +7,7 @@ import yaml
 
 from samrs.card import card, markdown_text
 from samrs.core.errors import MissingInputError
-from samrs.core.shards import write_json
+from samrs.core.shards import read_manifest, write_json
 from tests.export.releases import write_release
 
 
@@ -23,6 +23,18 @@ def test_header_is_yaml_that_the_hub_reads(release):
     assert header["license"] == "other"
     assert header["task_categories"] == ["image-segmentation", "object-detection"]
     assert header["size_categories"] == ["n<1K"]
+
+
+def test_people_stand_among_its_makers_where_they_made_what_is_in_it(tmp_path):
+    """A rejected mask, and a correction that does not fit, are in no row."""
+    for name, people in (("rejected", 0), ("conflicts", 0), ("accepted", 1), ("reclassified", 1)):
+        made = write_release(tmp_path / name)
+        about = read_manifest(made)
+        said = about["counts"]["corrections"]
+        said[name] = {"box": 3} if name == "conflicts" else 3
+        write_json(made / "manifest.json", about)
+        header = yaml.safe_load(card(made).split("---\n")[1])
+        assert header["annotations_creators"][1:] == ["expert-generated"] * people
 
 
 def test_counts_stand_beside_the_paper_s(release):

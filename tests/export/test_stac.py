@@ -13,6 +13,7 @@ from rasterio.crs import CRS
 
 from samrs.core.errors import ParameterError, ProductError
 from samrs.core.records import Georeference
+from samrs.core.shards import read_manifest, write_json
 from samrs.export.export import export
 from tests.export.releases import CATEGORIES, stored, write_release
 from tests.export.test_maps import PLACES, moved
@@ -153,6 +154,18 @@ def test_a_catalogue_is_valid_and_leads_to_all_of_the_release(release, tmp_path)
         assert list(file.shape) == items[0].properties["proj:shape"]
     counts = items[0].properties["label:overviews"][0]["counts"]
     assert [c["count"] for c in counts] == [2, 1, 1]
+
+
+def test_people_are_a_method_where_they_made_labels(tmp_path):
+    for number in (0, 3):
+        made = write_release(tmp_path / f"people-{number}")
+        about = read_manifest(made)
+        about["counts"]["corrections"]["drawn"] = number
+        write_json(made / "manifest.json", about)
+        export("stac", made, tmp_path / f"out-{number}")
+        _, items = catalogue(tmp_path / f"out-{number}")
+        methods = items[0].properties["label:methods"]
+        assert methods == ["automated", *(["manual"] if number else [])]
 
 
 def test_polygons_of_the_catalogue_are_those_of_geoparquet(release, tmp_path):

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from samrs.core.shards import read_manifest, write_json
 from samrs.publish.checks import check_remotes
 from samrs.publish.repository import Repository
 from tests.commands.calls import call
+from tests.drawing.test_judged import TOLD
 from tests.pipeline.closure import ROOT
 from tests.publish import repositories as tiny
 
@@ -70,6 +72,10 @@ def project(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_release_is_pushed_proven_tagged_and_said(project: Project) -> None:
+    (project.root / "params.yaml").write_text("")
+    dataset = read_manifest(project.root / "data" / "release" / "sota")["dataset"]
+    write_json(project.root / "metrics" / "review" / f"{dataset}.json", TOLD)
+    tiny.commit(project.root, project.env, "Judge a sample")
     done = project.release("1.0.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert set(project.git("tag").split()) == TAGS
@@ -84,7 +90,9 @@ def test_a_release_is_pushed_proven_tagged_and_said(project: Project) -> None:
     assert "| sota | `data/release/sota` | 6 |" in log
     cards = {p.name for p in (project.root / "docs" / "cards").iterdir()}
     assert cards == {"sota.md", "sior.md"}
-    assert "SOTA" in (project.root / "docs" / "cards" / "sota.md").read_text()
+    sota = (project.root / "docs" / "cards" / "sota.md").read_text()
+    assert "SOTA" in sota
+    assert "A person judged 200 of 200 masks" in sota
     data = tiny.files(project.root / "data")
     contents = {text for path, text in data.items() if not path.endswith(".gitignore")}
     folders = 3  # whose lists are objects, too

@@ -43,7 +43,8 @@ from samrs.core.names import safe_name
 from samrs.core.progress import progress
 from samrs.core.records import IGNORE, Georeference
 from samrs.core.shards import json_text, write_json
-from samrs.export.features import GEOMETRY, Lost, check_simplify, layers
+from samrs.corrections.counts import people_made
+from samrs.export.features import GEOMETRY, Layer, Lost, check_simplify, layers
 from samrs.export.files import write_file
 from samrs.export.footprint import footprint, whole_extent
 from samrs.export.parquet_file import columns_of, write_layer
@@ -79,9 +80,9 @@ def write(
     check_simplify(simplify)
     times = ANY_TIME if taken is None else read_times(taken)
     lost = Lost()
-    assets = _write_instances(subset, out, simplify, lost)
+    found_layers, left_out = layers(subset, "stac")
+    assets = _write_instances(subset, found_layers, out, simplify, lost)
     collection = _collection(subset, assets, times)
-    _, left_out = layers(subset, "stac")
     boxes, seen = [], set[str]()
     style = raster_qml(subset.map_names, subset.map_palette)
     found = progress(scene_maps(subset), desc=subset.stem, unit="scene", total=None)
@@ -133,13 +134,13 @@ def read_times(taken: str) -> Times:
 
 
 def _write_instances(
-    subset: Subset, out: Path, simplify: float, lost: Lost
+    subset: Subset, found: list[Layer], out: Path, simplify: float, lost: Lost
 ) -> dict[str, pystac.Asset]:
     """Write the polygons; returns the collection's assets."""
     assets = {}
     folder = out / "instances"
     folder.mkdir()
-    for layer in layers(subset, "stac")[0]:
+    for layer in found:
         rows = write_layer(subset, layer, folder / f"{layer.name}.parquet", simplify, lost)
         asset = pystac.Asset(
             f"./instances/{layer.name}.parquet", f"Polygons of {layer.name}", media_type=PARQUET,
@@ -250,6 +251,6 @@ def _describe(subset: Subset, item: pystac.Item, scene: SceneMap) -> None:
         label_type=LabelType.RASTER,
         label_classes=[LabelClasses.create(list(subset.map_names), None)],
         label_tasks=["segmentation"],
-        label_methods=["automated"],
+        label_methods=["automated", *(["manual"] if people_made(subset.manifest) else [])],
         label_overviews=[LabelOverview.create("class", counts=counts)],
     )
