@@ -319,9 +319,10 @@ class ReleaseReader:
         self.labels = label_names(self.manifest)
         self._cache_bytes = cache_bytes
         self._make_tables()
-        ids = self._tables["tiles"].column("tile_id", "split")
+        ids = self._tables["tiles"].column("tile_id", "split", "height", "width")
         self.tile_ids = ids["tile_id"].combine_chunks()
         self.splits: list[str] = ids["split"].to_pylist()
+        self._sizes_hw = np.stack([ids["height"].to_numpy(), ids["width"].to_numpy()], axis=1)
         self.places = self._read_places()
         self._first_instance = self._firsts("instances")
         self._label_map = self._firsts("semantic")
@@ -399,16 +400,27 @@ class ReleaseReader:
         firsts = [first for _, _, first in self._tables["tiles"].groups]
         return [range(a, b) for a, b in zip(firsts, [*firsts[1:], len(self)], strict=True)]
 
+    def instances(self, tile: int) -> pa.Table:
+        """The instances of a tile by its number, without its image."""
+        instances = self._tables["instances"].read(*self._first_instance[tile : tile + 2].tolist())
+        sizes = pc.struct_field(instances["rle"].combine_chunks(), "size").to_pylist()
+        size = self._sizes_hw[tile].tolist()
+        if any(of_mask != size for of_mask in sizes):
+            name = self.tile_ids[tile].as_py()
+            refuse(self.folder, f"masks of another size than tile {name!r}, {size}")
+        return instances
+
+    def image(self, tile: int) -> bytes:
+        """The encoded image of a tile by its number, alone."""
+        image: bytes = self._tables["tiles"].read(tile, tile + 1)["image"][0]["bytes"].as_py()
+        return image
+
     def read(self, tile: int) -> TileRecord:
         """A tile by number."""
         row = self._tables["tiles"].read(tile, tile + 1).to_pylist()[0]
         begin, end = self._label_map[tile : tile + 2].tolist()
         maps = self._tables["semantic"].read(begin, end).column("label_map").to_pylist()
-        instances = self._tables["instances"].read(*self._first_instance[tile : tile + 2].tolist())
-        size = [row["height"], row["width"]]
-        sizes = pc.struct_field(instances["rle"].combine_chunks(), "size").to_pylist()
-        if any(of_mask != size for of_mask in sizes):
-            refuse(self.folder, f"masks of another size than tile {row['tile_id']!r}, {size}")
+        instances = self.instances(tile)
         place = self.places.get(row["scene_id"])
         return TileRecord(
             tile_id=row["tile_id"],

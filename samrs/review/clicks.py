@@ -1,18 +1,20 @@
 """Clicks are answered by the segmenter that the release was made with.
 
-A tile is encoded when one of its masks is opened, before anybody clicks, and what was encoded last
-is kept: a click then costs the decoder alone.
+A tile is encoded before anybody clicks: when one of its masks is opened, and, while nobody waits
+for pictures, when one is likely to be opened next. What was encoded last is kept: a click then
+costs the decoder alone.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from samrs.core import axis
 from samrs.core.errors import ParameterError, ProductError, SamrsError
 from samrs.core.rle import Rle, rle_area
+from samrs.corrections.records import Box
 from samrs.prompting.types import POINT_INSIDE, POINT_OUTSIDE, Prompt, Segmenter
 from samrs.review.kept import Kept
 from samrs.weights.weights import find_checkpoint
@@ -29,10 +32,13 @@ log = logging.getLogger("samrs")
 STATES = 24
 """Encoded tiles that are kept: 2 MB each with nano, 4 MB with SAM's."""
 
-WARM_AFTER = 3.0
-"""Seconds."""
+WARM_AFTER, QUIET = 3.0, 0.3
+"""Seconds after the page is first asked for, and without a picture, until what is only likely to be
+needed is computed."""
+ENDING = 5.0
+"""Seconds that what is being encoded is given to end."""
 
-Point = tuple[float, float]
+Point: TypeAlias = tuple[float, float]
 Load = Callable[[], Segmenter]
 
 
@@ -107,9 +113,12 @@ class Mender:
         self._segmenter: Segmenter | None = None
         self._loading = threading.Lock()
         self._states: Kept[Any] = Kept(self._encode, lambda _: 1, kept)
-        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="encode")
-        self._next: Future[None] | None = None
-        self._warmed = False
+        self._waiting = threading.Condition()
+        self._opened: int | None = None
+        self._next: list[int] = []
+        self._drawing, self._drawn_at = 0, 0.0
+        self._warmed = self._closed = False
+        self._worker: threading.Thread | None = None
 
     def segmenter(self) -> Segmenter:
         """The segmenter, loaded.
@@ -120,6 +129,8 @@ class Mender:
         with self._loading:
             if self._segmenter is None:
                 self._segmenter = self._load()
+                with self._waiting:
+                    self._waiting.notify()
             return self._segmenter
 
     def warm(self) -> None:
@@ -137,28 +148,74 @@ class Mender:
         except SamrsError as error:
             log.warning("review: clicks are not answered: %s", error)
 
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """While a picture is made: nothing is encoded that nobody asked for."""
+        with self._waiting:
+            self._drawing += 1
+        try:
+            yield
+        finally:
+            with self._waiting:
+                self._drawing -= 1
+                self._drawn_at = time.monotonic()
+
     def _encode(self, tile: Any) -> Any:
         return self.segmenter().encode(self._image(tile))
 
     def prepare(self, tile: int) -> None:
-        """Encode a tile in the background; one that still waits for its turn is forgotten.
+        """Encode the tile of a mask that is opened, in the background; an earlier one that still
+        waits for its turn is forgotten.
 
         Args:
             tile: its number.
         """
-        if self._next is not None:
-            self._next.cancel()
-        self._next = self._ahead.submit(self._prepared, tile)
+        with self._waiting:
+            self._opened = tile
+            self._begin()
 
-    def _prepared(self, tile: int) -> None:
-        try:
-            self._states.get(tile)
-        except SamrsError as error:  # told again to whoever clicks
-            log.debug("review: tile %d is not encoded: %s", tile, error)
+    def ahead(self, tiles: Sequence[int]) -> None:
+        """Encode tiles of masks that are likely to be opened next, once the segmenter is there and
+        no picture is made; earlier ones that still wait are forgotten.
+
+        Args:
+            tiles: their numbers, the likeliest first.
+        """
+        with self._waiting:
+            self._next = list(tiles)
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._worker is None:
+            self._worker = threading.Thread(target=self._work, name="encode", daemon=True)
+            self._worker.start()
+        self._waiting.notify()
+
+    def _work(self) -> None:
+        while (tile := self._taken()) is not None:
+            try:
+                self._states.get(tile)
+            except SamrsError as error:  # told again to whoever clicks
+                log.debug("review: tile %d is not encoded: %s", tile, error)
+
+    def _taken(self) -> int | None:
+        """The tile that is encoded next, once there is one; None: the review ends."""
+        with self._waiting:
+            while not self._closed:
+                if self._opened is not None:
+                    tile, self._opened = self._opened, None
+                    return tile
+                wait = None
+                if self._next and self._segmenter is not None:
+                    quiet = time.monotonic() - self._drawn_at
+                    if not self._drawing and quiet >= QUIET:
+                        return self._next.pop(0)
+                    wait = max(0.05, QUIET - quiet)
+                self._waiting.wait(wait)
+        return None
 
     def ask(
-        self, tile: int, positive: list[Point], negative: list[Point],
-        box: tuple[float, float, float, float] | None,
+        self, tile: int, positive: list[Point], negative: list[Point], box: Box | None
     ) -> Answered | None:  # fmt: skip
         """The mask that a segmenter answers with; None where it sees nothing there.
 
@@ -188,7 +245,11 @@ class Mender:
 
     def close(self) -> None:
         """Begin nothing more."""
-        self._ahead.shutdown(wait=False, cancel_futures=True)
+        with self._waiting:
+            self._closed = True
+            self._waiting.notify()
+        if self._worker is not None:
+            self._worker.join(ENDING)
 
 
 def _known(score: float) -> float | None:

@@ -8,22 +8,24 @@ two reviews of one dataset. A window takes back its own changes only.
 from __future__ import annotations
 
 import hashlib
+import secrets
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.errors import ParameterError, SamrsError
-from samrs.core.rle import Rle, polygons_to_rle, rle_area, rle_iou
+from samrs.core.rle import polygons_to_rle, rle_area, rle_to_hbb
 from samrs.corrections.records import (
     KINDS,
     VERDICTS,
+    Added,
     Anchor,
     Answer,
+    Box,
     ClassChange,
     Clicks,
     Corrections,
@@ -31,17 +33,18 @@ from samrs.corrections.records import (
     Record,
     Verdict,
     mask_digest,
-    mask_of,
+    new_id,
+    rounded_box,
     rounded_points,
 )
 from samrs.corrections.store import Edit, StaleError, Store
 from samrs.review.clicks import Mender, Point
+from samrs.review.held import AddedHere, Held, held_of
 from samrs.review.index import Index
-from samrs.review.pictures import Pictures, Row
+from samrs.review.marks import CLICKED, DRAWN, RECLASSED, Marks, marks_of
+from samrs.review.pictures import Pictures
 from samrs.review.sampling import Sample
 
-NOTHING, CLICKED, DRAWN, RECLASSED = 0, 1, 2, 4
-"""What was changed of a mask: flags."""
 STATES = ("open", "judged", *VERDICTS, "mended", "reclassed")
 """Filters of what people said."""
 REMEMBERED = 10_000
@@ -60,77 +63,6 @@ class ChangedError(SamrsError):
         self.number = number
 
 
-@dataclass(frozen=True)
-class Marks:
-    """What people said of a release's masks.
-
-    Args:
-        stamp: tells two states of the corrections apart.
-        verdict: (N,) 0 for none, else 1 + place in VERDICTS.
-        changed: (N,) flags of ``CLICKED``, ``DRAWN`` and ``RECLASSED``.
-        masks: digests of the masks that people changed, by number.
-    """
-
-    stamp: str
-    verdict: NDArray[np.uint8]
-    changed: NDArray[np.uint8]
-    masks: dict[int, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Held:
-    """A mask's records as they stand on the disk.
-
-    Args:
-        row: of the release.
-        verdict: None where there is none; so with the others.
-    """
-
-    row: Row
-    verdict: Verdict | None
-    clicks: Clicks | None
-    drawn: Drawn | None
-    reclassed: ClassChange | None
-
-    @property
-    def records(self) -> list[Record]:
-        """Those that there are."""
-        every = (self.verdict, self.clicks, self.drawn, self.reclassed)
-        return [record for record in every if record is not None]
-
-    @property
-    def seen(self) -> str:
-        """Tells two states of these records apart."""
-        told = [sorted((k, v) for k, v in vars(r).items() if k != "line") for r in self.records]
-        return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
-
-    @property
-    def rle(self) -> Rle:
-        """The mask that is to be released: drawn, else answered, else the machine's."""
-        for record in (self.drawn, self.clicks):
-            if record is not None and (rle := mask_of(record)) is not None:
-                found: Rle = rle
-                return found
-        stored: Rle = self.row["rle"]
-        return stored
-
-    @property
-    def made_by(self) -> str:
-        """Who made that mask."""
-        if self.drawn is not None:
-            return "drawn"
-        answered = self.clicks is not None and self.clicks.answer is not None
-        return "clicked" if answered else str(self.row.get("made_by") or "machine")
-
-    @property
-    def stale(self) -> bool:
-        """Whether a record is of another box, or a verdict of another mask."""
-        box = self.row["hbb_annotated"]
-        moved = any(not record.anchor.same_box(box) for record in self.records)
-        judged = self.verdict is not None and self.verdict.mask != mask_digest(self.rle)
-        return moved or judged
-
-
 class Desk:
     """One release under review.
 
@@ -140,6 +72,9 @@ class Desk:
         store: its dataset's corrections.
         mender: answers clicks; None: nobody does.
         sample: the masks that are to be judged; None: all.
+
+    Attributes:
+        build: tells releases, and processes that draw pictures of them, apart.
     """
 
     def __init__(
@@ -152,6 +87,7 @@ class Desk:
     ) -> None:
         self.index, self.pictures, self.store = index, pictures, store
         self.mender, self.sample = mender, sample
+        self.build = f"{index.sha256[:16]}-{secrets.token_hex(4)}"
         self._lock = threading.RLock()
         self._done: dict[str, list[tuple[int, list[Edit]]]] = {}
         self._marks: Marks | None = None
@@ -172,14 +108,14 @@ class Desk:
         Args:
             number: of the mask.
         """
-        return _held(self.pictures.row(number), self.current()[1])
+        return held_of(self.pictures.row(number), self.current()[1])
 
     def marks(self) -> Marks:
         """What was said of all masks; made again when the corrections changed."""
         with self._lock:
             stamp, corrections = self.current()
             if self._marks is None or self._marks.stamp != stamp:
-                self._marks = _marks_of(self.index, stamp, corrections)
+                self._marks = marks_of(self.index, stamp, corrections)
             return self._marks
 
     def among(self, state: str) -> NDArray[np.bool_]:
@@ -236,9 +172,48 @@ class Desk:
                 )
             self._change(number, window, [Edit(held.verdict, after)])
 
+    def answer(
+        self, number: int, positive: Sequence[Point], negative: Sequence[Point], box: Box | None
+    ) -> Answer:
+        """What the segmenter answers to points and a box; nothing is kept of it.
+
+        Args:
+            number: of a mask in the tile that is asked about.
+            positive: points (x, y) on the object, tile px.
+            negative: points beside it.
+            box: xyxy around it; None: points alone.
+
+        Raises:
+            ParameterError: nobody answers clicks, or nothing is seen there.
+        """
+        about, tile_id = self.index.manifest, self.index.tile_id(number)
+        if self.mender is None:
+            raise ParameterError(
+                f"{self.index.release}: nobody answers clicks, got segmenter "
+                f"{about.get('segmenter')!r}; a release made by a network that takes points is "
+                "needed; draw the mask instead"
+            )
+        place = int(self.index.place[number])
+        found = self.mender.ask(place, list(positive), list(negative), box)
+        if found is None:
+            raise ParameterError(
+                f"{tile_id}: no mask there, got an empty answer to "
+                f"{len(positive)} and {len(negative)} points; points on the object are needed; "
+                "click elsewhere, draw the mask, or reject it"
+            )
+        return Answer(
+            rle=found.rle,
+            segmenter=about["segmenter"],
+            model=about["model"],
+            model_sha256=about["model_sha256"],
+            precision=str(about.get("precision", "float32")),
+            predicted_iou=found.predicted_iou,
+            stability_score=found.stability_score,
+        )
+
     def click(
         self, number: int, window: str, seen: str, positive: Sequence[Point],
-        negative: Sequence[Point], box: tuple[float, float, float, float] | None,
+        negative: Sequence[Point], box: Box | None,
     ) -> None:  # fmt: skip
         """Ask for a mask by points and a box, and keep the answer; the mask is to be judged anew.
 
@@ -253,31 +228,8 @@ class Desk:
         Raises:
             ParameterError: nobody answers clicks, or nothing is seen there.
         """
-        if self.mender is None:
-            raise ParameterError(
-                f"{self.index.release}: nobody answers clicks, got segmenter "
-                f"{self.index.manifest.get('segmenter')!r}; a release made by a network that takes "
-                "points is needed; draw the mask instead"
-            )
         held = self._checked(number, seen)
-        place = int(self.index.place[number])
-        found = self.mender.ask(place, list(positive), list(negative), box)
-        if found is None:
-            raise ParameterError(
-                f"{self.index.tile_id(number)}: no mask there, got an empty answer to "
-                f"{len(positive)} and {len(negative)} points; points on the object are needed; "
-                "click elsewhere, draw the mask, or reject it"
-            )
-        about = self.index.manifest
-        answer = Answer(
-            rle=found.rle,
-            segmenter=about["segmenter"],
-            model=about["model"],
-            model_sha256=about["model_sha256"],
-            precision=str(about.get("precision", "float32")),
-            predicted_iou=found.predicted_iou,
-            stability_score=found.stability_score,
-        )
+        answer = self.answer(number, positive, negative, box)
         after = Clicks(
             anchor=Anchor.of(held.row),
             positive=rounded_points(positive),
@@ -323,9 +275,18 @@ class Desk:
             number: of the mask.
             window: which window asks.
             seen: what it last saw.
+
+        Raises:
+            ParameterError: there is none, since a person added the object.
         """
         with self._lock:
             held = self._checked(number, seen)
+            if held.added is not None:
+                raise ParameterError(
+                    f"{self.index.instance_id(number)}: there is no mask by the machine, got an "
+                    "object that a person added; a mask by clicks or by hand is needed; mend it, "
+                    "or reject it"
+                )
             self._change(number, window, _removed(held, Clicks, Drawn))
 
     def reclass(self, number: int, window: str, seen: str, category: str) -> None:
@@ -339,12 +300,88 @@ class Desk:
         """
         with self._lock:
             held = self._checked(number, seen)
+            if held.added is not None:
+                renamed = replace(held.added, category=category)
+                self._change(number, window, [Edit(held.added, renamed)])
+                return
             before = held.reclassed
             old = before.old if before else held.row["category"]
             after = None
             if category != old:
                 after = ClassChange(anchor=Anchor.of(held.row), old=old, new=category)
             self._change(number, window, [Edit(before, after)])
+
+    def add(
+        self, number: int, window: str, category: str, positive: Sequence[Point],
+        negative: Sequence[Point], box: Box | None,
+    ) -> None:  # fmt: skip
+        """Add an object that nobody had annotated, with the mask that the segmenter answers with.
+
+        Args:
+            number: of a mask in the same tile.
+            window: which window asks.
+            category: its class.
+            positive: all points (x, y) on the object, tile px.
+            negative: all points beside it.
+            box: xyxy around it, which is its annotation; None: the mask's own box is.
+
+        Raises:
+            ParameterError: nobody answers clicks, or nothing is seen there.
+            ChangedError: the same was added before.
+        """
+        answer = self.answer(number, positive, negative, box)
+        tile_id = self.index.tile_id(number)
+        annotated = rounded_box(rle_to_hbb(answer.rle) if box is None else box)
+        scene_id = self.index.scenes[int(self.index.scene[number])]
+        name = new_id(scene_id, tile_id, category, annotated)
+        anchor = Anchor(instance_id=name, tile_id=tile_id, annotated=annotated)
+        clicks = Clicks(
+            anchor=anchor,
+            positive=rounded_points(positive),
+            negative=rounded_points(negative),
+            box=box,
+            answer=answer,
+        )
+        with self._lock:
+            edits = [Edit(None, clicks), Edit(None, Added(anchor=anchor, category=category))]
+            self._keep(number, window, edits)
+
+    def added(self, number: int) -> list[AddedHere]:
+        """The objects that people added to a tile and that are not released yet, sorted by id.
+
+        Args:
+            number: of a mask in the tile.
+        """
+        tile_id, corrections = self.index.tile_id(number), self.current()[1]
+        released = self.pictures.tile(number).places
+        found = []
+        for record in corrections.of(Added):
+            if record.anchor.tile_id == tile_id and record.anchor.instance_id not in released:
+                keys = [(kind, *record.key[1:]) for kind in KINDS]
+                records = (corrections.records.get(key) for key in keys)
+                found.append(AddedHere(record.category, tuple(r for r in records if r)))
+        return found
+
+    def remove(self, number: int, window: str, seen: str) -> None:
+        """Take an object back that somebody added and that is not released yet.
+
+        Args:
+            number: of a mask in the same tile.
+            window: which window asks.
+            seen: what it last saw of the object.
+
+        Raises:
+            ChangedError: it is another by now, or gone.
+        """
+        with self._lock:
+            found = [one for one in self.added(number) if one.seen == seen]
+            if not found:
+                raise ChangedError(
+                    f"{self.index.tile_id(number)}: was changed elsewhere, got another object or "
+                    "none; what is shown now is allowed; look at it and decide again",
+                    number,
+                )
+            self._keep(number, window, [Edit(record, None) for record in found[0].records])
 
     def undo(self, window: str) -> int | None:
         """Take back the last change of a window; the mask's number, None where there is none.
@@ -378,9 +415,13 @@ class Desk:
         edits = [edit for edit in edits if edit.before != edit.after]
         if not edits:
             return
-        if all(not isinstance(edit.after or edit.before, Verdict | ClassChange) for edit in edits):
+        if any(edit.key[0] in (Clicks.FILE, Drawn.FILE) for edit in edits):
             # a verdict is of a mask that is no more
             edits += _removed(self.held(number), Verdict)
+        self._keep(number, window, edits)
+
+    def _keep(self, number: int, window: str, edits: list[Edit]) -> None:
+        """Change what stands, and remember how to take it back."""
         self._apply(number, edits)
         done = self._done.setdefault(window, [])
         done.append((number, edits))
@@ -391,15 +432,6 @@ class Desk:
             self.store.apply(edits)
         except StaleError as error:
             raise ChangedError(str(error), number) from error
-
-
-def machine_iou(held: Held) -> float:
-    """IoU of the released mask with the one that is to be released.
-
-    Args:
-        held: of the mask.
-    """
-    return float(rle_iou([held.row["rle"]], [held.rle])[0, 0])
 
 
 def _stamp(folder: Path) -> str:
@@ -414,35 +446,5 @@ def _stamp(folder: Path) -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
-def _held(row: Row, corrections: Corrections) -> Held:
-    anchor = Anchor.of(row)
-
-    def of(kind: type[Record], tile: str = anchor.tile_id) -> Any:
-        return corrections.records.get((kind.FILE, anchor.instance_id, tile))
-
-    return Held(row, of(Verdict), of(Clicks), of(Drawn), of(ClassChange, ""))
-
-
 def _removed(held: Held, *kinds: type[Record]) -> list[Edit]:
     return [Edit(record, None) for record in held.records if isinstance(record, kinds)]
-
-
-def _marks_of(index: Index, stamp: str, corrections: Corrections) -> Marks:
-    records = list(corrections.records.values())
-    numbers = index.numbers((r.anchor.instance_id, r.anchor.tile_id) for r in records)
-    verdict = np.zeros(len(index), np.uint8)
-    changed = np.zeros(len(index), np.uint8)
-    masks: dict[int, str] = {}
-    for record in records:
-        number = numbers.get((record.anchor.instance_id, record.anchor.tile_id))
-        if number is None:  # a conflict, which the release tells of
-            continue
-        if isinstance(record, Verdict):
-            verdict[number] = 1 + VERDICTS.index(record.verdict)
-        elif isinstance(record, ClassChange):
-            changed[number] |= RECLASSED
-        elif (rle := mask_of(record)) is not None:
-            changed[number] |= DRAWN if isinstance(record, Drawn) else CLICKED
-            if number not in masks or isinstance(record, Drawn):
-                masks[number] = mask_digest(rle)
-    return Marks(stamp, verdict, changed, masks)

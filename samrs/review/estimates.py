@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from samrs.core.shards import read_manifest, sha256, write_json
-from samrs.review.desk import Desk, Held, machine_iou
+from samrs.core.shards import json_bytes
+from samrs.review.desk import Desk
+from samrs.review.held import Held, machine_iou
 from samrs.review.sampling import CONFIDENCE, EDGES, Estimate, mean, share
+from samrs.work.kept import write_whole
 
 GOOD, MENDED, REJECTED, OPEN = "good", "mended", "rejected", "open"
 
@@ -18,7 +20,7 @@ GOOD, MENDED, REJECTED, OPEN = "good", "mended", "rejected", "open"
 def judged_as(held: Held) -> str:
     """What a person made of a mask: left it as it is, mended it, or rejected it.
 
-    A verdict of another mask counts for nothing; a released mask that a person made is good.
+    A verdict of another mask counts for nothing; a person's mask that is in the release is good.
 
     Args:
         held: the mask with its records.
@@ -36,7 +38,7 @@ def judged_as(held: Held) -> str:
 def estimates(desk: Desk) -> dict[str, Any]:
     """The estimates of all masks, from those of the sample that were judged.
 
-    A mask is good where it was accepted as it is. The IoU is that of the released mask with the
+    A mask is good where it was accepted as it is. The IoU is that of the release's mask with the
     right one: 1 where it was accepted, with the mended mask where it was mended; a rejected mask
     has no right one, so the mean is of the masks that are not to be rejected.
 
@@ -84,17 +86,18 @@ def write_estimates(desk: Desk, path: Path, seed: int) -> dict[str, Any]:
     Returns:
         What was written.
     """
-    manifest = read_manifest(desk.index.release)
+    manifest = desk.index.manifest
     told = {
         "subset": manifest["subset"],
         "dataset": manifest["dataset"],
-        "release_sha256": sha256(desk.index.release / "manifest.json"),
+        "release_sha256": desk.index.sha256,
         "seed": seed,
         "quality_edges": list(EDGES),
         "confidence": CONFIDENCE,
         **estimates(desk),
     }
-    write_json(path, told)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json_bytes(told))
     return told
 
 

@@ -80,7 +80,7 @@ class Index:
                 f"{release}: not a release, got product {self.manifest.get('product')!r}; a folder "
                 "that samrs label or the stage release wrote is allowed; name one"
             )
-        self.build = sha256(release / "manifest.json")[:16]
+        self.sha256 = sha256(release / "manifest.json")
         self.categories: list[str] = list(self.manifest["categories"])
         tiles = read_table(release, "tiles", ["tile_id", "scene_id", "split"])
         names = set(_stored_columns(release))
@@ -115,11 +115,19 @@ class Index:
             keys: ids of their instance and of their tile.
         """
         wanted = set(keys)
-        names = pa.array(sorted({name for name, _ in wanted}), self.ids.type)
-        found = np.flatnonzero(pc.is_in(self.ids, value_set=names))
+        found = self.numbers_of(name for name, _ in wanted)
         ids, tiles = self.ids.take(found), self.tile_ids.take(self.place[found])
         there = zip(ids.to_pylist(), tiles.to_pylist(), found.tolist(), strict=True)
         return {(a, b): number for a, b, number in there if (a, b) in wanted}
+
+    def numbers_of(self, instance_ids: Iterable[str]) -> NDArray[np.int64]:
+        """The numbers of all masks of some instances, in whichever tiles.
+
+        Args:
+            instance_ids: of them.
+        """
+        names = pa.array(sorted(set(instance_ids)), self.ids.type)
+        return np.flatnonzero(pc.is_in(self.ids, value_set=names))
 
     def siblings(self, number: int) -> list[int]:
         """The masks of the same instance in other tiles.

@@ -17,12 +17,15 @@ class Kept(Generic[T]):
         make: makes the value of a key.
         size: bytes of a value.
         most: bytes that are kept; the value that was asked for last stays whatever it takes.
+
+    Attributes:
+        held: bytes that are kept now.
     """
 
     def __init__(self, make: Callable[[Any], T], size: Callable[[T], int], most: int) -> None:
         self._make, self._size, self._most = make, size, most
         self._values: OrderedDict[Hashable, T] = OrderedDict()
-        self._held = 0
+        self.held = 0
         self._lock = threading.Lock()
         self._making: dict[Hashable, threading.Lock] = {}
 
@@ -43,12 +46,24 @@ class Kept(Generic[T]):
                     return self._values[key]
             try:
                 value = self._make(key)
-            finally:
+            except BaseException:
                 with self._lock:
                     self._making.pop(key, None)
-            with self._lock:
+                raise
+            with self._lock:  # who asks from now on finds it, and makes none
+                self._making.pop(key, None)
+                self._drop(key)  # made twice where the first to make it failed
                 self._values[key] = value
-                self._held += self._size(value)
-                while self._held > self._most and len(self._values) > 1:
-                    self._held -= self._size(self._values.popitem(last=False)[1])
+                self.held += self._size(value)
+                while self.held > self._most and len(self._values) > 1:
+                    self._drop(next(iter(self._values)))
             return value
+
+    def _drop(self, key: Hashable) -> None:
+        if key in self._values:
+            self.held -= self._size(self._values.pop(key))
+
+    def has(self, key: Hashable) -> bool:
+        """Whether the value of a key is kept."""
+        with self._lock:
+            return key in self._values

@@ -28,6 +28,10 @@ Row = dict[str, Any]
 ROW_GROUPS_BYTES = 48 * 2**20
 TILES_BYTES = 64 * 2**20
 """Of stored row groups and of decoded tiles that are kept."""
+ROWS_BYTES = 32 * 2**20
+"""Of single rows that are kept: a sample's are looked at after every change."""
+PLACE_BYTES = 200
+"""Of a name and a number in a dictionary."""
 MARGIN, SMALLEST, SIDE = 1.8, 32, 208
 """Of a picture on the wall: its side as a multiple of what is shown, at least so many px of the
 tile, and its own px."""
@@ -53,6 +57,11 @@ class Seen:
     image: NDArray[np.uint8]
     instances: pa.Table
     places: dict[str, int]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, names but for their letters."""
+        return int(self.image.nbytes + self.instances.nbytes + PLACE_BYTES * len(self.places))
 
     def row(self, instance_id: str) -> Row:
         """An instance of the tile with every column.
@@ -81,15 +90,27 @@ class Pictures:
                 "finished release is allowed; start the review again"
             )
         self._reading = threading.Lock()
-        self._tiles: Kept[Seen] = Kept(self._load, lambda seen: seen.image.nbytes, TILES_BYTES)
+        self._tiles: Kept[Seen] = Kept(self._load, lambda seen: seen.nbytes, TILES_BYTES)
+        self._rows: Kept[Row] = Kept(self._load_row, _row_bytes, ROWS_BYTES)
 
     def _load(self, place: Any) -> Seen:
         with self._reading:
-            record = self._reader.read(int(place))
-        where = f"{self.index.release}: tile {record.tile_id}"
-        ids = record.instances["instance_id"].to_pylist()
-        places = {name: place for place, name in enumerate(ids)}
-        return Seen(decode_rgb(record.image, where), record.instances, places)
+            image, rows = self._reader.image(int(place)), self._reader.instances(int(place))
+        where = f"{self.index.release}: tile {self.index.tile_ids[int(place)].as_py()}"
+        # copied: a slice keeps the whole row group that it was read with
+        rows = rows.take(pa.array(range(len(rows)), pa.int64()))
+        places = {name: place for place, name in enumerate(rows["instance_id"].to_pylist())}
+        return Seen(decode_rgb(image, where), rows, places)
+
+    def _load_row(self, number: Any) -> Row:
+        place = int(self.index.place[number])
+        if self._tiles.has(place):
+            return self._tiles.get(place).row(self.index.instance_id(number))
+        with self._reading:
+            rows = self._reader.instances(place)
+        first = int(np.searchsorted(self.index.place, place))
+        found: Row = rows.slice(number - first, 1).to_pylist()[0]
+        return found
 
     def tile(self, number: int) -> Seen:
         """The tile that an instance is looked at in.
@@ -114,7 +135,8 @@ class Pictures:
         Args:
             number: of a mask.
         """
-        return self.tile(number).row(self.index.instance_id(number))
+        self.index.instance_id(number)
+        return self._rows.get(number)
 
     def on_wall(self, number: int, rle: Rle | None, *, shapes: bool) -> bytes:
         """A small JPEG of an instance with what is around it.
@@ -124,8 +146,7 @@ class Pictures:
             rle: its mask; None: as it is released.
             shapes: whether mask and box are drawn on it.
         """
-        seen = self.tile(number)
-        row = seen.row(self.index.instance_id(number))
+        seen, row = self.tile(number), self.row(number)
         mask = row["rle"] if rle is None else rle
         x0, y0, width, height = part(row["hbb"], mask, MARGIN, SMALLEST)
         crop = np.ascontiguousarray(seen.image[y0 : y0 + height, x0 : x0 + width])
@@ -164,6 +185,11 @@ class Pictures:
             number: of a mask.
         """
         return encode_rgb(fit(self.tile(number).image, WHOLE), ".jpg", 88)
+
+
+def _row_bytes(row: Row) -> int:
+    """About what a row takes: the text of its mask, and some numbers."""
+    return 3000 + len(row["rle"]["counts"])
 
 
 def part(hbb: ArrayLike, rle: Rle, margin: float, smallest: int) -> tuple[int, int, int, int]:

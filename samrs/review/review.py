@@ -9,7 +9,8 @@ applies them. The server listens on loopback alone and lets in who has its token
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +36,21 @@ class Review:
         beside: other masks, if any.
         metrics: file of what the sample says; None without a sample.
         seed: of the sample.
+        writing: held by whoever writes that file.
     """
 
     desk: Desk
     beside: Beside | None
     metrics: Path | None
     seed: int
+    writing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def write_metrics(self) -> dict[str, Any] | None:
-        """Write what the sample says so far; None without a sample."""
+        """Write what the sample says so far, whole, one after the other; None without a sample."""
         if self.metrics is None:
             return None
-        return write_estimates(self.desk, self.metrics, self.seed)
+        with self.writing:
+            return write_estimates(self.desk, self.metrics, self.seed)
 
 
 def open_review(
@@ -67,7 +71,7 @@ def open_review(
         beside: another release or labels of the same dataset, whose masks are shown, too.
         sample: masks to draw at random and judge; None: all are shown.
         metrics: file of what the sample says.
-        device: ``cpu`` or ``cuda``, for clicks.
+        device: ``auto``, ``cpu`` or ``cuda``: what answers clicks.
 
     Raises:
         MissingInputError: there is no release.

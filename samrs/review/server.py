@@ -7,9 +7,9 @@ encoded keeps nobody else waiting.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,13 +22,27 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from samrs.core.errors import ParameterError, SamrsError
+from samrs.core.errors import SamrsError
 from samrs.core.shards import json_text
+from samrs.corrections.records import mask_digest
+from samrs.review.asked import (
+    Refused,
+    integer,
+    number_or,
+    object_of,
+    odd,
+    points,
+    polygons,
+    question,
+    text,
+)
 from samrs.review.beside import Beside
 from samrs.review.desk import ChangedError, Desk
 from samrs.review.estimates import estimates
 from samrs.review.index import STORED, Wanted
 from samrs.review.told import (
+    added_told,
+    mark_told,
     marks_told,
     mask_told,
     neighbours_told,
@@ -47,12 +61,8 @@ KINDS = {
 }
 KEPT_BY_BROWSERS = "private, max-age=86400, immutable"
 """Pictures' addresses name the release and the mask that is drawn on them."""
-MOST_POINTS = 1000
-"""Clicks on a mask, or corners of a drawn one."""
-
-
-class Refused(SamrsError):
-    """A request that the page does not make."""
+MOST_AHEAD = 4
+"""Masks that a page says may be opened next."""
 
 
 def application(desk: Desk, beside: Beside | None, changed: Callable[[], Any]) -> Starlette:
@@ -72,6 +82,8 @@ def application(desk: Desk, beside: Beside | None, changed: Callable[[], Any]) -
         "/api/order": serve.order,
         "/api/marks": serve.marks,
         "/api/mask/{number:int}": serve.mask,
+        "/api/state/{number:int}": serve.state,
+        "/api/ahead": serve.ahead,
         "/api/neighbours/{number:int}": serve.neighbours,
         "/api/estimates": serve.estimates,
         "/picture/{number:int}/{shapes:int}/{key}": serve.picture,
@@ -82,6 +94,7 @@ def application(desk: Desk, beside: Beside | None, changed: Callable[[], Any]) -
     }  # fmt: skip
     routes = [Route(at, _answering(work), methods=["GET"]) for at, work in got.items()]
     routes.append(Route("/api/change", _posting(serve.change), methods=["POST"]))
+    routes.append(Route("/api/propose", _posting(serve.propose), methods=["POST"]))
     return Starlette(routes=routes)
 
 
@@ -89,7 +102,7 @@ def _answering(work: Callable[[Request], Response]) -> Any:
     async def answer(request: Request) -> Response:
         if await request.is_disconnected():  # scrolled past
             return Response(status_code=499)
-        return await run_in_threadpool(_told, work, request)
+        return await run_in_threadpool(_told, work, request, "read")
 
     return answer
 
@@ -100,22 +113,27 @@ def _posting(work: Callable[[bytes], Response]) -> Any:
             body = await request.body()
         except ClientDisconnect:
             return Response(status_code=499)
-        return await run_in_threadpool(_told, work, body)
+        return await run_in_threadpool(_told, work, body, "written")
 
     return answer
 
 
-def _told(work: Callable[[Any], Response], given: Any) -> Response:
-    """An answer; an error meant for the user as its sentence."""
+def _told(work: Callable[[Any], Response], given: Any, done: str) -> Response:
+    """An answer; an error meant for the user as its sentence.
+
+    Args:
+        given: a request, or its body.
+        done: what a disk that fails keeps from being done.
+    """
     try:
         return work(given)
     except ChangedError as error:
         return _json({"error": str(error), "number": error.number}, 409)
     except SamrsError as error:
         return _json({"error": str(error)}, 400)
-    except OSError as error:  # a full disk: the verdict is not there, and the page must say so
+    except OSError as error:  # a full disk: what was said is not there, and the page must say so
         log.error("review: %s", error)
-        return _json({"error": f"not written: {error}"}, 500)
+        return _json({"error": f"not {done}: {error}"}, 500)
 
 
 def _file(data: bytes, kind: str, _: Request) -> Response:
@@ -158,8 +176,8 @@ class Server:
             split=asked.get("split", ""),
             recipe=asked.get("recipe", ""),
             scene=asked.get("scene", ""),
-            quality=(_float(asked.get("q0"), 0.0), _float(asked.get("q1"), 1.0)),
-            size=(_float(asked.get("s0"), 0.0), _float(asked.get("s1"), math.inf)),
+            quality=(number_or(asked.get("q0"), 0.0), number_or(asked.get("q1"), 1.0)),
+            size=(number_or(asked.get("s0"), 0.0), number_or(asked.get("s1"), math.inf)),
             sort=STORED if drawn else sort,
             down=asked.get("down") == "1",
         )
@@ -181,10 +199,25 @@ class Server:
     def mask(self, request: Request) -> Response:
         """Everything of one mask; its tile is encoded meanwhile."""
         number = self._number(request)
-        told = mask_told(self.desk, self._beside, number)
         if self.desk.mender is not None:
             self.desk.mender.prepare(int(self.index.place[number]))
-        return _json(told)
+        return _json(mask_told(self.desk, self._beside, number))
+
+    def state(self, request: Request) -> Response:
+        """What people said of one mask."""
+        number = self._number(request)
+        state = state_told(self.desk, self.desk.held(number))
+        return _json({"state": state, "mark": mark_told(self.desk, number)})
+
+    def ahead(self, request: Request) -> Response:
+        """Encode the tiles of masks that may be opened next, while nobody waits for pictures."""
+        asked = request.query_params.get("masks", "").split(",")
+        if len(asked) > MOST_AHEAD or not all(re.fullmatch("[0-9]{1,9}", word) for word in asked):
+            raise odd("masks", asked)
+        numbers = [int(word) for word in asked if self.index.instance_id(int(word))]
+        if self.desk.mender is not None:
+            self.desk.mender.ahead([int(self.index.place[number]) for number in numbers])
+        return _json({})
 
     def neighbours(self, request: Request) -> Response:
         """The other masks of the tile."""
@@ -197,18 +230,38 @@ class Server:
     def picture(self, request: Request) -> Response:
         """A picture of the wall."""
         number = self._number(request)
-        changed = number in self.desk.marks().masks
-        rle = self.desk.held(number).rle if changed else None
+        rle, mended = None, ""
+        if number in self.desk.marks().masks:
+            rle = self.desk.held(number).rle
+            mended = mask_digest(rle)
         shapes = bool(request.path_params["shapes"])
-        return _picture(self.desk.pictures.on_wall(number, rle, shapes=shapes), "jpeg")
+        data = self._drawn(partial(self.desk.pictures.on_wall, number, rle, shapes=shapes))
+        return self._picture(request, data, "jpeg", mended)
 
     def large(self, request: Request) -> Response:
         """A mask's surroundings px by px."""
-        return _picture(self.desk.pictures.large(self._number(request)), "png")
+        number = self._number(request)
+        return self._picture(request, self._drawn(partial(self.desk.pictures.large, number)), "png")
 
     def whole(self, request: Request) -> Response:
         """The whole tile."""
-        return _picture(self.desk.pictures.whole(self._number(request)), "jpeg")
+        number = self._number(request)
+        data = self._drawn(partial(self.desk.pictures.whole, number))
+        return self._picture(request, data, "jpeg")
+
+    def _drawn(self, draw: Callable[[], bytes]) -> bytes:
+        if self.desk.mender is None:
+            return draw()
+        with self.desk.mender.busy():
+            return draw()
+
+    def _picture(self, request: Request, data: bytes, kind: str, mended: str = "") -> Response:
+        """A picture, which browsers keep where its address tells all that decides it: the release,
+        this process, and on the wall the mask that was mended."""
+        key = f"{self.desk.build}-{mended}" if mended else self.desk.build
+        same = request.path_params["key"] == key
+        headers = {"Cache-Control": KEPT_BY_BROWSERS if same else "no-store"}
+        return Response(data, media_type=f"image/{kind}", headers=headers)
 
     def _number(self, request: Request) -> int:
         number = int(request.path_params["number"])
@@ -221,124 +274,65 @@ class Server:
         Args:
             body: JSON: what to do, to which mask, what the window last saw of it.
         """
-        asked = _object(body)
-        window, desk = _text(asked, "window"), self.desk
+        asked = object_of(body)
+        window, desk = text(asked, "window"), self.desk
         if asked.get("do") == "undo":
             found = desk.undo(window)
             if found is None:
                 return _json({"number": None})
             number = found
         else:
-            number = _integer(asked, "number")
-            known = (number, window, _text(asked, "seen"))
+            number = integer(asked, "number")
+            known = (number, window, text(asked, "seen"))
             match asked.get("do"):
                 case "judge":
-                    desk.judge(*known, _text(asked, "verdict"), _text(asked, "reason"))
+                    desk.judge(*known, text(asked, "verdict"), text(asked, "reason"))
                 case "click":
-                    desk.click(
-                        *known, _points(asked, "positive"), _points(asked, "negative"), _box(asked)
-                    )
+                    desk.click(*known, *question(asked))
                 case "draw":
-                    desk.draw(*known, [_points({"polygon": p}, "polygon") for p in _list(asked)])
+                    desk.draw(*known, [points({"polygon": p}, "polygon") for p in polygons(asked)])
                 case "restore":
                     desk.restore(*known)
+                case "add":
+                    desk.add(number, window, text(asked, "category"), *question(asked))
+                case "remove":
+                    desk.remove(*known)
                 case "reclass":
-                    desk.reclass(*known, _text(asked, "category"))
+                    desk.reclass(*known, text(asked, "category"))
                 case other:
                     raise Refused(
                         f"review: unknown change, got {str(other)[:40]!r}; judge, click, draw, "
-                        "restore, reclass and undo are allowed; load the page again"
+                        "restore, reclass, add, remove and undo are allowed; load the page again"
                     )
-        self._changed()
-        held, marks = desk.held(number), desk.marks()
-        mark = [number, int(marks.verdict[number]), int(marks.changed[number]),
-                marks.masks.get(number, "")]  # fmt: skip
-        return _json({"number": number, "mark": mark, "state": state_told(desk, held),
-                      "mask": path(held.rle)})  # fmt: skip
+        held = desk.held(number)
+        return _json({
+            "number": number,
+            "mark": mark_told(desk, number),
+            "state": state_told(desk, held),
+            "mask": path(held.rle),
+            "added": added_told(desk, number),
+            "warning": self._estimated(),
+        })  # fmt: skip
+
+    def _estimated(self) -> str:
+        """Have the sample's estimates written; says why they were not: the change is kept."""
+        try:
+            self._changed()
+        except (OSError, SamrsError) as error:
+            log.error("review: %s", error)
+            return f"Kept, but what the sample says was not written: {error}"
+        return ""
+
+    def propose(self, body: bytes) -> Response:
+        """The mask that a new object would have; nothing is kept.
+
+        Args:
+            body: JSON: points and a box, and a mask in whose tile they lie.
+        """
+        asked = object_of(body)
+        answer = self.desk.answer(integer(asked, "number"), *question(asked))
+        return _json({"mask": path(answer.rle)})
 
 
 def _bytes(data: bytes) -> Response:
     return Response(data, media_type="application/octet-stream")
-
-
-def _picture(data: bytes, kind: str) -> Response:
-    headers = {"Cache-Control": KEPT_BY_BROWSERS}
-    return Response(data, media_type=f"image/{kind}", headers=headers)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise _odd("body", "no JSON object")
-    return found
-
-
-def _odd(name: str, got: Any) -> Refused:
-    return Refused(
-        f"review: {name} is not what the page sends, got {str(got)[:80]!r}; what the page sends is "
-        "allowed; load it again"
-    )
-
-
-def _text(asked: dict[str, Any], name: str) -> str:
-    value = asked.get(name, "")
-    if not isinstance(value, str) or len(value) > 1000 or any(ord(c) < 32 for c in value):
-        raise _odd(name, value)
-    return value
-
-
-def _integer(asked: dict[str, Any], name: str) -> int:
-    value = asked.get(name)
-    if type(value) is not int:
-        raise _odd(name, value)
-    return value
-
-
-def _float(text: str | None, otherwise: float) -> float:
-    if text is None or text == "":
-        return otherwise
-    try:
-        value = float(text)
-    except ValueError:
-        raise _odd("number", text) from None
-    if math.isnan(value):
-        raise _odd("number", text)
-    return value
-
-
-def _floats(value: Any, count: int) -> bool:
-    plain = isinstance(value, list) and len(value) == count
-    return plain and all(type(v) in (int, float) and abs(v) < 1e6 for v in value)
-
-
-def _points(asked: dict[str, Any], name: str) -> list[tuple[float, float]]:
-    value = asked.get(name)
-    if not isinstance(value, list) or len(value) > MOST_POINTS:
-        raise _odd(name, value)
-    if not all(_floats(point, 2) for point in value):
-        raise _odd(name, value)
-    if name == "polygon" and len(value) < 3:
-        raise ParameterError(
-            f"review: no area, got {len(value)} corners; 3 or more are allowed; draw on"
-        )
-    return [(float(x), float(y)) for x, y in value]
-
-
-def _list(asked: dict[str, Any]) -> list[Any]:
-    value = asked.get("polygons")
-    if not isinstance(value, list) or not 1 <= len(value) <= 100:
-        raise _odd("polygons", value)
-    return value
-
-
-def _box(asked: dict[str, Any]) -> tuple[float, float, float, float] | None:
-    value = asked.get("box")
-    if value is None:
-        return None
-    if not _floats(value, 4) or not (value[0] < value[2] and value[1] < value[3]):
-        raise _odd("box", value)
-    x0, y0, x1, y1 = (float(v) for v in value)
-    return x0, y0, x1, y1

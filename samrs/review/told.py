@@ -14,8 +14,10 @@ from samrs.corrections.records import VERDICTS
 from samrs.drawing.html import model_note
 from samrs.export.outlines import path_of, rle_rings
 from samrs.review.beside import Beside
-from samrs.review.desk import Desk, Held, Marks
+from samrs.review.desk import Desk
+from samrs.review.held import Held
 from samrs.review.index import SCORES, SIZE, STORED
+from samrs.review.marks import Marks
 
 MOST_NEIGHBOURS = 3000
 """Other masks of a tile that are drawn at once."""
@@ -33,7 +35,7 @@ def release_told(desk: Desk, beside: Beside | None) -> dict[str, Any]:
     return {
         "name": index.manifest["subset"],
         "dataset": index.manifest["dataset"],
-        "build": index.build,
+        "build": desk.build,
         "note": model_note(index.manifest)["title"],
         "terms": index.manifest["terms"],
         "count": len(index),
@@ -64,6 +66,32 @@ def marks_told(marks: Marks) -> dict[str, Any]:
     }
 
 
+def mark_told(desk: Desk, number: int) -> list[Any]:
+    """What people said of one mask, as ``marks_told`` has it.
+
+    Args:
+        desk: of the release.
+        number: of the mask.
+    """
+    marks = desk.marks()
+    verdict, changed = int(marks.verdict[number]), int(marks.changed[number])
+    return [number, verdict, changed, marks.masks.get(number, "")]
+
+
+def added_told(desk: Desk, number: int) -> list[dict[str, Any]]:
+    """The objects that people added to a mask's tile and that are not released yet.
+
+    Args:
+        desk: of the release.
+        number: of a mask in the tile.
+    """
+    found = [(one, one.rle) for one in desk.added(number)]
+    return [
+        {"seen": one.seen, "category": one.category, "mask": "" if rle is None else path(rle)}
+        for one, rle in found
+    ]
+
+
 def mask_told(desk: Desk, beside: Beside | None, number: int) -> dict[str, Any]:
     """Everything of one mask.
 
@@ -80,7 +108,7 @@ def mask_told(desk: Desk, beside: Beside | None, number: int) -> dict[str, Any]:
         "number": number,
         "instance_id": row["instance_id"],
         "tile_id": row["tile_id"],
-        "category": held.reclassed.new if held.reclassed else row["category"],
+        "category": held.category,
         "released_category": row["category"],
         "split": index.splits[int(index.split[number])],
         "scene": index.scenes[int(index.scene[number])],
@@ -97,6 +125,8 @@ def mask_told(desk: Desk, beside: Beside | None, number: int) -> dict[str, Any]:
         "beside": None if beside is None else _beside_told(beside, held),
         "siblings": index.siblings(number),
         "neighbours": int(np.count_nonzero(index.place == place)) - 1,
+        "added": added_told(desk, number),
+        "mark": mark_told(desk, number),
         "state": state_told(desk, held),
     }
 
@@ -115,6 +145,8 @@ def state_told(desk: Desk, held: Held) -> dict[str, Any]:
         "reason": held.verdict.reason if held.verdict else "",
         "made_by": held.made_by,
         "stale": held.stale,
+        "taken_back": held.taken_back,
+        "added": held.added is not None,
         "positive": clicks.positive if clicks else (),
         "negative": clicks.negative if clicks else (),
         "asked_box": clicks.box if clicks else None,

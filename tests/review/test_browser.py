@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from samrs.corrections.read import read_corrections
-from samrs.corrections.records import ClassChange, Clicks, Drawn, Verdict
+from samrs.corrections.records import Added, ClassChange, Clicks, Drawn, Verdict
 from tests.review.releases import HOSTILE, Running, running, until, write_release
 
 pytestmark = pytest.mark.slow
@@ -196,6 +196,122 @@ def test_two_windows_do_not_overwrite_each_other(chromium: Any, review: Running)
     two.keys("a")
     two.judged(1)
     assert two.wrong == one.wrong == []
+
+
+def test_the_wall_does_not_overwrite_what_it_does_not_show(
+    chromium: Any, review: Running, place: Path
+) -> None:
+    """Another window judged a moment ago, and this one has not heard of it."""
+    one, two = Window(chromium, review), Window(chromium, review)
+    two.page.route("**/api/marks*", lambda route: route.abort())
+    one.keys("x")
+    one.judged(1)
+    two.keys("a")
+    two.says("#toast", "was changed elsewhere")
+    assert [v.verdict for v in read_corrections(place / "corrections" / "dota").of(Verdict)] == [
+        "reject"
+    ]
+    two.until("document.querySelector('.card.reject')")
+    two.keys("a")
+    two.until("document.querySelector('.card.accept')")
+    # what the other window says before a change of this one is heard of afterwards
+    two.page.unroute("**/api/marks*")
+    one.until("document.querySelector('.card.accept')")
+    two.keys("a")
+    one.keys("ArrowRight", "x")
+    for window in (one, two):
+        window.judged(3)
+        assert window.wrong == []
+
+
+def test_escape_leaves_what_was_begun_before_the_view(chromium: Any, review: Running) -> None:
+    window = Window(chromium, review)
+    page = window.page
+    window.open()
+    shown = "document.getElementById('view').open"
+
+    def stays(*keys: str) -> None:
+        window.keys(*keys)
+        window.keys("Escape")
+        assert page.evaluate(f"() => {shown}"), keys
+
+    stays("r")
+    assert page.get_attribute("#redraw", "aria-pressed") == "false"
+    stays("i")
+    assert page.get_attribute("#fresh", "aria-pressed") == "false"
+    stays("e", "x", "y")
+    assert page.input_value("#reason") == "xy"
+    stays("?")
+    assert not page.evaluate("() => document.getElementById('help').open")
+    # the view is left while an answer is on its way: it is kept, and nothing is opened again
+    held: list[Any] = []
+    page.route("**/api/change", lambda route: held.append(route))
+    window.keys("x")
+    until(lambda: bool(held))
+    window.keys("Escape")
+    window.until(f"!{shown}")
+    held[0].continue_()
+    window.judged(1)
+    page.unroute("**/api/change")
+    assert not page.evaluate(f"() => {shown}")
+    assert page.inner_text("#toast") == ""
+    assert window.wrong == []
+
+
+def test_a_person_adds_what_nobody_annotated(chromium: Any, review: Running, place: Path) -> None:
+    """By a box and by a click; the release has it, made by clicks."""
+    window, folder = Window(chromium, review), place / "corrections" / "dota"
+    page = window.page
+    page.select_option("#sort", "stored")
+    window.until("location.hash.includes('stored')")
+    page.locator(".card[data-place='0'] button").focus()
+    window.open()
+    window.keys("t", "i")
+    stage = page.locator("#stage").bounding_box()
+    view = [float(v) for v in page.get_attribute("#stage", "viewBox").split()]
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return (
+            stage["x"] + (x - view[0]) / view[2] * stage["width"],
+            stage["y"] + (y - view[1]) / view[3] * stage["height"],
+        )
+
+    page.mouse.move(*at(8, 22))
+    page.mouse.down()
+    page.mouse.move(*at(40, 40), steps=3)
+    page.mouse.move(*at(56, 62), steps=3)
+    page.mouse.up()
+    window.until("document.getElementById('fresh-mask').getAttribute('d')")
+    window.says("#hint", "Choose its class")
+    proposed = page.get_attribute("#fresh-mask", "d")
+    window.keys("Enter")
+    assert read_corrections(folder).of(Added) == []
+    page.select_option("#fresh-class", "square")
+    window.keys("Enter")
+    window.says("#added-list", "Added: square")
+    (record,), (clicks,) = read_corrections(folder).of(Added), read_corrections(folder).of(Clicks)
+    assert record.category == "square"
+    assert record.anchor.annotated == pytest.approx((8, 22, 56, 62), abs=1)
+    assert clicks.box == record.anchor.annotated
+    assert page.get_attribute("#added path", "d") == proposed
+    assert page.locator("#fresh-form").is_hidden()
+
+    window.keys("i")
+    page.mouse.click(*at(224, 128))
+    window.until("document.getElementById('fresh-mask').getAttribute('d')")
+    page.mouse.click(*at(250, 250), button="right")
+    until(lambda: page.locator("#points .negative").count() == 1)
+    page.click("#fresh-keep")
+    until(lambda: len(read_corrections(folder).of(Added)) == 2)
+    window.until("document.querySelectorAll('#added path').length === 2")
+    window.keys("u")
+    window.until("document.querySelectorAll('#added path').length === 1")
+    window.keys("n")  # the other masks of the tile show it, too
+    page.locator("#added-list button").first.wait_for()
+    page.click("#added-list button")
+    window.until("!document.querySelector('#added path')")
+    assert len(read_corrections(folder)) == 0
+    assert window.wrong == []
 
 
 def test_a_killed_review_is_opened_again(chromium: Any, place: Path) -> None:

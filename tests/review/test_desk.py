@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from samrs.core.errors import AnnotationError, ParameterError
+from samrs.core.records import RELEASED
 from samrs.core.rle import rle_area
+from samrs.core.shards import read_manifest, sha256, write_manifest, write_table
 from samrs.corrections.read import read_corrections
-from samrs.corrections.records import ClassChange, Clicks, Drawn, Verdict, mask_digest
-from samrs.corrections.store import Store
+from samrs.corrections.records import (
+    Added,
+    Anchor,
+    ClassChange,
+    Clicks,
+    Drawn,
+    Verdict,
+    mask_digest,
+)
+from samrs.corrections.store import Edit, Store
 from samrs.review.clicks import Answered
 from samrs.review.desk import ChangedError, Desk
 from samrs.review.estimates import estimates, write_estimates
 from samrs.review.index import Index
 from samrs.review.pictures import Pictures
 from samrs.review.sampling import draw
+
+
+def rewrite_rows(release: Path, rows: list[dict[str, Any]]) -> None:
+    """Put other rows into a release of one shard."""
+    about = {k: v for k, v in read_manifest(release).items() if k != "shards"}
+    write_table(release, "instances", RELEASED, rows)
+    write_manifest(release, about)
+
 
 SQUARE = [(10.0, 10.0), (30.0, 10.0), (30.0, 30.0), (10.0, 30.0)]
 
@@ -131,6 +151,102 @@ def test_a_class_is_changed_and_changed_back(desk: Desk) -> None:
     assert desk.among("reclassed").nonzero()[0].tolist() == [4]
     desk.reclass(4, "w", seen(desk, 4), "disc")
     assert on_disk(desk, ClassChange) == []
+
+
+def test_a_class_changed_in_one_tile_is_changed_in_all_and_fits_there(desk: Desk) -> None:
+    """The other tile shows the object at other px."""
+    first, second = desk.index.numbers_of(["b#shared"])[-2:].tolist()
+    here, there = desk.pictures.row(first), desk.pictures.row(second)
+    anchor = replace(Anchor.of(here), annotated=(1.0, 2.0, 3.0, 4.0))
+    said = ClassChange(anchor=replace(anchor, tile_id=there["tile_id"]), old="disc", new="square")
+    desk.store.apply([Edit(None, said)])
+    assert desk.held(second).stale  # it is of another box there
+    assert not desk.held(first).stale
+    assert desk.held(first).category == "square"
+    assert {first, second} <= set(desk.among("reclassed").nonzero()[0].tolist())
+
+
+def added(desk: Desk, number: int = 4, **changes: Any) -> str:
+    """Add a square; returns its id."""
+    desk.mender = Grown()  # type: ignore[assignment]
+    asked: dict[str, Any] = {"positive": [(100.0, 90.0)], "negative": [], "box": None, **changes}
+    desk.add(number, "w", "square", **asked)
+    return str(on_disk(desk, Added)[-1].anchor.instance_id)
+
+
+def test_an_object_is_added_with_its_mask_and_taken_back(desk: Desk) -> None:
+    desk.judge(4, "w", seen(desk, 4), "accept", "")
+    name = added(desk)
+    assert name.startswith("a#new-")
+    (record,), (clicks,) = on_disk(desk, Added), on_disk(desk, Clicks)
+    assert (record.category, record.anchor.annotated) == ("square", (91, 81, 109, 99))
+    assert rle_area(clicks.answer.rle) == 18 * 18
+    assert len(on_disk(desk, Verdict)) == 1  # of another mask of the tile
+    (here,) = desk.added(5)
+    assert (here.category, here.rle) == ("square", clicks.answer.rle)
+    assert desk.added(20) == []  # of another tile
+    with pytest.raises(ChangedError):
+        added(desk)
+    desk.remove(4, "w", here.seen)
+    assert desk.added(4) == []
+    assert on_disk(desk, Clicks) == []
+    desk.undo("w")
+    assert desk.added(4) == [here]
+    desk.undo("w")
+    assert len(read_corrections(desk.store.folder)) == 1
+    with pytest.raises(ChangedError):
+        desk.remove(4, "w", here.seen)
+
+
+def test_the_box_that_a_person_draws_is_the_annotation(desk: Desk) -> None:
+    added(desk, box=(80.0, 70.0, 120.0, 110.5))
+    assert on_disk(desk, Added)[0].anchor.annotated == (80, 70, 120, 110.5)
+    with pytest.raises(AnnotationError, match="unknown class"):
+        desk.add(4, "w", "boat", [(10.0, 10.0)], [], None)
+    assert len(on_disk(desk, Added)) == 1
+
+
+def test_an_added_object_that_is_released_is_renamed_and_has_no_machines_mask(
+    desk: Desk, release: Path
+) -> None:
+    name = added(desk)
+    table = pq.read_table(release / "instances-00000.parquet")
+    rows = table.to_pylist()
+    clicks = on_disk(desk, Clicks)[0]
+    box = list(clicks.anchor.annotated)
+    rows[9] |= {"instance_id": name, "hbb": box, "hbb_annotated": box, "mask_hbb": box,
+                "rle": clicks.answer.rle, "area": 18 * 18, "made_by": "clicked"}  # fmt: skip
+    rewrite_rows(release, rows)
+    again = Desk(Index(release), Pictures(Index(release)), Store(desk.store.folder))
+    held = again.held(9)
+    assert (held.added is not None, held.stale, held.made_by) == (True, False, "clicked")
+    assert again.added(9) == []
+    again.reclass(9, "w", held.seen, "disc")
+    assert [r.category for r in on_disk(desk, Added)] == ["disc"]
+    assert on_disk(desk, ClassChange) == []
+    assert again.held(9).category == "disc"
+    with pytest.raises(ParameterError, match="no mask by the machine"):
+        again.restore(9, "w", seen(again, 9))
+
+
+def test_estimates_are_of_the_release_that_is_shown(desk: Desk, tmp_path: Path) -> None:
+    """Though another is made in its place while people judge."""
+    desk.sample = draw(desk.index.category, desk.index.quality, 4, 7)
+    shown = sha256(desk.index.release / "manifest.json")
+    for number in desk.sample.numbers:
+        desk.held(number)
+    (desk.index.release / "manifest.json").write_text("{}")
+    told = write_estimates(desk, tmp_path / "m.json", 7)
+    assert told["release_sha256"] == shown
+
+
+def test_a_samples_rows_are_read_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Estimates are made after every change."""
+    desk.sample = draw(desk.index.category, desk.index.quality, 12, 7)
+    first = estimates(desk)
+    monkeypatch.setattr(desk.pictures, "_reader", None)
+    monkeypatch.setattr(desk.pictures, "_tiles", None)
+    assert estimates(desk) == first
 
 
 def test_masks_are_filtered_by_what_was_said(desk: Desk) -> None:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -163,7 +164,6 @@ def test_orders_and_columns_are_bytes(browser: Browser) -> None:
 def test_pictures_are_of_the_mask_with_its_surroundings(browser: Browser) -> None:
     _, headers, data = browser.ask("GET", "/picture/3/1/x")
     assert headers["content-type"] == "image/jpeg"
-    assert "immutable" in headers["cache-control"]
     bare = decode_rgb(browser.ask("GET", "/picture/3/0/x")[2], "bare").astype(int)
     drawn = decode_rgb(data, "drawn").astype(int)
     pink = (drawn[..., 0] - drawn[..., 1] > 120).mean()
@@ -174,6 +174,67 @@ def test_pictures_are_of_the_mask_with_its_surroundings(browser: Browser) -> Non
     large = decode_rgb(browser.ask("GET", "/large/3/x")[2], "large")
     assert large.shape == (height, width, 3)
     assert decode_rgb(browser.ask("GET", "/whole/3/x")[2], "whole").shape == (256, 256, 3)
+
+
+def test_browsers_keep_pictures_under_what_decides_them(browser: Browser) -> None:
+    """The release and its process, and on the wall the mask; under another name nothing is kept."""
+    build = browser.get("/api/release")["build"]
+
+    def kept(path: str) -> bool:
+        return "immutable" in browser.ask("GET", path)[1]["cache-control"]
+
+    assert all(kept(f"/{kind}/{build}") for kind in ("picture/6/1", "large/6", "whole/6"))
+    assert not any(kept(f"/{kind}/{build}x") for kind in ("picture/6/1", "large/6", "whole/6"))
+    before = browser.ask("GET", f"/picture/6/1/{build}")[2]
+    corners = [[100, 100], [130, 100], [130, 130], [100, 130]]
+    _, told = browser.change(6, "draw", polygons=[corners])
+    digest = told["mark"][3]
+    assert kept(f"/picture/6/1/{build}-{digest}")
+    assert not kept(f"/picture/6/1/{build}")
+    assert browser.ask("GET", f"/picture/6/1/{build}-{digest}")[2] != before
+    browser.ask("POST", "/api/change", {"window": "w", "do": "undo"})
+    assert kept(f"/picture/6/1/{build}")
+    assert not kept(f"/picture/6/1/{build}-{digest}")
+
+
+def test_a_new_object_is_proposed_added_and_taken_back(browser: Browser, place: Path) -> None:
+    folder = place / "corrections" / "dota"
+    how = {"positive": [[65, 42]], "negative": [], "box": None}
+    asked = {**how, "number": 6}
+    status, _, data = browser.ask("POST", "/api/propose", asked)
+    assert (status, json.loads(data)["mask"][:1]) == (200, "M")
+    assert len(read_corrections(folder)) == 0
+    status, told = browser.change(6, "add", category="disc", **how)
+    assert (status, [one["category"] for one in told["added"]]) == (200, ["disc"])
+    assert told["added"][0]["mask"] == json.loads(data)["mask"]
+    assert sorted(read_corrections(folder).counts().values()) == [0, 0, 0, 1, 1]
+    assert browser.get("/api/mask/7")["added"] == told["added"]
+    status, again = browser.change(7, "remove", seen=told["added"][0]["seen"])
+    assert (status, again["added"]) == (200, [])
+    assert len(read_corrections(folder)) == 0
+    for odd in ({**asked, "positive": []}, {**asked, "number": 99}, {**asked, "box": [1, 2]}):
+        assert browser.ask("POST", "/api/propose", odd)[0] == 400
+
+
+def test_the_state_of_a_mask_and_what_may_be_opened_next(browser: Browser) -> None:
+    told = browser.get("/api/state/5")
+    assert (told["mark"], told["state"]["verdict"]) == ([5, 0, 0, ""], "")
+    assert browser.get("/api/ahead?masks=1,2,3") == {}
+    for masks in ("", "36", "-1", "1,2,3,4,5", "x", "1" * 30, "１"):
+        assert browser.ask("GET", f"/api/ahead?masks={quote(masks)}")[0] == 400
+
+
+def test_estimates_that_cannot_be_written_are_told_as_such(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    metrics, kept = tmp_path / "file" / "m.json", tmp_path / "kept"
+    words = (place / "release" / "hand", "--corrections", kept, "--metrics", metrics,
+             "--sample", "9")  # fmt: skip
+    with running(*words) as review:
+        asked = Browser(review)
+        status, told = asked.change(4, "judge", verdict="accept", reason="")
+    assert status == 200
+    assert told["warning"].startswith("Kept, but what the sample says was not written: ")
+    assert len(read_corrections(kept)) == 1
 
 
 def test_a_change_is_on_the_disk_before_the_answer(browser: Browser, place: Path) -> None:

@@ -25,11 +25,15 @@ export async function numbers(address) {
   return (await answered(await fetch(address))).arrayBuffer();
 }
 
-export async function change(what) {
-  const response = await fetch("/api/change", {
+export async function send(address, what) {
+  const response = await fetch(address, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ window: windowId, ...what }),
+    body: JSON.stringify(what),
   });
   return (await answered(response)).json();
+}
+
+export function change(what) {
+  return send("/api/change", { window: windowId, ...what });
 }

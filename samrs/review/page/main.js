@@ -1,7 +1,7 @@
 // A review: the wall, one mask large, and keys for all of it. A verdict is on the disk before the
 // next mask is shown: every change waits for the server's answer.
 
-import { change, get, numbers, Refusal } from "/api.js";
+import { change, get, numbers, Refusal, send } from "/api.js";
 import { Stage } from "/stage.js";
 import { Wall } from "/wall.js";
 
@@ -17,17 +17,19 @@ const STATES = {
 };
 const SAID = { accept: "Accepted", reject: "Rejected", absent: "No such object" };
 const SIGNS = { accept: "✓", reject: "✗", absent: "∅" };
-const CLICKED = 1, DRAWN = 2, RECLASSED = 4, POLL = 3000;
+const CLICKED = 1, DRAWN = 2, RECLASSED = 4, POLL = 3000, NEAR = 200;
 const GONE = "The review is not running: nothing more is kept until it is started again.";
 const FILTERS = ["sort", "category", "state", "split", "recipe", "scene", "q0", "q1", "s0", "s1"];
 
 let about, quality, category, marks = new Map(), stamp = "", build = "";
-let at = -1, shown = null, negative = false, busy = false, otherMode = "none", list = [];
+let at = -1, shown = null, negative = false, busy = false, otherMode = "none";
+let changes = 0, turn = 0; // own changes so far; and masks that were asked for
+let fresh = null; // an object that is being added: its points, box and mask
 
 // ---------- the wall
 
 const wall = new Wall($("wall"), $("cards"), {
-  picture: (n) => `/picture/${n}/${$("shapes").checked ? 1 : 0}/${(marks.get(n) || ["", "", ""])[2] || build}`,
+  picture: (n) => `/picture/${n}/${$("shapes").checked ? 1 : 0}/${build}${mended(n)}`,
   dress(card, n) {
     const [verdict, changed] = marks.get(n) || [0, 0];
     const name = about.categories[category[n]], value = quality[n];
@@ -42,7 +44,22 @@ const wall = new Wall($("wall"), $("cards"), {
   },
   open: (place) => open(wall.order[place]),
   failed: (address) => numbers(address).catch(toast), // for the server's sentence
+  near(place) {
+    clearTimeout(nearing);
+    nearing = setTimeout(() => ahead([place, place + 1, place + 2]), NEAR);
+  },
 });
+
+function mended(n) { // what of a picture's address tells a mended mask
+  const digest = (marks.get(n) || [0, 0, ""])[2];
+  return digest ? "-" + digest : "";
+}
+
+let nearing;
+function ahead(places) { // their tiles are made ready for clicks, while nobody waits for pictures
+  const known = places.filter((place) => place >= 0 && place < wall.order.length);
+  if (about.clicks && known.length) get("/api/ahead?masks=" + known.map((place) => wall.order[place])).catch(() => {});
+}
 
 async function arrange(keep = false) {
   const asked = new URLSearchParams();
@@ -79,8 +96,8 @@ function recall() {
 }
 
 async function refreshMarks() {
-  const told = await get("/api/marks?known=" + stamp);
-  if (!told.marks) return false;
+  const from = changes, told = await get("/api/marks?known=" + stamp);
+  if (!told.marks || from !== changes) return false; // what this window changed meanwhile is not in it
   const before = shown && String(marks.get(shown.number));
   stamp = told.stamp;
   marks = new Map(told.marks.map(([n, ...rest]) => [n, rest]));
@@ -90,9 +107,10 @@ async function refreshMarks() {
   return true;
 }
 
-function setMark([n, ...rest], known) {
+// The stamp stays: what another window changed before is asked for the next time.
+function setMark([n, ...rest]) {
   if (rest[0] || rest[1]) marks.set(n, rest); else marks.delete(n);
-  stamp = known;
+  changes += 1;
   progress();
   for (const card of wall.cards.values())
     if (wall.order[Number(card.dataset.place)] === n) { wall.refresh(card); wall.load(card); }
@@ -111,15 +129,18 @@ function progress() {
 // ---------- one mask
 
 const stage = new Stage({
-  point: (xy, against) => click(xy, against === negative),
-  box: (box) => ask(shown.state.positive, shown.state.negative, box),
+  point: (xy, against) => (fresh ? freshPoint : click)(xy, against === negative),
+  box: (box) => (fresh ? propose(fresh.positive, fresh.negative, box) : ask(shown.state.positive, shown.state.negative, box)),
   neighbour: (n) => open(n),
 });
 
 async function open(n) {
   if (busy) return;
+  const mine = ++turn;
   let mask;
   try { mask = await get("/api/mask/" + n); } catch (error) { toast(error); return; }
+  if (mine !== turn) return; // another was asked for since, or the view was left
+  leaveFresh();
   at = wall.order[wall.at] === n ? wall.at : wall.order.indexOf(n);
   shown = mask;
   if (!$("view").open) $("view").showModal();
@@ -131,18 +152,21 @@ async function open(n) {
   $("stage").focus();
   for (const near of [at + 1, at + 2]) // their pictures are made meanwhile
     if (at >= 0 && near < wall.order.length) new Image().src = `/large/${wall.order[near]}/${build}`;
+  if (at >= 0) ahead([at + 1, at + 2]);
 }
 
 function dress() {
   const state = shown.state, where = at < 0 ? "" : ` · ${plain(at + 1)} of ${plain(wall.order.length)}`;
   $("title").textContent = `${shown.category}${where}`;
   $("said").className = state.stale ? "stale" : state.verdict;
-  const made = state.made_by === "machine" ? "" : `mask ${state.made_by}`;
+  const made = state.made_by === "machine" ? "" : `mask ${state.made_by}${state.taken_back ? ", taken back: the machine’s comes with the next release" : ""}`;
   $("said").textContent = [state.stale ? "Judged of another mask or box: judge again" : SAID[state.verdict], state.reason, made].filter(Boolean).join(" · ");
   $("class").value = shown.category;
-  $("restore").disabled = state.made_by === "machine";
-  stage.points(state.positive, state.negative);
-  stage.asked(state.asked_box && String(state.asked_box) !== String(shown.hbb) ? state.asked_box : null);
+  $("restore").disabled = state.made_by === "machine" || state.taken_back || state.added;
+  showAdded();
+  const asked = fresh || state, box = fresh ? fresh.box : state.asked_box;
+  stage.points(asked.positive, asked.negative);
+  stage.asked(box && String(box) !== String(shown.hbb) ? box : null);
   $("legend").querySelector(".machine-key").hidden = !shown.machine;
   $("legend").querySelector(".obb-key").hidden = !shown.obb;
   rows();
@@ -188,10 +212,11 @@ function rows() {
 }
 
 async function reload(n) {
-  const view = { ...stage.view }, again = shown && shown.number === n;
-  shown = await get("/api/mask/" + n);
+  const mask = await get("/api/mask/" + n), view = { ...stage.view };
+  if (!shown || shown.number !== n) return; // it is shown no more
+  shown = mask;
   stage.show(shown, build);
-  if (again) stage.look(view);
+  stage.look(view);
   dress();
   setMode(otherMode);
 }
@@ -199,21 +224,23 @@ async function reload(n) {
 // what a person does; true once it is on the disk
 async function does(what) {
   if (busy || !shown) return false;
+  const mask = shown; // the view may be left before the answer is there
   busy = true;
   $("stage").classList.add("busy");
   try {
-    const told = await change({ number: shown.number, seen: shown.state.seen, ...what });
-    const machine = shown.machine || shown.mask;
-    shown.state = told.state;
-    shown.mask = told.mask;
-    shown.machine = told.state.made_by === "machine" ? "" : machine;
-    stage.outline(told.mask, shown.machine);
-    setMark(told.mark, told.state.stamp);
-    toast("");
+    const told = await change({ number: mask.number, seen: mask.state.seen, ...what });
+    const machine = mask.machine || mask.mask;
+    mask.state = told.state;
+    mask.mask = told.mask;
+    mask.machine = told.state.made_by === "machine" ? "" : machine;
+    mask.added = told.added;
+    if (shown === mask) stage.outline(mask.mask, mask.machine);
+    setMark(told.mark);
+    toast(told.warning);
     return true;
   } catch (error) {
     toast(error);
-    if (error instanceof Refusal && error.status === 409) { await reload(shown.number); await refreshMarks(); }
+    if (error instanceof Refusal && error.status === 409) { await reload(mask.number); await refreshMarks(); }
     return false;
   } finally {
     busy = false;
@@ -225,14 +252,14 @@ async function does(what) {
 async function judge(verdict) {
   if (!(await does({ do: "judge", verdict, reason: $("reason").value }))) return;
   $("reason").value = "";
-  step(1);
+  if (shown) step(1);
 }
 
 function step(by) {
   const place = at + by;
   if (place < 0 || place >= wall.order.length) return hint(by > 0 ? "That was the last one." : "That is the first one.");
   wall.mark(place);
-  wall.at = place;
+  at = place;
   return open(wall.order[place]);
 }
 
@@ -254,6 +281,7 @@ async function ask(positive, negative_, box) {
 
 function redraw() {
   const on = !stage.drawing;
+  leaveFresh();
   if (on) stage.startDrawing(); else stage.stopDrawing();
   $("redraw").ariaPressed = String(on);
   hint(on ? "Click the corners; Enter ends, Backspace takes one back, r leaves." : "");
@@ -266,13 +294,89 @@ async function drawn() {
   if (corners.length > 2) await does({ do: "draw", polygons: [corners] });
 }
 
+// ---------- an object that nobody had annotated
+
+function startFresh() {
+  if (fresh) return leaveFresh();
+  if (stage.drawing) redraw();
+  fresh = { positive: [], negative: [], box: null, mask: "" };
+  stage.boxing = true;
+  stage.points([], []);
+  stage.asked(null);
+  $("fresh-form").hidden = false;
+  press("fresh", true);
+  return hint("Click on the object, or draw a box around it.");
+}
+
+function leaveFresh() {
+  if (!fresh) return;
+  fresh = null;
+  stage.boxing = false;
+  stage.fresh("");
+  $("fresh-form").hidden = true;
+  press("fresh", false);
+  hint("");
+  if (shown) dress();
+}
+
+function freshPoint(xy, positive) {
+  const rounded = xy.map((v) => Math.round(v * 10) / 10);
+  return propose(positive ? [...fresh.positive, rounded] : fresh.positive, positive ? fresh.negative : [...fresh.negative, rounded], fresh.box);
+}
+
+async function propose(positive, negative_, box) {
+  if (busy || !shown) return;
+  const n = shown.number, mine = fresh;
+  busy = true;
+  $("stage").classList.add("busy");
+  try {
+    const { mask } = await send("/api/propose", { number: n, positive, negative: negative_, box });
+    if (fresh !== mine) return; // it was left meanwhile
+    fresh = { positive, negative: negative_, box, mask };
+    stage.fresh(mask);
+    toast("");
+    hint($("fresh-class").value ? "Enter adds it; more clicks mend it." : "Choose its class; more clicks mend it.");
+  } catch (error) { toast(error); } finally {
+    busy = false;
+    $("stage").classList.remove("busy");
+    if (fresh) { stage.points(fresh.positive, fresh.negative); stage.asked(fresh.box); }
+  }
+}
+
+async function keepFresh() {
+  if (!fresh.mask) return hint("Click on the object, or draw a box around it.");
+  const category = $("fresh-class").value;
+  if (!category) { $("fresh-class").focus(); return hint("Choose its class."); }
+  const { positive, negative: negative_, box } = fresh;
+  if (!(await does({ do: "add", category, positive, negative: negative_, box }))) return undefined;
+  leaveFresh();
+  $("stage").focus();
+  return hint(`Added: ${category}. u takes it back.`);
+}
+
+function showAdded() {
+  stage.added(shown.added);
+  $("legend").querySelector(".added-key").hidden = !shown.added.length;
+  $("added-list").replaceChildren(...shown.added.map((one) => {
+    const line = document.createElement("li"), said = document.createElement("span"), button = document.createElement("button");
+    said.textContent = `Added: ${one.category}`;
+    button.type = "button";
+    button.textContent = "Remove";
+    button.setAttribute("aria-label", `Remove the added ${one.category}`);
+    button.addEventListener("click", () => does({ do: "remove", seen: one.seen }));
+    line.append(said, button);
+    return line;
+  }));
+}
+
 async function undo() {
   if (busy) return;
   busy = true;
   try {
     const told = await change({ do: "undo" });
     if (told.number === null) { hint("Nothing to undo in this window."); return; }
-    setMark(told.mark, told.state.stamp);
+    setMark(told.mark);
+    toast(told.warning);
     busy = false;
     if ($("view").open) {
       if (shown.number === told.number) await reload(told.number); else await open(told.number);
@@ -300,7 +404,7 @@ function setMode(mode) {
 const VIEW = {
   accept: () => judge("accept"), reject: () => judge("reject"), absent: () => judge("absent"),
   undo, next: () => step(1), previous: () => step(-1), close: () => $("view").close(),
-  redraw, restore: () => does({ do: "restore" }),
+  redraw, restore: () => does({ do: "restore" }), fresh: startFresh, "fresh-leave": leaveFresh,
   sign() {
     negative = press("sign");
     $("sign").textContent = negative ? "Clicks: beside the object" : "Clicks: on the object";
@@ -314,7 +418,7 @@ const VIEW = {
 };
 const KEYS = {
   a: "accept", x: "reject", d: "absent", u: "undo", n: "next", ArrowRight: "next", p: "previous",
-  ArrowLeft: "previous", r: "redraw", y: "restore", s: "sign", m: "show-mask", b: "show-box",
+  ArrowLeft: "previous", r: "redraw", y: "restore", i: "fresh", s: "sign", m: "show-mask", b: "show-box",
   o: "show-other", k: "show-others", t: "show-tile", 0: "fit", "+": "larger", "=": "larger", "-": "smaller",
 };
 
@@ -324,7 +428,12 @@ $("class").addEventListener("change", async () => {
   if (await does({ do: "reclass", category: wanted })) { shown.category = wanted; dress(); }
   $("stage").focus();
 });
+$("fresh-form").addEventListener("submit", (event) => { event.preventDefault(); keepFresh(); });
+$("fresh-class").addEventListener("change", () => $("stage").focus());
 $("view").addEventListener("close", () => {
+  turn += 1;
+  if (stage.drawing) redraw();
+  leaveFresh();
   shown = null;
   remember();
   hint("");
@@ -337,10 +446,15 @@ async function judgeOnWall(verdict) { // without opening it
   if (n === undefined || busy) return;
   busy = true;
   try {
-    const { state } = await get("/api/mask/" + n);
+    const { state, mark } = await get("/api/state/" + n);
+    if (String(mark.slice(1)) !== String(marks.get(n) || [0, 0, ""])) { // the wall shows something else
+      toast("This mask was changed elsewhere: look at it and decide again.");
+      setMark(mark);
+      return;
+    }
     const told = await change({ do: "judge", number: n, seen: state.seen, verdict, reason: "" });
-    setMark(told.mark, told.state.stamp);
-    toast("");
+    setMark(told.mark);
+    toast(told.warning);
     wall.go(wall.at + 1);
   } catch (error) { toast(error); await refreshMarks(); } finally { busy = false; }
 }
@@ -350,7 +464,10 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "z" && !event.altKey && !event.target.matches("input")) { event.preventDefault(); undo(); }
     return;
   }
-  if (event.target.matches("input:not([type=checkbox]), select")) return;
+  if (event.target.matches("input:not([type=checkbox]), select")) {
+    if (event.key === "Escape" && $("view").open) { event.preventDefault(); $("stage").focus(); } // out of the field alone
+    return;
+  }
   if (event.key === "?") { $("help").showModal(); return; }
   if ($("help").open || $("estimates").open) return;
   const does_ = $("view").open ? keyOnView(event) : keyOnWall(event);
@@ -358,6 +475,10 @@ document.addEventListener("keydown", (event) => {
 });
 
 function keyOnView(event) {
+  if (fresh) {
+    if (event.key === "Enter" && !event.target.matches("button")) { keepFresh(); return true; }
+    if (event.key === "Escape") { leaveFresh(); return true; }
+  }
   if (stage.drawing) {
     if (event.key === "Enter") { drawn(); return true; }
     if (event.key === "Backspace") { stage.lastCorner(); return true; }
@@ -384,7 +505,7 @@ function keyOnWall(event) {
 // ---------- what else is on the page
 
 let toasting;
-function toast(said) {
+function toast(said) { // an error, a sentence, or nothing any more
   if (said instanceof TypeError && /fetch/i.test(said.message)) { away = true; said = GONE; }
   $("toast").textContent = said instanceof Error ? said.message : said;
   clearTimeout(toasting);
@@ -447,6 +568,8 @@ async function begin() {
   const counted = about.categories.map((name, i) => [name, about.counts[i]]).filter(([, n]) => n);
   choose("category", [["", "any"], ...counted.map(([name, n]) => [name, `${name} (${plain(n)})`])]);
   choose("class", about.categories.map((name) => [name, name]));
+  choose("fresh-class", [["", "choose"], ...about.categories.map((name) => [name, name])]);
+  $("fresh").hidden = !about.clicks;
   choose("state", Object.entries(STATES));
   for (const id of ["split", "recipe"]) choose(id, [["", "any"], ...about[id + "s"].map((name) => [name, name])]);
   $("show-other").hidden = $("other-legend").hidden = about.beside === null;

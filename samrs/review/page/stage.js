@@ -11,6 +11,7 @@ export class Stage {
     this.view = { x: 0, y: 0, w: 1, h: 1 };
     this.pointers = new Map();
     this.drawing = null;
+    this.boxing = false; // whether a plain drag draws a box
     new ResizeObserver(() => this.framed && this.look(this.view)).observe(this.svg);
     this.svg.addEventListener("wheel", (event) => {
       event.preventDefault();
@@ -68,6 +69,19 @@ export class Stage {
       return path;
     }));
   }
+
+  // outlines of objects that people added
+  added(found) {
+    $("added").replaceChildren(...found.map((one) => {
+      const path = document.createElementNS(NS, "path"), title = document.createElementNS(NS, "title");
+      path.setAttribute("d", one.mask);
+      title.textContent = `${one.category}, added`;
+      path.append(title);
+      return path;
+    }));
+  }
+
+  fresh(path) { $("fresh-mask").setAttribute("d", path); }
 
   asked(box) {
     const [x0, y0, x1, y1] = box || [0, 0, 0, 0];
@@ -155,7 +169,7 @@ export class Stage {
     const dx = event.clientX - this.start.event.clientX, dy = event.clientY - this.start.event.clientY;
     if (Math.hypot(dx, dy) > 4) this.start.moved = true;
     if (!this.start.moved) return undefined;
-    if (this.start.event.shiftKey) {
+    if (this.start.event.shiftKey || this.boxing) {
       const [a, b] = [this.inside(this.start.at), this.inside(this.place(event))];
       this.dragged = [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[0], b[0]), Math.max(a[1], b[1])];
       return this.asked(this.dragged);
@@ -187,7 +201,7 @@ export class Stage {
       this.drawing.push(this.inside(at));
       return this.redot();
     }
-    const neighbour = this.target.closest && this.target.closest(".neighbour");
+    const neighbour = !this.boxing && this.target.closest && this.target.closest(".neighbour");
     if (neighbour) return this.does.neighbour(Number(neighbour.dataset.number));
     if (at[0] < 0 || at[1] < 0 || at[0] > this.size[0] || at[1] > this.size[1]) return undefined;
     return this.does.point(at, event.button === 2 || event.altKey || event.ctrlKey);

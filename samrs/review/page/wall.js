@@ -5,9 +5,9 @@ const TALLEST = 17e6; // px of an element that browsers still lay out
 
 export class Wall {
   // root scrolls, list holds the cards; dress(card, number) fills one, picture(number) is its address,
-  // failed(address) is told of a picture that does not come
-  constructor(root, list, { dress, picture, open, failed }) {
-    Object.assign(this, { root, list, dress, picture, open, failed });
+  // failed(address) is told of a picture that does not come, near(place) of what may be opened next
+  constructor(root, list, { dress, picture, open, failed, near }) {
+    Object.assign(this, { root, list, dress, picture, open, failed, near });
     this.order = new Uint32Array(0);
     this.cards = new Map();
     this.free = [];
@@ -22,6 +22,10 @@ export class Wall {
     list.addEventListener("focusin", (event) => {
       const card = event.target.closest(".card");
       if (card) this.mark(Number(card.dataset.place));
+    });
+    list.addEventListener("pointerover", (event) => {
+      const card = event.target.closest(".card");
+      if (card) this.near(Number(card.dataset.place));
     });
   }
 
@@ -143,6 +147,7 @@ export class Wall {
   mark(place) {
     const before = this.cards.get(this.at);
     this.at = place;
+    this.near(place);
     if (before) before.button.tabIndex = -1;
     const card = this.cards.get(place);
     if (card) card.button.tabIndex = 0;
