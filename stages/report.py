@@ -9,17 +9,18 @@ from stages.stage import arguments, declared, running, section, subsets
 
 
 def main() -> None:
-    released, metrics, measured, normalized, out = arguments(
-        "released", "metrics", "measured", "normalized", "out"
+    released, metrics, measured, normalized, quality, out = arguments(
+        "released", "metrics", "measured", "normalized", "quality", "out"
     )
     params = declared()
-    values = section(report, params, "", given="measured normalized")
+    values = section(report, params, "", given="measured normalized quality")
     report(
         subsets(params, released),
         Path(metrics),
         Path(out),
         measured=Path(measured),
         normalized=Path(normalized),
+        quality=Path(quality),
         **values,
     )
 

@@ -17,8 +17,9 @@ FLOORS = (
     "datasets download finetune label look normalize pretrain prompts release sam stats",
     "ablation add comparison nano segmenters verify",
     "card",
-    "check data export fit_quality report",
-    "audit exchange formats label_dataset preview publish review",
+    "check data export fit_quality",
+    "gallery",
+    "audit exchange formats label_dataset preview publish report review",
     "commands stages",
     "__main__ tools",
 )

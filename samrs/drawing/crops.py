@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from samrs.core.images import decode_rgb
-from samrs.core.rle import Rle, rle_to_crop, rle_to_hbb, rle_to_mask
+from samrs.core.rle import Rle, rle_to_crop, rle_to_hbb
 from samrs.core.shards import shard_paths
-from samrs.drawing.overlay import Box, Image, Mask, Row, Tile, draw, of_label
+from samrs.drawing.overlay import Box, Image, Mask, draw
 
 T = TypeVar("T", bound=np.generic)
 
@@ -25,11 +25,7 @@ MARGIN = 0.6
 MIN_MARGIN = 6
 """px."""
 
-SMALLEST = 24
-"""px of a tile that a released instance is shown with at least."""
-
 BOX, TRUE, PREDICTED = (255, 213, 74), (53, 224, 111), (255, 61, 139)
-WHITE = (255, 255, 255)
 LINE = 160
 """px of a picture's longer side for each px of a line's width."""
 
@@ -141,18 +137,3 @@ def square(image: NDArray[T], left: int, top: int, span: int) -> NDArray[T]:
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + span, width), min(top + span, height)
     part[y0 - top : y1 - top, x0 - left : x1 - left] = image[y0:y1, x0:x1]
     return part
-
-
-def instance_crop(tile: Tile, row: Row, side: int) -> Image:
-    """One instance with its mask and box and what is around it, (side, side, 3).
-
-    Args:
-        row: its row of the ablation's frame.
-    """
-    x0, y0, x1, y1 = row["hbb"]
-    span = max(round(2 * max(x1 - x0, y1 - y0)), SMALLEST)
-    left, top = round((x0 + x1 - span) / 2), round((y0 + y1 - span) / 2)
-    mask = square(rle_to_mask(row["rle"]), left, top, span)
-    box = Box(np.subtract(row["hbb"], [left, top, left, top]), WHITE)
-    image = square(tile.image, left, top, span)
-    return draw(image, [of_label(mask, row["category_id"]), box], (side, side))

@@ -1,11 +1,9 @@
-"""What of a release a person should see: telling tiles, and the masks most likely wrong."""
+"""What of a release a person should see: telling tiles."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-
-import pandas as pd
 
 from samrs.core.shards import read_table
 
@@ -36,19 +34,3 @@ def example_tiles(release: Path, at_most: int) -> list[str]:
         unseen -= classes[best]
         classes = {t: c for t, c in classes.items() if scene_of[t] != scene_of[best]}
     return chosen
-
-
-def worst_instances(release: Path, at_most: int) -> pd.DataFrame:
-    """The released instances of the lowest estimated quality, the worst first.
-
-    Args:
-        at_most: number of instances.
-
-    Returns:
-        ``instance_id, tile_id, quality``. An instance seen in several tiles is listed once, where
-        it is worst.
-    """
-    rows = read_table(release, "instances", ["instance_id", "tile_id", "quality"]).to_pandas()
-    rows = rows.sort_values(["quality", "instance_id", "tile_id"], kind="stable")
-    unique: pd.DataFrame = rows.drop_duplicates("instance_id").head(at_most)
-    return unique

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ class Table:
     Args:
         head: names of the columns.
         rows: cells, as many a row as ``head`` has.
+        notes: sentences on what has no row.
     """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
 
 
 def aligned(lines: Sequence[Sequence[str]], *, texts: bool = False) -> str:
@@ -63,8 +65,10 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def percent(value: float | None) -> str:
-    """A share [0, 1] as per cent."""
-    return NONE if value is None else f"{value * 100:.1f} %"
+    """A share [0, 1] as per cent; what is not nothing does not read as nothing."""
+    if value is None:
+        return NONE
+    return "< 0.1 %" if 0 < value < 0.0005 else f"{value * 100:.1f} %"
 
 
 def metrics_file(path: Path, stage: str) -> Path:
@@ -136,12 +140,32 @@ SUMMARY = {
 
 
 def summary_table(stats: Mapping[str, Any]) -> Table:
-    """One row a measure, one column a subset, from what ``samrs.stats.stats`` wrote."""
+    """One row a measure, one column a subset, from what ``samrs.stats.stats`` wrote.
+
+    Measures that are 0 in every subset, or that none has, have a sentence instead of a row.
+    """
+    found = {name: [subset[key] for subset in stats.values()] for name, (key, _) in SUMMARY.items()}
+    empty = {name for name, values in found.items() if all(v is None for v in values)}
+    zero = {name for name, values in found.items() if values and all(v == 0 for v in values)}
     rows = [
-        [name, *(show(subset[key]) for subset in stats.values())]
-        for name, (key, show) in SUMMARY.items()
+        [name, *map(SUMMARY[name][1], values)]
+        for name, values in found.items()
+        if name not in empty | zero
     ]
-    return Table(["", *(name.upper() for name in stats)], rows)
+    return Table(["Measure", *(name.upper() for name in stats)], rows, _without(found, zero, empty))
+
+
+def _without(names: Iterable[str], zero: Container[str], empty: Container[str]) -> list[str]:
+    """Sentences on what is 0, and on what was not measured."""
+    none, unknown = ([name for name in names if name in some] for some in (zero, empty))
+    notes = [f"Zero in every subset: {_listed(none)}."] if none else []
+    why = "no instance has such a value"
+    return notes + ([f"Not measured, as {why}: {_listed(unknown)}."] if unknown else [])
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names of measures within a sentence."""
+    return ", ".join(n if n[:2].isupper() else n[0].lower() + n[1:] for n in names)
 
 
 def dropped_table(manifests: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -159,7 +183,7 @@ def dropped_table(manifests: Mapping[str, Mapping[str, Any]]) -> Table:
         ),
         ["= released", *(number(c["kept"]) for c in counts)],
     ]
-    return Table(["", *(manifest["subset"] for manifest in manifests.values())], rows)
+    return Table(["Instances", *(manifest["subset"] for manifest in manifests.values())], rows)
 
 
 def made_table(manifests: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -174,7 +198,7 @@ def made_table(manifests: Mapping[str, Mapping[str, Any]]) -> Table:
     ]
     names = [manifest["subset"] for manifest in manifests.values()]
     rows = [[key, *(_plain(c[key]) for c in columns)] for key in columns[0]] if columns else []
-    return Table(["", *names], rows)
+    return Table(["Setting", *names], rows)
 
 
 def _plain(value: Any) -> str:
@@ -184,16 +208,33 @@ def _plain(value: Any) -> str:
 
 
 def input_table(normalized: Mapping[str, Mapping[str, Any]]) -> Table:
-    """One row a dataset: what normalize read, and what it set aside by reason."""
-    shown = ("scenes", "tiles", "tiles_empty", "instances")
-    rows = []
+    """One row a dataset: what normalize read, and what it set aside by reason.
+
+    Datasets of label maps have no boxes, which a sentence says.
+    """
+    rows, maps, clean = [], [], []
     for dataset, values in normalized.items():
         bad = values["quarantined"]
-        cells = [*(values[key] for key in shown), bad["total"], bad["by_reason"]]
+        boxes = [values["tiles_empty"], values["instances"]]
+        if not values["instances"]:
+            maps.append(dataset)
+            boxes = [None, None]
+        aside = [bad["total"], bad["by_reason"]]
+        if not bad["total"]:
+            clean.append(dataset)
+            aside = [None, None]
+        cells = [values["scenes"], values["tiles"], *boxes, *aside]
         rows.append([dataset, *map(number, cells)])
-    return Table(
-        ["Dataset", "Scenes", "Tiles", "Without boxes", "Instances", "Quarantined", "Reasons"], rows
-    )
+    notes = []
+    if maps:
+        notes.append(
+            f"No box was read from {', '.join(maps)}: label maps, such as a benchmark's, have none."
+        )
+    if clean:
+        notes.append(f"Nothing was set aside of {', '.join(clean)}.")
+    head = ["Dataset", "Scenes", "Tiles", "Without boxes", "Instances", "Quarantined", "Reasons"]
+    columns = [n for n in range(len(head)) if n < 3 or any(row[n] != NONE for row in rows)]
+    return Table([head[n] for n in columns], [[row[n] for n in columns] for row in rows], notes)
 
 
 RUN = {"Tiles": "tiles", "mIoU": "miou", "OA": "oa", "mF1": "mf1"}
@@ -317,5 +358,8 @@ def probes_sentence(miou: Intervals, gain: Intervals, draws: int) -> str:
 
 
 def values_table(values: Mapping[str, Any]) -> Table:
-    """Every value of a metrics file by its dotted name; lists are left out."""
-    return Table(["Measure", "Value"], [[key, number(value)] for key, value in flat(values)])
+    """Every value of a metrics file by its dotted name; lists are left out, zeros a sentence."""
+    found = dict(flat(values))
+    zero = [name for name, value in found.items() if value == 0]
+    rows = [[name, number(value)] for name, value in found.items() if name not in zero]
+    return Table(["Measure", "Value"], rows, [f"Zero: {', '.join(zero)}."] if zero else [])

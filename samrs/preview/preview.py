@@ -5,13 +5,12 @@
 Everything is inside the file: style, script, pictures as data URIs; nothing is fetched, and the
 page's own policy lets no other script run. Names from datasets are hostile until escaped, which the
 template engine does for every value. The page is bounded: the numbers are of the whole release, the
-pictures of a sample (``sample.py``).
+pictures of a sample (``samrs/gallery``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +21,13 @@ from samrs.core.errors import ParameterError, ProductError
 from samrs.core.shards import read_manifest, read_table
 from samrs.drawing.html import model_note, page_script, render
 from samrs.drawing.tables import made_table, number, percent
-from samrs.preview.cards import SCORES, cards
-from samrs.preview.sample import sample
+from samrs.gallery.bars import QUALITY_EDGES, SIDES, bars
+from samrs.gallery.gallery import gallery, rows_of
 from samrs.preview.set_aside import set_aside
 from samrs.work.kept import write_whole
 
 INSTANCES = 1000
 """Pictures on a page unless the caller says otherwise: some 4 MB."""
-COLUMNS = ["instance_id", "tile_id", "category_id", "visible", "quality", "area"]
-SIDES = (8, 16, 32, 64, 128, 256)
-"""Bounds of the sizes of masks, px: the root of their area."""
-WORDS = {
-    "quality": "quality",
-    "predicted_iou": "predicted IoU",
-    "stability_score": "stability",
-    "box_iou": "box IoU",
-    "obb_iou": "rotated-box IoU",
-    "outside": "outside the box",
-}
-"""What the page calls a score."""
 
 
 def preview(release: Path, out: Path, *, instances: int = INSTANCES) -> dict[str, Any]:
@@ -69,10 +56,10 @@ def preview(release: Path, out: Path, *, instances: int = INSTANCES) -> dict[str
             f"{release}: not a release, got product {manifest.get('product')!r}; a folder that "
             "samrs label or the stage release wrote is allowed; name one"
         )
-    rows = read_table(release, "instances", COLUMNS).to_pandas()
+    rows = rows_of(release)
     unique = rows.drop_duplicates("instance_id")
-    shown = [_told(card) for card in cards(release, sample(rows, instances))]
-    script, policy = page_script("preview.js")
+    shown = gallery({manifest["subset"]: release}, instances)
+    script, policy = page_script("gallery.js")
     made = made_table({"": manifest})
     page = render(
         "preview.html",
@@ -81,28 +68,20 @@ def preview(release: Path, out: Path, *, instances: int = INSTANCES) -> dict[str
         terms=manifest["terms"],
         facts=_facts(manifest, rows, unique),
         quality_note=_quality_note(manifest),
-        quality=bars(unique["quality"].dropna(), np.linspace(0, 1, 11), "{:.1f}"),
-        sizes=bars(np.sqrt(unique["area"]), np.array([0, *SIDES, np.inf]), "{:g}"),
+        quality=bars(unique["quality"].dropna(), QUALITY_EDGES, "{:.1f}"),
+        sizes=bars(np.sqrt(unique["area"]), SIDES, "{:g}"),
         splits=_splits(release, rows),
         classes=class_rows(manifest["categories"], unique),
         dropped=_dropped(manifest),
         aside=set_aside(release, manifest),
-        cards=shown,
-        unique=len(unique),
+        gallery=shown,
         made=[(name, value) for name, value in made.rows],
         script=script,
         policy=policy,
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, page)
-    return {"bytes": len(page), "instances": len(unique), "shown": len(shown)}
-
-
-def _told(card: dict[str, Any]) -> dict[str, Any]:
-    """A card with its scores in words; ``quality`` as a number, to sort by."""
-    had = {name: float(card["scores"][name]) for name in SCORES if name in card["scores"]}
-    scores = [(WORDS[name], number(value, 2)) for name, value in had.items()]
-    return {**card, "quality": had.get("quality"), "scores": scores}
+    return {"bytes": len(page), "instances": len(unique), "shown": len(shown["cards"])}
 
 
 def _facts(
@@ -133,34 +112,15 @@ def _mean(values: pd.Series[float]) -> str:
 def _quality_note(manifest: Mapping[str, Any]) -> str:
     """What quality means for these masks."""
     about = manifest.get("quality") or {}
-    text = "Quality is an estimate of the IoU with the mask a person would draw, from the scores."
+    text = (
+        "An estimate of the IoU with the mask a person would draw, from the scores. What it is in "
+        "truth is not known here: true masks tell it (samrs audit), or a sample that a person "
+        "judges (samrs review --sample)."
+    )
     if about.get("calibrated"):
         return text
     reason = about.get("uncalibrated") or "nothing says what it was fitted on"
     return f"{text} For these masks it is no more than a rank: {reason}."
-
-
-def bars(values: Any, edges: Any, form: str) -> list[dict[str, Any]]:
-    """A histogram as lines of text and widths.
-
-    Args:
-        values: (N,).
-        edges: (B + 1,) bounds of the bins, the last of which holds its upper bound.
-        form: how a bound is written.
-
-    Returns:
-        For each bin ``name``, ``count``, and ``width``: its share of the fullest one, per cent.
-    """
-    counts, _ = np.histogram(np.asarray(values, dtype=np.float64), np.asarray(edges))
-    most = max(int(counts.max(initial=0)), 1)
-    low = [form.format(edge) for edge in edges]
-    names = [f"{one} to {next_}" for one, next_ in pairwise(low)]
-    if np.isinf(edges[-1]):
-        names[-1] = f"{low[-2]} up"
-    return [
-        {"name": name, "count": number(int(count)), "width": round(100 * int(count) / most, 1)}
-        for name, count in zip(names, counts, strict=True)
-    ]
 
 
 def _splits(release: Path, rows: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -170,7 +130,11 @@ def _splits(release: Path, rows: pd.DataFrame) -> list[tuple[str, str, str]]:
     found = pd.DataFrame({"split": rows["tile_id"].map(split_of), "id": rows["instance_id"]})
     masks = found.groupby("split")["id"].nunique()
     sizes = tiles.groupby("split", sort=True).size()
-    return [(str(s), number(int(n)), number(int(masks.get(s, 0)))) for s, n in sizes.items()]
+    none = "no instance"
+    return [
+        (str(s), number(int(n)), number(int(masks[s])) if s in masks else none)
+        for s, n in sizes.items()
+    ]
 
 
 def class_rows(categories: list[str], unique: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """One offline HTML page by which a person can judge the released dataset.
 
-Everything is inside the file: styles, pictures as data URIs; no script, no request. Names from
-datasets are hostile until escaped, which the template engine does for every value.
+Everything is inside the file: styles, script, pictures as data URIs; nothing is fetched, and the
+page's own policy lets no other script run. Without scripts all pictures are there as well. Names
+from datasets are hostile until escaped, which the template engine does for every value.
 """
 
 from __future__ import annotations
@@ -10,24 +11,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from samrs.comparison.section import prompts_section
 from samrs.core.errors import naming
 from samrs.core.progress import progress
 from samrs.core.shards import fresh_product, read_manifest, sha256
-from samrs.drawing.crops import instance_crop
-from samrs.drawing.examples import example_tiles, worst_instances
-from samrs.drawing.html import file_uri, jpeg_uri, model_note, render
+from samrs.drawing.examples import example_tiles
+from samrs.drawing.html import model_note, page_script, render
 from samrs.drawing.judged import judged_sentence, read_judged
-from samrs.drawing.overlay import Tile, fit, load_tiles, with_boxes, with_masks
-from samrs.drawing.palette import colour, to_hex
 from samrs.drawing.tables import (
     dropped_table,
     gain_sentence,
     input_table,
     made_table,
-    metrics_file,
     metrics_json,
     metrics_of_each,
     number,
@@ -38,64 +36,32 @@ from samrs.drawing.tables import (
     summary_table,
     values_table,
 )
+from samrs.gallery.bars import SIDES, bars
+from samrs.gallery.gallery import gallery, rows_of
+from samrs.gallery.tiles import marks, tiles
+from samrs.report.quality import quality_section
 
-NUM_EXAMPLES, EXAMPLE_PX = 6, 560
-NUM_WORST, CROP_PX = 16, 176
-QUALITY = 80
-WORDS = {
-    "quality": "quality",
-    "predicted_iou": "predicted IoU",
-    "stability_score": "stability",
-    "box_iou": "box IoU",
-}
+NUM_EXAMPLES = 6
+INSTANCES = 300
+"""Pictures of instances of a subset, at most: some 1.5 MB."""
 
 
-def _example(tile: Tile, categories: list[str]) -> dict[str, Any]:
-    counts: dict[int, int] = {}
-    for row in tile.rows:
-        counts[row["category_id"]] = counts.get(row["category_id"], 0) + 1
-    return {
-        "tile_id": tile.tile_id,
-        "instances": len(tile.rows),
-        "boxes": jpeg_uri(fit(with_boxes(tile), EXAMPLE_PX), QUALITY),
-        "masks": jpeg_uri(fit(with_masks(tile), EXAMPLE_PX), QUALITY),
-        "legend": [
-            {"category": categories[i], "colour": to_hex(colour(i)), "count": number(counts[i])}
-            for i in sorted(counts, key=lambda i: (-counts[i], i))
-        ],
-    }
-
-
-def _worst(release: Path) -> list[dict[str, Any]]:
-    found = worst_instances(release, NUM_WORST).to_dict("records")
-    tiles = {t.tile_id: t for t in load_tiles(release, sorted({w["tile_id"] for w in found}))}
-    cards = []
-    for entry in found:
-        tile = tiles[entry["tile_id"]]
-        row = next(r for r in tile.rows if r["instance_id"] == entry["instance_id"])
-        card = {
-            "image": jpeg_uri(instance_crop(tile, row, CROP_PX), QUALITY),
-            "category": row["category"],
-            "colour": to_hex(colour(row["category_id"])),
-            "instance_id": row["instance_id"],
-            "scores": [
-                {"name": word, "value": number(row[name], 2)}
-                for name, word in WORDS.items()
-                if row[name] is not None
-            ],
-        }
-        cards.append(card)
-    return cards
-
-
-def _class_rows(classes: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _class_rows(
+    classes: Mapping[str, Mapping[str, Any]],
+    quality: pd.Series[float],
+    marked: Mapping[str, Mapping[str, str]],
+) -> list[dict[str, Any]]:
     shown = ("category_id", "instances", "tiles", "pixels", "semantic_pixels")
     sizes = ("size_p10", "size_p50", "size_p90")
     return [
         {
             "category": name,
-            "colour": to_hex(colour(c["category_id"])),
-            "cells": [*(number(c[k]) for k in shown), *(number(c[k], 0) for k in sizes)],
+            "mark": marked[name],
+            "cells": [
+                *(number(c[k]) for k in shown),
+                *(number(c[k], 0) for k in sizes),
+                number(quality.get(c["category_id"]), 2),
+            ],
         }
         for name, c in sorted(classes.items(), key=lambda item: item[1]["category_id"])
         if c["instances"]
@@ -112,14 +78,15 @@ def _trained(values: Mapping[str, Any]) -> dict[str, Any]:
     return {"runs": runs_table(values["runs"]), "gain": gain_sentence(values["gain"])}
 
 
-def _subset(name: str, release: Path, stats: Mapping[str, Any], metrics: Path) -> dict[str, Any]:
-    manifest = read_manifest(release)
-    examples = load_tiles(release, example_tiles(release, NUM_EXAMPLES))
-    captions = {
-        "classes": "Instances and mask pixels of each class, on logarithmic scales, in the colours "
-        "of the SAMRS palette.",
-        "sizes": "Masks by size in bins of 50 px; the last bin holds all larger ones.",
-    }
+def _subset(
+    name: str,
+    release: Path,
+    stats: Mapping[str, Any],
+    metrics: Path,
+    marked: Mapping[str, Mapping[str, str]],
+) -> dict[str, Any]:
+    manifest, rows = read_manifest(release), rows_of(release).drop_duplicates("instance_id")
+    quality = rows.groupby("category_id")["quality"].mean().dropna()
     return {
         "anchor": f"subset-{name}",
         "name": manifest["subset"],
@@ -134,19 +101,20 @@ def _subset(name: str, release: Path, stats: Mapping[str, Any], metrics: Path) -
             ("box IoU", number(stats["mean_box_iou"], 2)),
             ("quality", number(manifest["counts"]["quality"]["mean"], 2)),
         ],
-        "examples": [_example(tile, manifest["categories"]) for tile in examples],
-        "worst": _worst(release),
-        "classes": _class_rows(stats["classes"]),
+        "examples": tiles(name, release, example_tiles(release, NUM_EXAMPLES), marked),
+        "classes": _class_rows(stats["classes"], quality, marked),
         "absent": [name for name, c in stats["classes"].items() if not c["instances"]],
-        "plots": [
-            {
-                "image": file_uri(metrics_file(metrics / "stats" / f"{name}-{kind}.png", "stats")),
-                "alt": f"{manifest['subset']}: {kind}",
-                "caption": caption,
-            }
-            for kind, caption in captions.items()
-        ],
+        "sizes": bars(np.sqrt(rows["area"]), SIDES, "{:g}"),
     }
+
+
+def _counts(stats: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Instances of each class over all subsets, by name: a class has one colour in all."""
+    counts: dict[str, int] = {}
+    for subset in stats.values():
+        for name, c in subset["classes"].items():
+            counts[name] = counts.get(name, 0) + c["instances"]
+    return counts
 
 
 def judged_note(judged: Path, release: Path) -> str:
@@ -200,6 +168,7 @@ def report(
     *,
     measured: Path,
     normalized: Path,
+    quality: Path,
 ) -> dict[str, Any]:
     """Write ``index.html``.
 
@@ -211,9 +180,10 @@ def report(
             without a dataset with true masks, the page says so; so it does without pre-training
             and fine-tuning.
         normalized: the product it measured.
+        quality: the estimate of masks' quality, ``samrs/models/quality.json``.
 
     Returns:
-        Size of the page in bytes, numbers of subsets, example tiles and worst masks shown.
+        Size of the page in bytes, numbers of subsets, example tiles and instances shown.
 
     Raises:
         MissingInputError: a release or a metrics file is not there; names the stage to run.
@@ -226,12 +196,23 @@ def report(
         "made": made_table(manifests),
         **_measured(metrics, measured, normalized),
     }
+    marked = marks(_counts({name: stats[name] for name in releases}))
     subsets = [
-        _subset(name, path, stats[name], metrics)
+        _subset(name, path, stats[name], metrics, marked)
         for name, path in progress(releases.items(), desc="report", unit="subset")
     ]
-    note = model_note(next(iter(manifests.values()), {}))
-    data = render("report.html", subsets=subsets, note=note, **numbers)
+    wall = gallery(releases, INSTANCES)
+    script, policy = page_script("gallery.js")
+    data = render(
+        "report.html",
+        subsets=subsets,
+        gallery=wall,
+        quality=quality_section(releases, measured, normalized, quality),
+        note=model_note(next(iter(manifests.values()), {})),
+        script=script,
+        policy=policy,
+        **numbers,
+    )
     page = fresh_product(out) / "index.html"
     with naming(page):
         page.write_bytes(data)
@@ -239,5 +220,5 @@ def report(
         "bytes": len(data),
         "subsets": len(subsets),
         "examples": sum(len(s["examples"]) for s in subsets),
-        "worst": sum(len(s["worst"]) for s in subsets),
+        "instances": len(wall["cards"]),
     }

@@ -11,10 +11,8 @@ import pytest
 from samrs.core.images import decode_rgb
 from samrs.core.rle import hbb_to_rle
 from samrs.core.shards import read_table
-from samrs.drawing.crops import PREDICTED, TRUE, draw_crop, instance_crop, load_crops, window
-from samrs.drawing.palette import colour
+from samrs.drawing.crops import PREDICTED, TRUE, draw_crop, load_crops, square, window
 from tests.ablation.frames import measured as ablation
-from tests.drawing.tiles import tile
 from tests.label.hand_made import write_product
 
 
@@ -71,17 +69,8 @@ def test_a_picture_has_the_outlines_in_their_colours(
     assert (draw_crop(crop, 480, box=True, predicted=False) == TRUE).all(axis=2).sum() > 100
 
 
-def test_crop_is_centred_on_the_box_and_black_beyond_the_tile():
-    shown = tile((0, 0, 20, 20))
-    crop = instance_crop(shown, shown.rows[0], 80)
-    assert crop.shape == (80, 80, 3)
-    assert (crop[:15] == 0).all()
-    assert (crop[70, 70] == 100).all()
-    filled = np.array([100, 100, 100]) * 0.55 + np.array(colour(0)) * 0.45
-    np.testing.assert_allclose(crop[40, 40], filled, atol=1)
-
-
-def test_drawing_a_crop_leaves_the_tile_as_it_was() -> None:
-    shown = tile((20, 30, 60, 80))
-    instance_crop(shown, shown.rows[0], 64)
-    assert (shown.image == 100).all()
+def test_a_square_is_black_beyond_the_tile() -> None:
+    part = square(np.full((50, 60), 7), -10, 20, 40)
+    assert part.shape == (40, 40)
+    assert (part[:30, 10:] == 7).all()
+    assert part.sum() == 7 * 30 * 30

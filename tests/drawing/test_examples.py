@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from samrs.core.shards import read_table
-from samrs.drawing.examples import example_tiles, worst_instances
+from samrs.drawing.examples import example_tiles
 from tests.products_by_hand import Thing
 from tests.report.releases import write_release
 
@@ -27,22 +26,6 @@ def test_examples_take_one_tile_of_a_scene(tmp_path):
     assert example_tiles(out, 6) == ["a__50_0", "b__0_0"]
 
 
-def test_worst_are_those_of_the_lowest_quality_once_each(tmp_path):
-    bad = {"predicted_iou": 0.2, "stability_score": 0.1, "box_iou": 0.1, "outside": 0.9}
-    things = [
-        Thing("a__0_0", "ship", BOX, "good"),
-        Thing("a__0_0", "ship", BOX, "bad", scores=bad),
-        Thing("b__0_0", "ship", BOX, "bad", scores={**bad, "components": 9}),
-    ]
-    out = write_release(tmp_path, "sota", ["a__0_0", "b__0_0"], things)
-    worst = worst_instances(out, 9)
-    assert list(worst["instance_id"]) == ["bad", "good"]
-    every = read_table(out, "instances", ["quality"])["quality"].to_pylist()
-    assert list(worst["quality"]) == [min(every), max(every)]
-    assert len(worst_instances(out, 1)) == 1
-
-
-def test_release_without_instances_has_no_examples_and_no_worst(tmp_path):
+def test_release_without_instances_has_no_examples(tmp_path):
     out = write_release(tmp_path, "sota", ["a__0_0"], [])
     assert example_tiles(out, 6) == []
-    assert len(worst_instances(out, 16)) == 0

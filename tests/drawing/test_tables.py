@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from samrs.drawing.tables import gain_sentence, input_table, number, probes_sentence, probes_table
+from samrs.drawing.tables import (
+    gain_sentence,
+    input_table,
+    number,
+    probes_sentence,
+    probes_table,
+    summary_table,
+    values_table,
+)
 
 METRICS = Path(__file__).parents[2] / "metrics"
 
@@ -32,10 +40,44 @@ def test_a_cell_is_a_text_whatever_it_is_made_of(value: Any, text: str) -> None:
 def test_what_was_set_aside_is_counted_by_reason() -> None:
     """The metrics in git are what ``normalize`` writes."""
     normalized = json.loads((METRICS / "normalize" / "dota.json").read_text(encoding="utf-8"))
-    assert input_table({"dota": normalized}).rows[0][-2:] == ["0", "–"]
+    clean = input_table({"dota": normalized})
+    assert "Quarantined" not in clean.head
+    assert clean.notes == ["Nothing was set aside of dota."]
     normalized["quarantined"] = {"total": 3, "by_reason": {"image too large": 2, "no name": 1}}
     shown = input_table({"dota": normalized}).rows[0]
     assert shown[-2:] == ["3", "2 × image too large, 1 × no name"]
+
+
+def test_a_dataset_of_label_maps_has_no_zeros_but_a_sentence() -> None:
+    values = {
+        name: json.loads((METRICS / "normalize" / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("dota", "potsdam")
+    }
+    table = input_table(values)
+    potsdam = table.rows[1]
+    assert potsdam[table.head.index("Instances")] == "–"
+    assert "0" not in potsdam
+    assert table.notes[0].startswith("No box was read from potsdam: label maps")
+
+
+def test_what_is_zero_in_every_subset_or_not_measured_is_a_sentence() -> None:
+    measured = json.loads((METRICS / "stats.json").read_text(encoding="utf-8"))
+    for subset in measured.values():
+        subset.update(contested_share=0.0, mean_predicted_iou=None, mean_stability_score=None)
+    table = summary_table(measured)
+    names = [row[0] for row in table.rows]
+    assert not {"Contested", "Predicted IoU", "Stability"} & set(names)
+    assert all(set(row[1:]) - {"0", "0.0 %", "0.000", "–"} for row in table.rows)
+    assert table.notes == [
+        "Zero in every subset: contested.",
+        "Not measured, as no instance has such a value: predicted IoU, stability.",
+    ]
+
+
+def test_values_that_are_zero_are_named_in_one_sentence() -> None:
+    table = values_table({"loss": 0.5, "lost": {"fast": 0, "sota": 0}})
+    assert table.rows == [["loss", "0.500"]]
+    assert table.notes == ["Zero: lost.fast, lost.sota."]
 
 
 GAIN = {

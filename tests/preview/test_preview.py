@@ -11,7 +11,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from samrs.core.errors import MissingInputError, ParameterError, ProductError
@@ -19,12 +18,10 @@ from samrs.core.records import QUARANTINE
 from samrs.core.shards import read_manifest, write_manifest, write_table
 from samrs.export.outlines import path_of
 from samrs.label_dataset.label_dataset import label_dataset
-from samrs.preview.cards import cards
-from samrs.preview.preview import bars, preview
-from samrs.preview.sample import sample
+from samrs.preview.preview import preview
 from tests.commands.calls import call, refused
 from tests.datasets import by_hand
-from tests.export.releases import instance, masks, stored, tile, write_release
+from tests.export.releases import instance, masks, tile, write_release
 from tests.label_dataset.test_label_dataset import ASKED
 
 HOSTILE = '<script>alert("x")</script>&\'</style>'
@@ -81,8 +78,8 @@ def test_the_page_holds_numbers_classes_and_every_instance_worst_first(
     assert (about["instances"], about["shown"]) == (4, 4)
     assert about["bytes"] == (tmp_path / "page.html").stat().st_size
     shown = [figure for figure in page.all("figure") if figure["class"] == "card"]
-    assert [card["data-q"] for card in shown] == ["0.2000", "0.3000", "0.6000", "0.9000"]
-    assert [card["data-label"] for card in shown] == ["1", "0", "1", "0"]
+    assert [card["data-quality"] for card in shown] == ["0.2000", "0.3000", "0.6000", "0.9000"]
+    assert [card["data-name"] for card in shown] == ["ship", "plane", "ship", "plane"]
     for said in ("instances 4", "mean quality 0.50", "below one half 50.0 %", "All 4 instances"):
         assert said in page.words
     assert "Without an instance: harbor" in page.words
@@ -127,38 +124,17 @@ def test_a_page_is_bounded_and_says_how_its_sample_was_chosen(
     page = Page(tmp_path / "page.html")
     assert about["shown"] == 2
     assert "2 of 4 instances: of each class equally many" in page.words
-    shown = [figure["data-q"] for figure in page.all("figure")]
+    shown = [figure["data-quality"] for figure in page.all("figure")]
     assert shown == ["0.2000", "0.3000"]
     again = tmp_path / "again.html"
     preview(release, again, instances=2)
     assert again.read_bytes() == (tmp_path / "page.html").read_bytes()
 
 
-def test_a_card_is_the_part_of_the_tile_with_the_mask_over_it(release: Path) -> None:
-    rows = sample(pd.DataFrame(stored(release)), 9)
-    by_name = {c["instance_id"].partition("#")[2]: c for c in cards(release, rows)}
-    box = by_name["box"]
-    assert box["side"] == 32  # the smallest part shown, in the tile's own px
-    corners = re.findall(r"(\d+) (\d+)", box["mask"])
-    assert sorted(corners) == [("13", "10"), ("13", "4"), ("3", "10"), ("3", "4")]
-    assert by_name["hole"]["mask"].count("M") == 2
-    assert box["source"] == "labels/a.txt:1"
-    assert "stability_score" not in box["scores"]
-
-
 def test_a_path_is_short_and_closed() -> None:
     assert path_of([np.array([[0.0, 1.26], [10, 2]]), np.array([[1.5, 2.0]])]) == (
         "M0 1.3 10 2ZM1.5 2Z"
     )
-
-
-def test_bars_count_every_value_once() -> None:
-    found = bars([0.0, 0.5, 1.0], np.array([0, 0.5, 1]), "{:.1f}")
-    assert [(b["name"], b["count"], b["width"]) for b in found] == [
-        ("0.0 to 0.5", "1", 50.0),
-        ("0.5 to 1.0", "2", 100.0),
-    ]
-    assert bars([3.0, 900.0], np.array([0, 8, np.inf]), "{:g}")[-1]["name"] == "8 up"
 
 
 def test_what_was_set_aside_is_found_beside_a_release_of_samrs_label(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -13,7 +16,7 @@ from samrs.core.shards import iter_rows, read_manifest, read_table, write_manife
 from samrs.report.report import report
 from tests.ablation.frames import measured as ablation
 from tests.label.hand_made import write_product
-from tests.products_by_hand import Thing
+from tests.products_by_hand import QUALITY, Thing
 from tests.report.releases import write_metrics, write_release
 
 HOSTILE = "<script>alert('x')</script><img src=http://evil.example/x>"
@@ -74,7 +77,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     rows = [{**row, "category": HOSTILE} for row in iter_rows(product, "instances")]
     write_table(product, "instances", INSTANCES, rows)
     ablation(product).to_parquet(root / "instances.parquet")
-    return {"measured": root / "instances.parquet", "normalized": product}
+    return {"measured": root / "instances.parquet", "normalized": product, "quality": QUALITY}
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +91,7 @@ def html(
     told = report(releases, metrics, out, **measured)
     page = (out / "index.html").read_text(encoding="utf-8")
     assert [p.name for p in out.iterdir()] == ["index.html"]
-    assert told == {"bytes": len(page.encode()), "subsets": 2, "examples": 2, "worst": 3}
+    assert told == {"bytes": len(page.encode()), "subsets": 2, "examples": 2, "instances": 3}
     return page
 
 
@@ -99,14 +102,19 @@ def test_page_parses_and_every_element_is_closed(html):
 def test_nothing_is_fetched(html):
     page = Page(html)
     for tag, attributes in page.tags:
-        assert tag not in ("script", "link", "iframe", "object", "embed", "base", "form")
+        assert tag not in ("link", "iframe", "object", "embed", "base")
         for name, value in attributes.items():
             assert not name.startswith("on")
             if name in ("src", "href", "srcset", "action", "data"):
                 assert (value or "").startswith(("data:image/", "#"))
     assert not re.search(r"url\s*\(|@import", html)
-    policy = [a for t, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
-    assert "default-src 'none'" in str(policy[0]["content"])
+    (policy,) = [a for t, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy["content"] == (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
 
 
 def test_links_of_the_navigation_lead_somewhere(html):
@@ -114,14 +122,16 @@ def test_links_of_the_navigation_lead_somewhere(html):
     ids = [a["id"] for _, a in page.tags if "id" in a]
     anchors = set(ids)
     assert len(ids) == len(anchors)
-    links = {str(a["href"])[1:] for t, a in page.tags if t == "a"}
-    assert links == anchors
-    assert {"subset-sota", "subset-fast", "prompts", "finetune"} <= anchors
+    links = {unquote(str(a["href"])[1:]) for t, a in page.tags if t == "a"} - {""}
+    assert links <= anchors
+    assert {"subset-sota", "subset-fast", "prompts", "finetune", "quality"} <= links
+    assert {f"instance/sota/{name}" for name in ("worst", "good", HOSTILE)} <= links
+    assert {"tile/sota/a__0_0", "tile/sota/b__0_0"} <= links
 
 
 def test_hostile_names_are_text(html):
     page = Page(html)
-    assert "<script" not in html
+    assert html.count("<script") == html.count("<style") == 1
     assert "<img src=http" not in html
     assert page.text.count(HOSTILE) >= 3
 
@@ -131,13 +141,15 @@ def test_page_tells_what_nano_is_not(html):
 
 
 def test_numbers_are_those_of_the_metrics(html):
-    text = re.sub(r"\s+", " ", Page(html).text)
+    page = Page(html)
+    text = re.sub(r"\s+", " ", page.text)
     assert "81.2 / 70.0" in text
     assert "60.0 / 50.0" in text
     assert "+0.100 (+0.020 to +0.180) over scratch at 5% of the labels" in text
     assert "1,234" in text
     assert "0.812" in text
-    assert "box IoU 0.25" in text
+    (worst,) = [a for _, a in page.tags if a.get("data-instance") == "worst"]
+    assert worst["data-box_iou"] == "0.2500"
 
 
 def test_cells_are_texts_and_numbers(html):
@@ -183,7 +195,11 @@ def test_what_was_not_measured_is_said(run, tmp_path):
     for lost in ("finetune", "compare_prompts"):
         shutil.rmtree(less / lost)
     (less / "pretrain.json").unlink()
-    nothing = {"measured": tmp_path / "none.parquet", "normalized": tmp_path / "none"}
+    nothing = {
+        "measured": tmp_path / "none.parquet",
+        "normalized": tmp_path / "none",
+        "quality": QUALITY,
+    }
     report(releases, less, tmp_path / "report", **nothing)
     text = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     page = Page(text)
@@ -199,7 +215,7 @@ def test_what_was_not_measured_is_said(run, tmp_path):
 
 def test_what_there_is_none_of_is_said_and_has_no_row_of_zeros(html):
     assert "Without an instance: " in html
-    rows = re.findall(r'<tr><th scope="row">(<span class="swatch"|−)(.*?)</tr>', html)
+    rows = re.findall(r'<tr><th scope="row">(<svg class="mark"|−)(.*?)</tr>', html)
     assert rows
     for _, row in rows:
         assert set(re.findall(r"<td>(.*?)</td>", row)) - {"0", "–"}, row
@@ -209,7 +225,6 @@ def test_what_there_is_none_of_is_said_and_has_no_row_of_zeros(html):
     ("lost", "stage"),
     [
         ("stats.json", "stats"),
-        ("stats/sota-classes.png", "stats"),
         ("compare_prompts/table.csv", "compare-prompts"),
         ("compare_prompts/plot.png", "compare-prompts"),
         ("compare_prompts/differences.png", "compare-prompts"),

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -168,11 +167,3 @@ def running(*words: str | Path) -> Iterator[Running]:
     finally:
         if started.process.poll() is None:
             started.end(signal.SIGKILL)
-
-
-def until(holds: Any, seconds: float = 60) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "never"
-        time.sleep(0.02)

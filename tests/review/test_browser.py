@@ -1,12 +1,7 @@
-"""A person at the page, in a real Chromium: Debian's, driven by Playwright.
-
-Waits are for what is to be seen, never for a time. The page's policy forbids ``eval``, so that
-Playwright's ``wait_for_function`` does not work on it: ``until`` asks again and again.
-"""
+"""A person at the page, in a real Chromium."""
 
 from __future__ import annotations
 
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -17,25 +12,11 @@ import pytest
 
 from samrs.corrections.read import read_corrections
 from samrs.corrections.records import Added, ClassChange, Clicks, Drawn, Verdict
-from tests.review.releases import HOSTILE, Running, running, until, write_release
+from tests.browser import chromium as chromium
+from tests.browser import serious, until
+from tests.review.releases import HOSTILE, Running, running, write_release
 
 pytestmark = pytest.mark.slow
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed (apt-get install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -353,9 +334,6 @@ def test_it_fits_a_phone(chromium: Any, review: Running, tmp_path: Path) -> None
 
 
 def test_nothing_serious_bars_people_from_the_page(chromium: Any, review: Running) -> None:
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="axe is not installed"
-    )
     context = chromium.new_context(bypass_csp=True, viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.goto(review.address)
@@ -366,13 +344,7 @@ def test_nothing_serious_bars_people_from_the_page(chromium: Any, review: Runnin
             until(lambda: page.evaluate("() => document.getElementById('view').open"))
         if shown == "help":
             page.keyboard.press("?")
-        found = axe.Axe().run(page).response["violations"]
-        serious = [
-            (one["id"], [node["html"][:120] for node in one["nodes"][:3]])
-            for one in found
-            if one["impact"] in ("serious", "critical")
-        ]
-        assert serious == [], shown
+        assert serious(page) == [], shown
     context.close()
 
 

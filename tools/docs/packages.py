@@ -51,6 +51,7 @@ KINDS = {
         "comparison": "tables, plots and pictures of recipes, and the choice of `auto`",
         "training": "networks, tiles, sampling, loop and evaluation of the trainings",
         "work": "unfinished work: the name of its folder, and its files, sealed",
+        "gallery": "walls of instances to filter, sort and open, of reports and previews",
         "drawing": "palettes, overlays, crops, plots, tables and templates",
         "check": "whether params.yaml and the remotes are valid; what gone subsets left",
         "commands": "the command line, a command a file",

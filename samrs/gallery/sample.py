@@ -1,18 +1,21 @@
-"""Which instances are shown: of each class equally many, from its worst to its best."""
+"""Which instances are shown: the worst of all, and of each class equally many."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+WORST = 0.25
+"""Share of the places that the worst of all have."""
+
 
 def sample(rows: pd.DataFrame, at_most: int) -> pd.DataFrame:
     """Choose instances to look at, the same ones from the same release.
 
-    An instance that several tiles see is shown once, in the tile that sees most of it. Classes
-    share the places equally; what a small class leaves over goes to the others. Within a class
-    places are spread evenly over its instances by estimated quality, its worst and its best among
-    them.
+    An instance that several tiles see is shown once, in the tile that sees most of it. A quarter of
+    the places have the worst of all by estimated quality. Classes share the others equally; what a
+    small class leaves over goes to the others. Within a class places are spread evenly over what is
+    left of its instances by estimated quality, its worst and its best among them.
 
     Args:
         rows: of the instances table, with ``instance_id, tile_id, category_id, visible, quality``.
@@ -24,11 +27,21 @@ def sample(rows: pd.DataFrame, at_most: int) -> pd.DataFrame:
     order = ["quality", "instance_id", "tile_id"]
     seen = rows.sort_values(["visible", "tile_id"], ascending=[False, True], kind="stable")
     unique = seen.drop_duplicates("instance_id").sort_values(order, kind="stable")
-    labels = sorted(int(label) for label in unique["category_id"].unique())
-    classes = {label: unique[unique["category_id"] == label] for label in labels}
-    places = shares({label: len(of) for label, of in classes.items()}, at_most)
+    worst, rest = unique.iloc[: worst_of(at_most)], unique.iloc[worst_of(at_most) :]
+    labels = sorted(int(label) for label in rest["category_id"].unique())
+    classes = {label: rest[rest["category_id"] == label] for label in labels}
+    places = shares({label: len(of) for label, of in classes.items()}, at_most - len(worst))
     chosen = [of.iloc[spread(len(of), places[label])] for label, of in classes.items()]
-    return pd.concat(chosen).sort_values(order, kind="stable") if chosen else unique
+    return pd.concat([worst, *chosen]).sort_values(order, kind="stable")
+
+
+def worst_of(at_most: int) -> int:
+    """Places that the worst of all have.
+
+    Args:
+        at_most: places in all.
+    """
+    return int(WORST * at_most)
 
 
 def shares(sizes: dict[int, int], at_most: int) -> dict[int, int]:

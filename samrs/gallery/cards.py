@@ -30,17 +30,31 @@ SMALLEST = 32
 """px of a tile that are shown at least."""
 SIDE, JPEG = 208, 78
 """Longest side of a picture, px, and quality of its JPEG."""
-SCORES = ("quality", "predicted_iou", "stability_score", "box_iou", "obb_iou", "outside")
+SCORES = {
+    "quality": ("quality", 1),
+    "predicted_iou": ("predicted IoU", 1),
+    "stability_score": ("stability", 1),
+    "box_iou": ("box IoU", 1),
+    "obb_iou": ("rotated-box IoU", 1),
+    "outside": ("outside the box", -1),
+    "disagreement": ("disagreement of answers", -1),
+}
+"""What a page calls a score of an instance, and whether more of it is better (1) or worse (-1)."""
 
 Row = dict[str, Any]
 
 
 def cards(release: Path, chosen: pd.DataFrame) -> list[Row]:
-    """What the page shows of each chosen instance, in their order.
+    """What a page shows of each chosen instance, in their order.
 
     Args:
         release: the release product.
         chosen: rows with ``instance_id`` and ``tile_id``.
+
+    Returns:
+        ``picture`` (a data URI) of ``side`` px, ``mask`` and ``box`` as SVG paths over it, and
+        ``told``: what a script filters, sorts and tells by, as texts; scores that are not there
+        are left out.
     """
     wanted = list(zip(chosen["instance_id"], chosen["tile_id"], strict=True))
     by_tile: dict[str, list[Row]] = {}
@@ -90,27 +104,45 @@ def _card(row: Row, split: str, image: NDArray[np.uint8]) -> Row:
     picture = fit(square(image, left, top, span), SIDE)
     scale = len(picture) / span
     place = np.array([left, top])
-    parts = rings_by_part(row["rle"]) if row["area"] else []
-    rings = [ring for _, of_part in parts for ring in of_part]
-    outline = [_simple((np.array(ring) - place) * scale) for ring in rings]
     x0, y0, x1, y1 = row["hbb"]
     hbb = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     obb = [] if row["obb"] is None else [np.reshape(row["obb"], (4, 2))]
-    line = row["source_line"]
-    source = row["source_file"] if line is None else f"{row['source_file']}:{line}"
     return {
         "picture": jpeg_uri(picture, JPEG),
         "side": len(picture),
-        "mask": path_of(outline),
-        "box": path_of([(hbb - place) * scale, *((corners - place) * scale for corners in obb)]),
-        "category_id": row["category_id"],
-        "category": row["category"],
-        "instance_id": row["instance_id"],
-        "tile_id": row["tile_id"],
+        "mask": path_of(outline(row, place, scale)),
+        "box": path_of([(corners - place) * scale for corners in (hbb, *obb)]),
+        "told": _told(row, split),
+    }
+
+
+def outline(row: Row, place: NDArray[Any], scale: float) -> list[NDArray[np.float64]]:
+    """The outlines (K, 2) xy of a mask in px of a picture of a part of its tile.
+
+    Args:
+        row: of the instances table.
+        place: xy of the part in the tile, px.
+        scale: px of the picture for each px of the tile.
+    """
+    parts = rings_by_part(row["rle"]) if row["area"] else []
+    rings = [ring for _, of_part in parts for ring in of_part]
+    return [_simple((np.array(ring) - place) * scale) for ring in rings]
+
+
+def _told(row: Row, split: str) -> dict[str, str]:
+    line, recipe = row["source_line"], row.get("recipe") or "none"
+    return {
+        "name": row["category"],
         "split": split,
-        "area": row["area"],
-        "source": source,
-        "scores": {name: row[name] for name in SCORES if _is_number(row.get(name))},
+        "recipe": recipe,
+        "made": row.get("made_by") or "machine",
+        "accepted": "yes" if row.get("accepted") else "no",
+        "tile": row["tile_id"],
+        "instance": row["instance_id"],
+        "source": row["source_file"] if line is None else f"{row['source_file']}:{line}",
+        "area": str(row["area"]),
+        "size": f"{row['area'] ** 0.5:.1f}",
+        **{name: f"{row[name]:.4f}" for name in SCORES if _is_number(row.get(name))},
     }
 
 
