@@ -20,7 +20,7 @@ import yaml
 from tests.ablation import frames
 from tests.label import hand_made
 from tests.pipeline.closure import ROOT
-from tests.products_by_hand import Thing
+from tests.products_by_hand import QUALITY, Thing
 from tests.report import releases
 from tests.training import discs
 from tools.attack.kills import KILLS, LONGEST, Stage, digest, environment, killed, unfinished
@@ -38,7 +38,9 @@ def _stage(name: str, words: str, *outs: str, module: str = "") -> Stage:
 
 CHECK = _stage("check", "out", "out")
 REPORT = _stage(
-    "report", "../by_hand/release ../by_hand/metrics ../rows.parquet ../hand out", "out"
+    "report",
+    f"../by_hand/release ../by_hand/metrics ../rows.parquet ../hand {QUALITY} out",
+    "out",
 )
 PRETRAIN = _stage("pretrain", "../release out m/all.json m/loss.csv m/head.json", "out", "m")
 FINETUNE = {
