@@ -11,7 +11,7 @@ import pytest
 from samrs.review.clicks import Mender
 from samrs.review.desk import Desk
 from samrs.review.kept import Kept
-from tests.review.releases import until
+from tests.browser import until
 
 
 def test_a_value_that_two_make_is_counted_once() -> None:
