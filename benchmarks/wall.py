@@ -1,25 +1,34 @@
 """The wall of ``samrs review`` in a real browser: first pictures, frames, memory, clicks.
 
     python -m benchmarks.wall --masks 200000
+    python -m benchmarks.wall --masks 200000 --work FOLDER --code ANOTHER_CHECKOUT
 
 Writes a release of so many masks (of SOTA's sizes, 35 on a tile of 1024 px, drawn scenes as images)
-and one of a single mask, serves each by ``samrs review`` in a process of its own and looks at them
-in Chromium:
+and one of 35, serves each by ``samrs review`` in a process of its own and looks at them in
+Chromium:
 
-- ``first_s``: from the request of the page to 12 whole pictures on the screen;
+- ``first_s``: from the request of the page to 12 whole pictures on the screen; ``first_cpu_s`` is
+  what the server computed for it, ``first_browser_cpu_s`` what Chromium did;
 - ``frames``: a second, while the wall is scrolled by 24 px each frame for 4 s, of Chromium's trace,
   and ``slow``: the share of them that took over 25 ms;
-- ``rss_mib`` of the server after it, beside that of the release of one mask;
-- ``click_ms``: from a click to its mask, by nano, on an encoded tile (median of 9) and on one that
-  was not encoded yet.
+- ``rss_mib`` of the server after it, beside that of the release of 35 masks;
+- ``click_ms``: from a click to its mask, by nano, on an encoded tile (median of 9), and
+  ``click_cpu_ms`` of the server;
+- ``next_ms``: the same at once after the key for the next mask, whose tile nobody looked at, once a
+  person looked at the one before for 3 s (median of 5); ``next_cpu_ms`` of the server from the key
+  to the mask;
+- ``jump_ms``: the same at once after a mask far down the wall was opened by the pointer.
 
-Prints one JSON line. Other work on the machine slows all of it; ``cpu_s`` of the server does not.
+``--work`` keeps the releases for another run, ``--code`` serves them by the code of another
+checkout. Prints one JSON line. Other work on the machine slows all of it, which ``load`` tells of;
+CPU times hardly change.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shutil
 import statistics
@@ -53,6 +62,8 @@ from samrs.scenes.render import render_scene
 from samrs.weights.weights import find_checkpoint
 
 SCENES_DRAWN = 4
+LOOKED, POINTED = 3.0, 0.5
+"""Seconds that a person looks at a mask, and that the pointer is on a card before it is pressed."""
 WHOLE = (
     "() => [...document.querySelectorAll('.card:not([hidden]) img')]"
     ".filter((i) => i.complete && i.naturalWidth).length"
@@ -114,6 +125,12 @@ def write_release(folder: Path, masks: int) -> Path:
     return out
 
 
+def _written(folder: Path, masks: int) -> Path:
+    """A release of so many masks, written unless an earlier run left it."""
+    found = folder / "release" / f"masks-{masks}"
+    return found if (found / "manifest.json").exists() else write_release(folder, masks)
+
+
 def _about(folder: Path, rows: int) -> dict[str, Any]:
     """What a real release of a single tile says of itself, but for what made it and how many."""
     write_subset(folder, "sota", 35 / SUBSETS["sota"].instances)
@@ -130,11 +147,11 @@ def _about(folder: Path, rows: int) -> dict[str, Any]:
 class Served:
     """A release under review, in a process of its own."""
 
-    def __init__(self, release: Path, corrections: Path) -> None:
+    def __init__(self, release: Path, corrections: Path, code: Path) -> None:
         command = [sys.executable, "-m", "samrs", "review", str(release), "--corrections",
                    str(corrections)]  # fmt: skip
         begin = time.perf_counter()
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, cwd=code, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if found := re.search(r"http://\S+", line):
@@ -156,19 +173,39 @@ class Served:
     @property
     def cpu_s(self) -> float:
         """What it computed so far, on all cores."""
-        fields = self._of_proc("stat").rpartition(")")[2].split()
-        return round((int(fields[11]) + int(fields[12])) / 100, 2)
+        return _ticks(self.process.pid)[1]
 
 
-def look(chromium: Any, release: Path, folder: Path, *, clicks: bool) -> dict[str, Any]:
-    """What is seen of one release."""
-    served = Served(release, folder / f"corrections-{release.name}")
+def _ticks(process: int) -> tuple[int, float]:
+    """Parent of a process and its CPU seconds."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    except OSError:  # it has ended
+        return 0, 0.0
+    fields = text.rpartition(")")[2].split()
+    return int(fields[1]), (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def browser_cpu_s(server: int) -> float:
+    """CPU seconds of all that this process started, but for the server."""
+    every = {int(p.name): _ticks(int(p.name)) for p in Path("/proc").iterdir() if p.name.isdigit()}
+    ours, total = {os.getpid()}, 0.0
+    while grown := {pid for pid, (parent, _) in every.items() if parent in ours and pid != server}:
+        total += sum(every.pop(pid)[1] for pid in grown)
+        ours = grown
+    return total
+
+
+def look(chromium: Any, release: Path, given: argparse.Namespace, work: Path) -> dict[str, Any]:
+    """What is seen of one release: all of it of a large one."""
+    large = release.name != "masks-35"
+    served = Served(release, work / f"said-{release.name}", given.code)
     page = chromium.new_page(viewport={"width": 1280, "height": 800})
     page.set_default_timeout(120_000)
     try:
-        begin = time.perf_counter()
+        begin, before = time.perf_counter(), (served.cpu_s, browser_cpu_s(served.process.pid))
         page.goto(served.address)
-        most = 12 if clicks else 1
+        most = 12 if large else 1
         while page.evaluate(WHOLE) < most:
             if said := page.inner_text("#toast"):
                 raise SystemExit(said)
@@ -176,16 +213,18 @@ def look(chromium: Any, release: Path, folder: Path, *, clicks: bool) -> dict[st
         found: dict[str, Any] = {
             "opened_s": round(served.opened_s, 2),
             "first_s": round(time.perf_counter() - begin, 2),
-            "first_cpu_s": served.cpu_s,
+            "first_cpu_s": round(served.cpu_s - before[0], 2),
+            "first_browser_cpu_s": round(browser_cpu_s(served.process.pid) - before[1], 2),
         }
         print(release.name, found, file=sys.stderr)
-        if clicks:
-            found |= _scrolled(chromium, page, folder)
+        if large:
+            found |= _scrolled(chromium, page, work)
             print(found, file=sys.stderr)
-            found |= _clicked(page)
-        else:
-            page.keyboard.press("Enter")  # the segmenter and a tile, as the other has them
-            time.sleep(8)
+            found |= _clicked(page, served)
+        else:  # the segmenter and a tile, as the other has them
+            page.keyboard.press("Enter")
+            page.wait_for_selector("#view[open]")
+            _click(page, 0)
         return {**found, "rss_mib": served.rss_mib, "cpu_s": served.cpu_s}
     finally:
         page.close()
@@ -213,29 +252,62 @@ def _scrolled(chromium: Any, page: Any, folder: Path) -> dict[str, Any]:
     }
 
 
-def _clicked(page: Any) -> dict[str, Any]:
-    """Medians of what the page itself tells of a click, ms."""
+def _click(page: Any, dx: float) -> int:
+    """What the page tells of a click so far right of the middle, ms.
+
+    Args:
+        dx: px of the screen.
+    """
+    box = page.locator("#stage").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2 + dx, box["y"] + box["height"] / 2)
+    while not (found := re.search(r"mask in (\d+) ms", page.inner_text("#hint"))):
+        if page.inner_text("#toast"):
+            raise SystemExit(page.inner_text("#toast"))
+        time.sleep(0.005)
+    page.evaluate("() => { document.getElementById('hint').textContent = ''; }")
+    return int(found[1])
+
+
+def _clicked(page: Any, served: Served) -> dict[str, Any]:
+    """Medians of what the page itself tells of a click, ms, and of the server's CPU, ms."""
+    page.evaluate("() => { document.getElementById('wall').scrollTop = 0; }")
+    page.locator(".card[data-place='0'] button").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("#view[open]")
-    box = page.locator("#stage").bounding_box()
-    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
-    def click(dx: float) -> int:
-        page.mouse.click(middle[0] + dx, middle[1])
-        while not (found := re.search(r"mask in (\d+) ms", page.inner_text("#hint"))):
-            if page.inner_text("#toast"):
-                raise SystemExit(page.inner_text("#toast"))
+    def shown(place: int) -> None:
+        while f"· {place:,} of" not in page.inner_text("#title"):
             time.sleep(0.005)
-        page.evaluate("() => { document.getElementById('hint').textContent = ''; }")
-        return int(found[1])
 
     time.sleep(10)  # torch is imported and the segmenter loaded meanwhile
-    click(0)
-    warm = [click(k) for k in range(1, 10)]
-    page.keyboard.press("n")
-    while "2 of" not in page.inner_text("#title"):
-        time.sleep(0.005)
-    return {"click_ms": statistics.median(warm), "click_at_once_ms": click(0)}
+    _click(page, 0)
+    before = served.cpu_s
+    warm = [_click(page, k) for k in range(1, 10)]
+    warm_cpu = (served.cpu_s - before) / len(warm)
+    following: list[tuple[int, float]] = []
+    for place in range(2, 7):
+        time.sleep(LOOKED)
+        before = served.cpu_s
+        page.keyboard.press("n")
+        shown(place)
+        following.append((_click(page, 0), served.cpu_s - before))
+    page.keyboard.press("Escape")
+    page.evaluate("() => { document.getElementById('wall').scrollTop = 50000; }")
+    time.sleep(LOOKED)
+    page.mouse.move(640, 400)
+    time.sleep(POINTED)
+    before = served.cpu_s
+    page.mouse.click(640, 400)
+    page.wait_for_selector("#view[open]")
+    jumped = _click(page, 0)
+    return {
+        "click_ms": statistics.median(warm),
+        "click_cpu_ms": round(1000 * warm_cpu),
+        "next_ms": statistics.median(ms for ms, _ in following),
+        "next_cpu_ms": round(1000 * statistics.median(cpu for _, cpu in following)),
+        "jump_ms": jumped,
+        "jump_cpu_ms": round(1000 * (served.cpu_s - before)),
+    }
 
 
 def main() -> None:
@@ -245,19 +317,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--masks", type=int, default=200_000)
     parser.add_argument("--chromium", default=shutil.which("chromium"))
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--code", type=Path, default=Path.cwd())
     given = parser.parse_args()
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
                  "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        work = Path(name)
         # before Playwright runs its loop, which children of release would inherit and wait on
-        empty, full = write_release(folder, 35), write_release(folder, given.masks)
+        empty, full = (_written(given.work or work, masks) for masks in (35, given.masks))
         with sync_playwright() as playwright:
             chromium = playwright.chromium.launch(executable_path=given.chromium, args=arguments)
             found = {
-                "empty": look(chromium, empty, folder, clicks=False),
+                "empty": look(chromium, empty, given, work),
                 "masks": given.masks,
-                "full": look(chromium, full, folder, clicks=True),
+                "full": look(chromium, full, given, work),
+                "load": round(os.getloadavg()[0], 1),
             }
             chromium.close()
     print(json.dumps(found))

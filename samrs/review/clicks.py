@@ -150,7 +150,7 @@ class Mender:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """While a picture is made: nothing is encoded that nobody asked for."""
+        """While somebody waits for a picture or a mask: nothing is begun that nobody asked for."""
         with self._waiting:
             self._drawing += 1
         try:
@@ -236,7 +236,8 @@ class Mender:
             points_xy=np.array([points], dtype=np.float64) if points else None,
             point_labels=np.array([labels], dtype=np.int64) if points else None,
         )
-        found = self.segmenter().decode(self._states.get(tile), prompt)
+        with self.busy():
+            found = self.segmenter().decode(self._states.get(tile), prompt)
         if not rle_area(found.rles[0]):
             return None
         return Answered(

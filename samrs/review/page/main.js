@@ -46,7 +46,7 @@ const wall = new Wall($("wall"), $("cards"), {
   failed: (address) => numbers(address).catch(toast), // for the server's sentence
   near(place) {
     clearTimeout(nearing);
-    nearing = setTimeout(() => ahead([place, place + 1, place + 2]), NEAR);
+    nearing = setTimeout(() => ahead([place]), NEAR);
   },
 });
 
