@@ -1,4 +1,4 @@
-"""The commands ``samrs corrections``: out to labelling tools, back again, and what does not fit."""
+"""The commands ``samrs corrections``: labelling tools, answers to clicks, what does not fit."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ import click
 
 from samrs.commands.options import FOLDER, NEW_FOLDER, telling
 from samrs.core import axis
+from samrs.core.jobs import DEVICES
 
 
 @click.group("corrections")
 def command() -> None:
-    """Take a release to a labelling tool and back; list corrections that do not fit."""
+    """Take a release to a labelling tool and back; answer clicks; list what does not fit."""
 
 
 TOOL = click.argument("tool", type=click.Choice(axis.names("samrs.exchange.tools")))
+
+
+TO = click.option(
+    "--to",
+    type=FOLDER,
+    show_default="corrections/<dataset> beside the folder of releases",
+    help="Folder of corrections.",
+)
 
 
 @command.command("export")
@@ -44,12 +53,7 @@ def export(tool: str, release: Path, out: Path, no_images: bool) -> None:
 @TOOL
 @click.argument("release", type=FOLDER)
 @click.argument("path", type=FOLDER)
-@click.option(
-    "--to",
-    type=FOLDER,
-    show_default="corrections/<dataset> beside the folder of releases",
-    help="Folder of corrections.",
-)
+@TO
 @click.option(
     "--deleted",
     type=click.Choice(("reject", "keep")),
@@ -75,6 +79,37 @@ def take_back(tool: str, release: Path, path: Path, to: Path | None, deleted: st
     counts = exchange.take_back(tool, release, path, folder, deleted=deleted)
     told = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items())
     click.echo(f"{folder}: {told}")
+
+
+@command.command("answer")
+@click.argument("release", type=FOLDER)
+@TO
+@click.option("--device", type=click.Choice(DEVICES), default="auto", help="Answers clicks.")
+@telling
+@click.pass_context
+def answer(ctx: click.Context, release: Path, to: Path | None, device: str) -> None:
+    """Answer clicks that were written into clicks.jsonl by a person or a script.
+
+    The segmenter that the release was made with is asked once for each; answers that are there
+    stay. Ends with status 1 where one has no answer.
+
+    \b
+    samrs corrections answer data/release/sota
+    """
+    from samrs.corrections.places import places
+    from samrs.review.answering import answer_clicks
+    from samrs.verify.refusal import listed_release
+    from samrs.work import arithmetic
+
+    manifest = listed_release(release)
+    arithmetic.begin(str(manifest.get("precision", arithmetic.PORTABLE)))
+    folder = to or places(release).corrections
+    found = answer_clicks(release, folder, device)
+    for instance, tile, why in found.left:
+        click.echo(f"{folder}: {instance} in {tile}: {why}")
+    click.echo(f"{folder}: {found.answered} clicks answered, {len(found.left)} without an answer")
+    if found.left:
+        ctx.exit(1)
 
 
 @command.command("check")

@@ -186,15 +186,28 @@ class Desk:
         Raises:
             ParameterError: nobody answers clicks, or nothing is seen there.
         """
-        about, tile_id = self.index.manifest, self.index.tile_id(number)
+        self.index.instance_id(number)
+        return self.answer_in(int(self.index.place[number]), positive, negative, box)
+
+    def answer_in(
+        self, tile: int, positive: Sequence[Point], negative: Sequence[Point], box: Box | None
+    ) -> Answer:
+        """As ``answer``, in a tile of the release, whether it has masks or not.
+
+        Args:
+            tile: its number.
+            positive: points (x, y) on the object, tile px.
+            negative: points beside it.
+            box: xyxy around it; None: points alone.
+        """
+        about, tile_id = self.index.manifest, self.index.tile_ids[tile].as_py()
         if self.mender is None:
             raise ParameterError(
                 f"{self.index.release}: nobody answers clicks, got segmenter "
                 f"{about.get('segmenter')!r}; a release made by a network that takes points is "
                 "needed; draw the mask instead"
             )
-        place = int(self.index.place[number])
-        found = self.mender.ask(place, list(positive), list(negative), box)
+        found = self.mender.ask(tile, list(positive), list(negative), box)
         if found is None:
             raise ParameterError(
                 f"{tile_id}: no mask there, got an empty answer to "

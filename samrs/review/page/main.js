@@ -335,6 +335,7 @@ async function propose(positive, negative_, box) {
     fresh = { positive, negative: negative_, box, mask };
     stage.fresh(mask);
     toast("");
+    $("fresh-form").scrollIntoView({ block: "nearest" });
     hint($("fresh-class").value ? "Enter adds it; more clicks mend it." : "Choose its class; more clicks mend it.");
   } catch (error) { toast(error); } finally {
     busy = false;
@@ -357,7 +358,7 @@ async function keepFresh() {
 function showAdded() {
   stage.added(shown.added);
   $("legend").querySelector(".added-key").hidden = !shown.added.length;
-  $("added-list").replaceChildren(...shown.added.map((one) => {
+  $("added-list").replaceChildren(...shown.added.map((one, place) => {
     const line = document.createElement("li"), said = document.createElement("span"), button = document.createElement("button");
     said.textContent = `Added: ${one.category}`;
     button.type = "button";
@@ -365,6 +366,8 @@ function showAdded() {
     button.setAttribute("aria-label", `Remove the added ${one.category}`);
     button.addEventListener("click", () => does({ do: "remove", seen: one.seen }));
     line.append(said, button);
+    for (const [event, on] of [["pointerenter", true], ["focusin", true], ["pointerleave", false], ["focusout", false]])
+      line.addEventListener(event, () => $("added").children[place].classList.toggle("pointed", on)); // which it is
     return line;
   }));
 }
