@@ -13,7 +13,7 @@ from samrs.core.jobs import DEVICES
 
 @click.group("corrections")
 def command() -> None:
-    """Take a release to a labelling tool and back; answer clicks; list what does not fit."""
+    """Take a release to a labelling tool and back; answer clicks; list conflicts."""
 
 
 TOOL = click.argument("tool", type=click.Choice(axis.names("samrs.exchange.tools")))

@@ -24,7 +24,7 @@ VERBS = {
     "verify": "Check products: files, tables, ids, masks, label maps, counts.",
     "preview": "Write a page to look at a release: numbers, and its instances, the worst first.",
     "review": "Look at a release's masks in a browser, judge and mend them.",
-    "corrections": "Take a release to a labelling tool and back; list corrections that do not fit.",
+    "corrections": "Take a release to a labelling tool and back; answer clicks; list conflicts.",
     "card": "Print the data card of a release.",
     "export": "Write a release in the format of another tool.",
     "audit": "Measure masks against true ones, on a dataset of your own too.",
