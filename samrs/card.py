@@ -22,7 +22,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from samrs.core import axis
 from samrs.core.names import plain_text
 from samrs.core.parameters import yaml_text
-from samrs.core.records import SCORES, label_names
+from samrs.core.records import SCORES, first_label
 from samrs.core.shards import read_table, sha256, shard_paths
 from samrs.corrections.counts import people_made
 from samrs.drawing import markdown
@@ -106,13 +106,13 @@ def card(
         has_quality="quality" in scores,
         calibrated=manifest.get("quality", {}).get("calibrated", False),
         manifest=manifest,
-        has_background=len(label_names(manifest)) > len(manifest["categories"]),
+        has_background=first_label(manifest) > 0,
         note=model_note(manifest),
         counts=_table(
             ("", "here", "in SAMRS's paper"), _counts(release, name, tiles, rows, manifest)
         ),
         splits=_table(("split", "tiles"), _by_split(tiles)),
-        classes=_table(*_classes(label_names(manifest), manifest["categories"], rows, scores)),
+        classes=_table(*_classes(first_label(manifest), manifest["categories"], rows, scores)),
         quality=_table(*_quality(rows, scores)),
         made=_table(("", ""), _made(manifest)),
         looked_at=_looked_at(manifest),
@@ -171,7 +171,7 @@ def _counts(
     sides = pd.concat([tiles["width"], tiles["height"]])
     side = f"{sides.min()} to {sides.max()}" if len(tiles) else NONE
     labelled = counts["labelled_pixels"] / counts["pixels"] if counts["pixels"] else 0.0
-    background = counts.get("background_pixels", 0) / max(counts["pixels"], 1)
+    background = counts["background_pixels"] / max(counts["pixels"], 1)
     size = sum(path.stat().st_size for path in release.glob("*.parquet")) / 1e6
     return [
         ("tiles", len(tiles), paper and paper.images),
@@ -193,7 +193,7 @@ def _by_split(tiles: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 
 def _classes(
-    labels: Sequence[str], names: Sequence[str], rows: pd.DataFrame, scores: Sequence[str]
+    first: int, names: Sequence[str], rows: pd.DataFrame, scores: Sequence[str]
 ) -> tuple[list[str], list[list[Any]]]:
     shown = [score for score in ("predicted_iou", "stability_score", "quality") if score in scores]
     head = [
@@ -210,7 +210,7 @@ def _classes(
         group = groups.get(label, rows.iloc[:0])
         median = float(group["area"].median()) if len(group) else None
         cells = [
-            label + len(labels) - len(names),
+            first + label,
             name,
             len(group),
             int(group["tile_id"].nunique()),

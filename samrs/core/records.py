@@ -243,6 +243,16 @@ def label_names(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(manifest.get("labels", manifest["categories"]))
 
 
+def first_label(manifest: Mapping[str, Any]) -> int:
+    """The label id of the first category in a product's label maps: 1 where they tell the
+    background, else 0.
+
+    Args:
+        manifest: as of ``label_names``.
+    """
+    return len(label_names(manifest)) - len(manifest["categories"])
+
+
 def crs_name(wkt: str) -> str:
     """A coordinate reference system in short: "EPSG:32650", or the name that its WKT2 gives it.
 

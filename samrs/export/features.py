@@ -106,7 +106,7 @@ def layers(subset: Subset, format: str) -> tuple[list[Layer], int]:
         format: what to name in the error.
 
     Raises:
-        ProductError: no scene lies on a map, or the release knows no scenes.
+        ProductError: no scene lies on a map, or the release is not sound.
     """
     scenes = {row["scene_id"]: row for row in subset.scenes() if row["split"] in subset.splits}
     placed = {

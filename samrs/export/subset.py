@@ -29,10 +29,11 @@ from samrs.core.records import (
     SCENES,
     SCORES,
     Georeference,
+    first_label,
     label_names,
 )
 from samrs.core.runs import rle_runs
-from samrs.core.shards import by_tile, has_table, read_table, shard_paths
+from samrs.core.shards import by_tile, read_table, shard_paths
 from samrs.drawing.palette import NO_OBJECT
 from samrs.export.files import write_file
 from samrs.export.world_file import write_place
@@ -143,7 +144,7 @@ class Subset:
     @property
     def first(self) -> int:
         """The label of the first class in label maps: 1 where they tell the background, else 0."""
-        return len(label_names(self.manifest)) - len(self.manifest["categories"])
+        return first_label(self.manifest)
 
     @property
     def map_names(self) -> tuple[str, ...]:
@@ -170,13 +171,8 @@ class Subset:
         """Rows of the table scenes, of all splits.
 
         Raises:
-            ProductError: the release was made before there were such, or is not sound.
+            ProductError: the release is not sound.
         """
-        if not has_table(self.release, "scenes"):
-            raise ProductError(
-                f"{self.release}: nothing is known of whole scenes, got no table scenes; a "
-                "release with the tables scenes and joined is needed; run release again"
-            )
         names = self.manifest["categories"]
         return list(sound_rows(self.release, "scenes", names, SCENES.names, 4096))
 
@@ -291,8 +287,6 @@ class Subset:
 
     def _places(self) -> dict[str, Georeference]:
         """By scene, where it lies: those of which it is known."""
-        if not has_table(self.release, "scenes"):
-            return {}
         places = {row["scene_id"]: place_of(row) for row in self.scenes()}
         return {name: place for name, place in places.items() if place is not None}
 

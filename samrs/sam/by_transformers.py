@@ -15,19 +15,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from samrs.core.errors import ParameterError
 from samrs.prompting.types import Prompt
 from samrs.sam import decoder as decoding
-from samrs.sam.computing import check_precision, one_thread
+from samrs.sam.computing import CHUNK, check_encoder_precision, one_thread
 from samrs.sam.frame import Logits
 from samrs.sam.modules import image_places, mask_decoder, prompt_encoder
 from samrs.sam.prompted import Prompted
 from samrs.sam.resizing import resized
 from samrs.sam.square import Stretched
-
-CHUNK = {"cpu": 4, "cuda": 32}
-"""Prompts decoded at once: bounds memory, and fits the caches of a CPU. Not a setting: sums round
-with a batch's shape."""
 
 
 @dataclass(frozen=True)
@@ -173,21 +168,3 @@ class _NoPlaces(torch.nn.Module):
     def forward(self, shape: torch.Size, device: torch.device, dtype: torch.dtype) -> Tensor:
         """One number."""
         return torch.zeros(1, 1, 1, 1, device=device, dtype=dtype)
-
-
-def check_encoder_precision(name: str, precision: str) -> None:
-    """Refuse a precision that these encoders are not computed in.
-
-    Args:
-        name: of the segmenter.
-        precision: as in params.yaml.
-
-    Raises:
-        ParameterError: it is unknown, or compiled.
-    """
-    check_precision(precision)
-    if precision == "bfloat16-compiled":
-        raise ParameterError(
-            f"precision: segmenter {name} is not compiled, got {precision}; float32, float32-fast "
-            "and bfloat16 are allowed; use bfloat16"
-        )

@@ -15,6 +15,10 @@ PRECISIONS = ("float32", "float32-fast", "bfloat16", "bfloat16-compiled")
 """On CPUs float32 is the same on all, the others are as fast as each allows. The last is compiled
 by ``torch.compile``, for GPUs: it rounds otherwise, so it has a name."""
 
+CHUNK = {"cpu": 4, "cuda": 32}
+"""Prompts decoded at once: bounds memory, and fits the caches of a CPU. Not a setting: sums round
+with a batch's shape."""
+
 
 def check_precision(precision: str) -> None:
     """Refuse what is none of ``PRECISIONS``.
@@ -26,6 +30,24 @@ def check_precision(precision: str) -> None:
         raise ParameterError(
             f"precision: unknown, got {precision!r}; allowed are {', '.join(PRECISIONS)}; "
             "use one of these"
+        )
+
+
+def check_encoder_precision(name: str, precision: str) -> None:
+    """Refuse a precision that these encoders are not computed in.
+
+    Args:
+        name: of the segmenter.
+        precision: as in params.yaml.
+
+    Raises:
+        ParameterError: it is unknown, or compiled.
+    """
+    check_precision(precision)
+    if precision == "bfloat16-compiled":
+        raise ParameterError(
+            f"precision: segmenter {name} is not compiled, got {precision}; float32, float32-fast "
+            "and bfloat16 are allowed; use bfloat16"
         )
 
 

@@ -21,8 +21,7 @@ from torch import Tensor, nn
 
 from samrs.prompting.types import Prompt
 from samrs.sam import decoder as decoding
-from samrs.sam.by_transformers import CHUNK, check_encoder_precision
-from samrs.sam.computing import one_thread
+from samrs.sam.computing import CHUNK, check_encoder_precision, one_thread
 from samrs.sam.encoder import encode_with_detail
 from samrs.sam.frame import Logits, input_size
 from samrs.sam.places import portable

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from samrs.core.errors import ProductError
-from samrs.core.records import WAYS, label_names
+from samrs.core.records import WAYS, first_label, label_names
 from samrs.core.shards import read_manifest, read_table
 
 SIZE_BIN = 50
@@ -107,7 +107,7 @@ def _subset(release: Path) -> dict[str, Any]:
     counts, categories = manifest["counts"], manifest["categories"]
     rows = _instances(release)
     pixels = _label_pixels(release, manifest)
-    first = len(pixels) - len(categories)
+    first = first_label(manifest)
     background, pixels = sum(pixels[:first]), pixels[first:]
     labelled = sum(pixels)
     per_tile = rows.groupby("tile_id").size()

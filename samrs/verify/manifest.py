@@ -38,8 +38,8 @@ SHARD = re.compile(r"([a-z]+)-([0-9]{5,})\.parquet")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 COUNTS = (
-    "tiles", "tiles_empty", "instances", "kept", "pixels", "labelled_pixels", "overpainted_pixels",
-    "contested_pixels",
+    "tiles", "tiles_empty", "instances", "kept", "pixels", "labelled_pixels", "background_pixels",
+    "overpainted_pixels", "contested_pixels",
 )  # fmt: skip
 """Whole numbers that a release's manifest has under ``counts``."""
 
@@ -158,7 +158,7 @@ def _released(manifest: Mapping[str, Any]) -> str:
             return f"parameters {str(given)[:100]}, those of a release are needed"
         limits_of(given, manifest)
         check_rule(given["overlap"])
-        check_background(given.get("background", NONE), manifest["categories"])
+        check_background(given["background"], manifest["categories"])
     except (TypeError, KeyError, ValueError, ParameterError) as error:
         return f"parameters are not those of a release: {str(error)[:200]}"
     return _labels(manifest) or _palette(manifest) or _counts(manifest)
@@ -186,10 +186,10 @@ def limits_of(
 
 
 def _labels(manifest: Mapping[str, Any]) -> str:
-    """What is wrong with the names of labels, which releases before them lack."""
-    told = manifest["parameters"].get("background", NONE) != NONE
+    """What is wrong with the names of labels."""
+    told = manifest["parameters"]["background"] != NONE
     wanted = [BACKGROUND, *manifest["categories"]] if told else manifest["categories"]
-    if manifest.get("labels", manifest["categories"]) != wanted:
+    if manifest.get("labels") != wanted:
         return f"labels {str(manifest.get('labels'))[:100]}, {', '.join(wanted)[:200]} needed"
     return ""
 
@@ -225,8 +225,6 @@ def _counts(manifest: Mapping[str, Any]) -> str:
         return "counts.quality does not have mean and below_half"
     if not all(v is None or (isinstance(v, int | float) and 0 <= v <= 1) for v in quality.values()):
         return "counts.quality holds no shares"
-    if not _is_count(counts.get("background_pixels", 0)):
-        return "counts.background_pixels is no count"
     if not isinstance(labels, list) or not all(map(_is_count, labels)):
         return "label_pixels is no list of counts"
     return ""
@@ -245,9 +243,7 @@ def _corrections(said: Any) -> str:
 
 
 def _scenes(scenes: Any) -> str:
-    """What is wrong with the counts of scenes, which releases before them lack."""
-    if scenes is None:
-        return ""
+    """What is wrong with the counts of scenes."""
     names = ("scenes", "on_a_map", "instances")
     if not isinstance(scenes, dict) or not all(_is_count(scenes.get(name)) for name in names):
         return f"counts.scenes does not have {', '.join(names)}"

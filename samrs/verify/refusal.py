@@ -38,8 +38,8 @@ SCHEMAS = {
     "joined": JOINED,
     "conflicts": CONFLICTS,
 }
-NEEDED = ("tiles", "instances", "semantic")
-"""Tables of every release: those of scenes came later."""
+NEEDED = ("tiles", "instances", "semantic", "scenes", "joined")
+"""Tables of every release."""
 IDS = ("tile_id", "scene_id", "instance_id")
 
 

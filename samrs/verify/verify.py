@@ -53,6 +53,7 @@ from samrs.core.records import (
     TILES,
     TRUTH,
     UNCERTAIN,
+    first_label,
     label_names,
 )
 from samrs.core.shards import shard_paths
@@ -90,7 +91,7 @@ PRODUCTS: dict[str, dict[str, pa.Schema]] = {
 NEEDED = {
     "normalize": ("tiles", "instances"),
     "sam_label": ("masks",),
-    "release": ("tiles", "instances", "semantic"),
+    "release": ("tiles", "instances", "semantic", "scenes", "joined"),
 }
 PART_ROWS = {"semantic": 2048}
 OTHER_PART_ROWS = 65_536
@@ -272,7 +273,7 @@ class Verification:
             tuple(self.manifest["categories"]),
             self.manifest.get("recipe") if self.manifest["product"] != "normalize" else None,
             limits_of(self.manifest["parameters"], self.manifest) if is_release else {},
-            len(label_names(self.manifest)) - len(self.manifest["categories"]),
+            first_label(self.manifest),
         )
         masks_of = self.product if is_release and {"tiles", "instances"} <= set(whole) else None
         for path, table in tables.items():
@@ -295,9 +296,9 @@ class Verification:
         self._count("tiles", counts["tiles"], tiles)
         self._count("kept", counts["kept"], kept)
         if "scenes" in self.rows:
-            said = counts.get("scenes") or {}
-            self._count("scenes", said.get("scenes"), self.rows["scenes"])
-            self._count("scenes.instances", said.get("instances"), self.rows.get("joined", 0))
+            said = counts["scenes"]
+            self._count("scenes", said["scenes"], self.rows["scenes"])
+            self._count("scenes.instances", said["instances"], self.rows.get("joined", 0))
         self._check_people(counts["corrections"], counts["instances"], kept)
         if "instances" in self._tiles_used:
             self._count(
@@ -330,9 +331,9 @@ class Verification:
     def _check_pixels(self, counts: dict[str, Any]) -> None:
         pixels = self._totals.label_pixels
         names = label_names(self.manifest)
-        first = len(names) - len(self.manifest["categories"])
+        first = first_label(self.manifest)
         labelled = int(pixels[first:255].sum())
-        background = counts.get("background_pixels", 0)
+        background = counts["background_pixels"]
         self._count("pixels", counts["pixels"], int(pixels.sum()))
         self._count("labelled_pixels", counts["labelled_pixels"], labelled)
         self._count("background_pixels", background, int(pixels[:first].sum()))

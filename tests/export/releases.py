@@ -12,7 +12,7 @@ from rasterio.crs import CRS
 
 from samrs.core.images import encode_rgb
 from samrs.core.label_png import encode_labels
-from samrs.core.records import GEOREFERENCE, RELEASED, SEMANTIC, TILES
+from samrs.core.records import GEOREFERENCE, JOINED, RELEASED, SCENES, SEMANTIC, TILES
 from samrs.core.rle import mask_to_rle, rle_area, rle_to_hbb
 from samrs.core.shards import read_manifest, read_table, write_manifest, write_table
 from samrs.corrections.counts import COUNTS
@@ -141,7 +141,11 @@ def write_release(
     names_of_tiles = [t["tile_id"] for t in tiles]
     places = [names_of_tiles.index(r["tile_id"]) for r in rows]
     if places == sorted(places):
-        _write_scenes(release, tiles, crs)
+        scenes = _write_scenes(release, tiles, crs)
+    else:
+        scenes = {"scenes": 0, "on_a_map": 0, "crs": {}, "instances": 0, "ways": {}}
+        for table, schema in (("scenes", SCENES), ("joined", JOINED)):
+            write_table(release, table, schema, [])
     pixels = HEIGHT * WIDTH * len(tiles)
     counts = {
         "tiles": len(tiles),
@@ -150,12 +154,14 @@ def write_release(
         "kept": len(rows),
         "pixels": pixels,
         "labelled_pixels": pixels // 4,
+        "background_pixels": 0,
         "overpainted_pixels": 7,
         "contested_pixels": 5,
         "dropped": {**dict.fromkeys(DROP_REASONS, 0), "empty_mask": 2},
         "cleaned": {"instances": 0, "removed_pixels": 0, "added_pixels": 0},
         "corrections": {**dict.fromkeys(COUNTS, 0), "conflicts": {}},
         "quality": {"mean": 0.75, "below_half": 0.0},
+        "scenes": scenes,
     }
     about = {
         "product": "release",
@@ -163,8 +169,9 @@ def write_release(
         "dataset": "dota",
         "terms": "academic use only",
         "categories": CATEGORIES,
+        "labels": names,
         "palette": palette(len(names)),
-        "parameters": {**OPEN, "overlap": RULE},
+        "parameters": {**OPEN, "overlap": RULE, "background": "none"},
         "recipe": "hbox",
         "segmenter": "sam",
         "model": "nano",
@@ -176,7 +183,7 @@ def write_release(
     return release
 
 
-def _write_scenes(release: Path, tiles: list[dict[str, Any]], crs: str | None) -> None:
+def _write_scenes(release: Path, tiles: list[dict[str, Any]], crs: str | None) -> dict[str, Any]:
     """Scenes side by side, 100 px apart, each of them half a metre a px."""
     with tempfile.TemporaryDirectory() as folder:
         names = dict.fromkeys(t["scene_id"] for t in tiles)
@@ -187,7 +194,7 @@ def _write_scenes(release: Path, tiles: list[dict[str, Any]], crs: str | None) -
         if crs is not None:
             write_table(Path(folder), "georeference", GEOREFERENCE, rows)
         write_table(Path(folder), "tiles", TILES, tiles)
-        write_scenes(Path(folder), release)
+        return write_scenes(Path(folder), release)
 
 
 def _map(tile: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rasterio.crs import CRS
 
-from samrs.core.errors import ParameterError, ProductError
+from samrs.core.errors import MissingInputError, ParameterError, ProductError
 from samrs.core.records import crs_name
 from samrs.core.rle import rle_to_mask
 from samrs.core.shards import read_table, write_table
@@ -209,7 +209,7 @@ def test_what_cannot_be_held_is_refused_in_a_sentence(format, tmp_path):
         export(format, nowhere, tmp_path / "out", simplify=float("nan"))
     for path in nowhere.glob("scenes-*"):
         path.unlink()
-    with pytest.raises(ProductError, match="not there"):
+    with pytest.raises(MissingInputError, match="no scenes shards"):
         export(format, nowhere, tmp_path / "out")
 
 

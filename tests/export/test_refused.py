@@ -159,7 +159,7 @@ def test_a_reader_refuses_what_verify_would(damaged: tuple[Path, str]) -> None:
 def test_a_map_of_unknown_labels_is_refused(release: Path, tmp_path: Path) -> None:
     folder = tmp_path / "sota"
     shutil.copytree(release, folder)
-    manifest(categories=["plane", "ship"], palette=palette(2))(folder)
+    manifest(categories=["plane", "ship"], labels=["plane", "ship"], palette=palette(2))(folder)
     kept = [r for r in stored(folder) if r["category_id"] < 2]
     other_rows("instances", lambda rows: rows.__setitem__(slice(None), kept))(folder)
     assert "label_map" in verify(folder).counts

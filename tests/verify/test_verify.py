@@ -222,6 +222,33 @@ def test_rows_of_the_manifest_are_compared(released):
 
 
 @pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        ((), "labels"), (("parameters",), "background"), (("counts",), "scenes"),
+        (("counts",), "background_pixels"), (("counts",), "corrections"),
+    ],
+)  # fmt: skip
+def test_a_manifest_lacks_nothing_that_releases_have(
+    released: Path, where: tuple[str, ...], name: str
+) -> None:
+    manifest = read_manifest(released)
+    holder = manifest
+    for key in where:
+        holder = holder[key]
+    del holder[name]
+    (released / "manifest.json").write_text(json.dumps(manifest))
+    assert set(verify(released).counts) == {"manifest"}
+
+
+@pytest.mark.parametrize("table", ["scenes", "joined"])
+def test_a_release_without_scenes_is_none(released: Path, table: str) -> None:
+    (released / f"{table}-00000.parquet").unlink()
+    sign(released)
+    found = verify(released).named["missing_shard"]
+    assert found == [f"{table}: the manifest lists no such table"]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

@@ -47,7 +47,7 @@ def write(subset: Subset, out: Path) -> dict[str, Any]:
     """Write the export; returns maps, and how many of them lie on a map.
 
     Raises:
-        ProductError: the release knows no scenes; a GeoTIFF cannot hold where one lies.
+        ProductError: the release is not sound; a GeoTIFF cannot hold where a scene lies.
     """
     seen: set[str] = set()
     maps = on_a_map = 0
