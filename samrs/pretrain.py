@@ -12,8 +12,8 @@ whichever was not selected.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,9 @@ from samrs.training.networks import MultiHeadNetwork, save_network, save_shared
 from samrs.training.ranks import is_first
 from samrs.training.sampling import epoch_steps, split_batch
 from samrs.training.segmentation import LIBRARIES, Settings, Trained, history_rows, train_network
-from samrs.training.tiles import SemanticTiles
-from samrs.work.fingerprint import fingerprint
+from samrs.training.tiles import SemanticTiles, prune_tiles
+from samrs.work.fingerprint import fingerprint, prune_units
+from samrs.work.lock import locked
 
 USES = ("test", "val")
 HOLD_OUT_EVERY = 10
@@ -105,7 +106,8 @@ def pretrain(
     )
     options: dict[str, Any] = {"settings": settings, "seed": seed, "runtime": runtime}
     options |= {"desc": "pretrain", "callbacks": callbacks}
-    trained = train_network(network, tiles, kept, folder, **options)
+    with locked(folder, "pre-trains this", None) if is_first() else nullcontext():
+        trained = train_network(network, tiles, kept, folder, **options)
     if not is_first():
         return {}
     miou = _held_out_miou(network, tiles, held, settings, runtime)
@@ -114,7 +116,8 @@ def pretrain(
     inputs = {name: sha256(path / "manifest.json") for name, path in releases.items()}
     about = {**names, "categories": categories, "inputs": inputs}
     _write_manifest(out, {**about, "initial_weights": network.loaded}, chosen)
-    shutil.rmtree(folder)
+    prune_units(work, ())
+    prune_tiles(packed)
     told = _told(trained.losses, {name: len(found) for name, found in kept.items()}, settings)
     return {**told, "miou": miou, "classes_without_training_pixel": unlearned}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from samrs.reading.splits import use_of
 from samrs.training.initial_weights import is_file
 from samrs.training.networks import MultiHeadNetwork, load_encoder_decoder
 from samrs.training.segmentation import LIBRARIES
-from samrs.training.tiles import SemanticTiles
-from samrs.work.fingerprint import fingerprint
+from samrs.training.tiles import SemanticTiles, prune_tiles
+from samrs.work.fingerprint import fingerprint, prune_units
 
 INITS = ("scratch", "imagenet", "pretrain")
 """Words for what training starts from, beside files of weights."""
@@ -31,7 +31,9 @@ class Benchmark:
         pretrained: product ``pretrain``.
         about: its manifest, which names encoder and decoder.
         folder: for units of work, each in one of its own.
+        store: of packed tiles.
         base: a hash of what decides all of them: tiles, networks, code.
+        asked: names of the units that were asked for.
     """
 
     name: str
@@ -41,7 +43,9 @@ class Benchmark:
     pretrained: Path
     about: Mapping[str, Any]
     folder: Path
+    store: Path
     base: str
+    asked: set[str] = field(default_factory=set)
 
     def unit(self, init: str, chosen: Mapping[str, Any]) -> Path:
         """The folder of a unit of work, named by all that decides its result.
@@ -58,7 +62,14 @@ class Benchmark:
         name = fingerprint(
             {**chosen, "init": init, "base": self.base}, code=[], libraries=[], inputs=inputs
         )
+        self.asked.add(name)
         return self.folder / name
+
+    def prune(self) -> None:
+        """Remove the units that nobody asked for, unless another process works at them, and packed
+        tiles of earlier products."""
+        prune_units(self.folder, self.asked)
+        prune_tiles(self.store)
 
     def start(self, init: str, seed: int, drop_path: float = 0.0) -> MultiHeadNetwork:
         """A network with one head and the weights of an init; the head is the same for each.
@@ -111,6 +122,7 @@ def read_benchmark(normalized: Path, pretrained: Path, folder: Path, store: Path
         pretrained=pretrained,
         about=about,
         folder=folder,
+        store=store,
         base=base,
     )
 

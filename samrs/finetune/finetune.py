@@ -105,6 +105,7 @@ def finetune(
     (_export_probes if mode == "probe" else _export_runs)(rows, out)
     about = {"dataset": benchmark.name, "parameters": parameters, "initial_weights": loaded}
     _write_manifest(out, about, normalized, benchmark.about)
+    benchmark.prune()
     told |= {"tested": len(test), "classes_without_training_pixel": unlearned}
     return {"mode": mode, **told}
 

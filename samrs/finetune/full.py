@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from samrs.training.ranks import is_first
 from samrs.training.segmentation import Settings, history_rows, train_network
 from samrs.training.watching import BEST
 from samrs.work.kept import keep, kept
+from samrs.work.lock import locked
 
 
 def runs(
@@ -60,23 +62,24 @@ def runs(
         place = benchmark.unit(init, {**vars(settings), **vars(protocol), **chosen})
         finished = kept(place / "run.json")
         if finished is None:
-            run = _run(
-                benchmark,
-                place,
-                init=init,
-                share=share,
-                seed=seed,
-                settings=settings,
-                protocol=protocol,
-                runtime=runtime,
-                callbacks=callbacks,
-            )
-            if not is_first():
-                continue
-            finished = json_bytes({"init": init, "share": share, "seed": seed, **run})
-            keep(place / "run.json", finished)
-            for path in (*place.glob("*.ckpt"), *place.glob(BEST)):
-                path.unlink()
+            with locked(place, "trains this", None) if is_first() else nullcontext():
+                run = _run(
+                    benchmark,
+                    place,
+                    init=init,
+                    share=share,
+                    seed=seed,
+                    settings=settings,
+                    protocol=protocol,
+                    runtime=runtime,
+                    callbacks=callbacks,
+                )
+                if not is_first():
+                    continue
+                finished = json_bytes({"init": init, "share": share, "seed": seed, **run})
+                keep(place / "run.json", finished)
+                for path in (*place.glob("*.ckpt"), *place.glob(BEST)):
+                    path.unlink()
         rows.append(json.loads(finished))
     return rows
 

@@ -16,12 +16,12 @@ import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from samrs.core.errors import ProductError
+from samrs.core.errors import ProductError, SamrsError
 from samrs.core.images import decode_labels, decode_rgb
 from samrs.core.parallel import map_stream
 from samrs.core.progress import progress
@@ -29,9 +29,9 @@ from samrs.core.records import IGNORE, label_names
 from samrs.core.shards import iter_rows, json_text, read_manifest, read_table, sha256
 from samrs.training.blocks import FORMAT, Frame, Image, PackedTile, pack
 from samrs.training.once import Place, owned
-from samrs.work.fingerprint import fingerprint
+from samrs.work.fingerprint import fingerprint, prune_units
 from samrs.work.kept import keep, kept
-from samrs.work.lock import locked
+from samrs.work.lock import in_use, locked
 
 log = logging.getLogger("samrs")
 
@@ -73,11 +73,11 @@ class SemanticTiles:
     def __init__(self, product: Path, store: Path) -> None:
         self.product = product
         self.categories = label_names(read_manifest(product))
-        folder = store / fingerprint(
-            {"format": FORMAT}, code=[], libraries=[DECODER], inputs=[product]
-        )
+        folder = store / _name(product)
         self._file = folder / FILE
         with locked(folder, "packs or checks these tiles", patience=None):
+            self._in_use: TextIO | None = in_use(folder)
+            (folder / PRODUCT).write_bytes(os.fsencode(product.resolve()))
             rows = _index(folder) or _pack(product, folder, len(self.categories))
         self._stored = [
             _Stored(r[0], r[1], r[2], Place(*r[3]), r[4], Frame(*r[5]), tuple(r[6])) for r in rows
@@ -135,12 +135,36 @@ class SemanticTiles:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is mapped: each worker process opens the file itself."""
-        return {**self.__dict__, "_bytes": None}
+        return {**self.__dict__, "_bytes": None, "_in_use": None}
 
 
-FILE, INDEX = "tiles.bin", "index.json"
+FILE, INDEX, PRODUCT = "tiles.bin", "index.json", "product"
 DECODER = "opencv-python-headless"
 _Index = list[tuple[str, str, str, list[int], int, list[int], list[int]]]
+
+
+def _name(product: Path) -> str:
+    """The name of a product's packed tiles."""
+    return fingerprint({"format": FORMAT}, code=[], libraries=[DECODER], inputs=[product])
+
+
+def prune_tiles(store: Path) -> None:
+    """Remove the packed tiles of products that are no more what they were, unless they are read.
+
+    Args:
+        store: of ``SemanticTiles``.
+    """
+    present = {folder.name for folder in store.iterdir() if _is_present(folder)}
+    prune_units(store, present)
+
+
+def _is_present(folder: Path) -> bool:
+    """Whether the product that a folder's tiles were packed of is what it was."""
+    try:
+        product = Path(os.fsdecode((folder / PRODUCT).read_bytes()))
+        return _name(product) == folder.name
+    except (OSError, SamrsError):
+        return False
 
 
 def _index(folder: Path) -> _Index | None:

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from samrs.core.shards import json_text, read_manifest, sha256
+from samrs.work.lock import remove_idle
 
 ROOT = Path(__file__).parents[2]
 """The folder that holds this package."""
 PACKAGE = ("samrs",)
+NAME = re.compile("[0-9a-f]{16}")
 
 
 def fingerprint(
@@ -50,6 +53,18 @@ def fingerprint(
     ]
     text = json_text(told, sort_keys=True, ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def prune_units(folder: Path, used: Collection[str]) -> None:
+    """Remove unfinished work of other names than those in use, unless another process is at it.
+
+    Args:
+        folder: of folders named by fingerprints; what has another kind of name stays.
+        used: names.
+    """
+    for place in folder.iterdir():
+        if NAME.fullmatch(place.name) and place.name not in used:
+            remove_idle(place)
 
 
 def closure(*files: Path, packages: Sequence[str] = PACKAGE) -> set[Path]:

@@ -16,6 +16,7 @@ from samrs.training.bfloat16 import multiplies_bfloat16
 from samrs.training.networks import MultiHeadNetwork, save_network
 from samrs.training.segmentation import Settings
 from samrs.work import fingerprint
+from samrs.work.lock import locked
 from tests.training.conftest import ENCODER, PROTOCOL, RUNTIME, SEED, SETTINGS
 
 MIXED = "bf16-mixed" if multiplies_bfloat16() else "32-true"
@@ -48,7 +49,11 @@ def test_every_init_and_share_is_trained_and_tested(
     benchmark: Path, pretrained: Path, tmp_path: Path
 ) -> None:
     out, work = tmp_path / "finetune", tmp_path / "work"
-    metrics = finetune(benchmark, pretrained, out, work, **OPTIONS)
+    for earlier in ("0" * 16, "1" * 16, "logs"):
+        (work / earlier).mkdir(parents=True)
+    with locked(work / ("1" * 16), "trains with other parameters", None):
+        metrics = finetune(benchmark, pretrained, out, work, **OPTIONS)
+    assert [(work / name).exists() for name in ("0" * 16, "1" * 16, "logs")] == [False, True, True]
     assert metrics["tested"] == 2
     runs = [
         run

@@ -24,6 +24,7 @@ def test_pretraining_writes_weights_history_and_numbers(
     releases: dict[str, Path], tmp_path: Path
 ) -> None:
     out, work = tmp_path / "pretrain", tmp_path / "work"
+    (work / ("0" * 16)).mkdir(parents=True)  # of a run of other parameters, which was killed
     metrics = pretrain(
         releases,
         out,

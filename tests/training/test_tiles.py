@@ -13,8 +13,8 @@ import pytest
 
 from samrs.core.errors import ProductError
 from samrs.core.records import IGNORE
-from samrs.core.shards import write_manifest
-from samrs.training.tiles import SemanticTiles
+from samrs.core.shards import read_manifest, write_manifest
+from samrs.training.tiles import SemanticTiles, prune_tiles
 from tests.training import discs
 
 
@@ -85,6 +85,33 @@ def test_all_trainings_share_the_packed_tiles_of_a_product(product: Path, tmp_pa
     other = discs.write(tmp_path / "other", ["red", "green"], ["train", "val"])
     assert len(SemanticTiles(other, tmp_path / "cache")) == 2
     assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_packed_tiles_of_products_that_changed_are_removed_unless_they_are_read(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "cache"
+    products = [discs.write(tmp_path / n, ["red", "green"], ["train", "val"]) for n in "abc"]
+    for number, path in enumerate(products):
+        sign(path, number)
+    read, kept, gone = (SemanticTiles(path, store) for path in products)
+    folders = [tiles._file.parent for tiles in (read, kept, gone)]
+    del gone, kept
+    sign(products[0], 7)
+    shutil.rmtree(products[2])
+    (store / "of a user").mkdir()
+    prune_tiles(store)
+    assert [folder.is_dir() for folder in folders] == [True, True, False]
+    assert read.read(0)[0].shape[2] == 3
+    del read
+    prune_tiles(store)
+    assert [folder.is_dir() for folder in folders] == [False, True, False]
+    assert (store / "of a user").is_dir()
+
+
+def sign(product: Path, number: int) -> None:
+    """Make a product another one."""
+    write_manifest(product, {**read_manifest(product), "number": number})
 
 
 def test_packing_waits_for_another_process(

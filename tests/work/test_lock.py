@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from samrs.core.errors import ProductError
-from samrs.work.lock import locked
+from samrs.work.lock import in_use, locked, remove_idle
 
 
 def test_another_process_is_waited_for_until_patience_ends(
@@ -42,4 +43,33 @@ def test_who_waits_comes_in_when_the_other_is_done(tmp_path: Path, patience: flo
             time.sleep(0.2)
             assert not late.done()
             inside.set()
+        assert late.result(30)
+
+
+def test_a_folder_is_removed_unless_a_process_works_in_it_or_reads_it(tmp_path: Path) -> None:
+    folder = tmp_path / "unit"
+    with locked(folder, "packs", None):
+        remove_idle(folder)
+        assert folder.is_dir()
+        readers = [in_use(folder), in_use(folder)]
+    for reader in readers:
+        remove_idle(folder)
+        assert folder.is_dir()
+        reader.close()
+    remove_idle(folder)
+    assert not folder.exists()
+
+
+def test_who_waited_for_a_folder_that_was_removed_makes_it_again(tmp_path: Path) -> None:
+    folder = tmp_path / "unit"
+
+    def wait() -> bool:
+        with locked(folder, "packs", 60.0):
+            return (folder / "lock").is_file()
+
+    with ThreadPoolExecutor(1) as pool:
+        with locked(folder, "packs", None):
+            late = pool.submit(wait)
+            time.sleep(0.2)
+            shutil.rmtree(folder)
         assert late.result(30)
