@@ -1,7 +1,7 @@
 """What a small change of a dataset costs: from download to statistics, beside doing all again.
 
-    python -m benchmarks.change
-    python -m benchmarks.change --scenes 24 --segmenter sam
+    python -m benchmarks.change --work FOLDER
+    python -m benchmarks.change --work FOLDER --scenes 24 --segmenter sam
 
 The product is DOTA's layout with real pixels: scenes of `--side` px put together of NWPU VHR-10's
 pictures, with the boxes of their objects, in tiles of `--tile` px sharing a fifth: 2,088 tiles of
