@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
@@ -19,11 +20,20 @@ from numpy.typing import NDArray
 
 from samrs.core.images import decode_labels, decode_rgb, encode_rgb
 from samrs.core.label_png import encode_labels
-from samrs.core.records import RELEASED, SEMANTIC, TILES
+from samrs.core.records import GEOREFERENCE, RELEASED, SEMANTIC, TILES
 from samrs.core.rle import empty_rle, rle_area, rle_to_hbb
-from samrs.core.shards import iter_rows, read_manifest, write_manifest, write_table
+from samrs.core.shards import (
+    iter_rows,
+    read_manifest,
+    shard_paths,
+    write_manifest,
+    write_table,
+)
+from samrs.release.scenes import write_scenes
 
 SCHEMAS: Mapping[str, pa.Schema] = {"tiles": TILES, "instances": RELEASED, "semantic": SEMANTIC}
+AGAINST = "against"
+"""The kind of finding of what a folder by itself does not tell."""
 ESCAPE, MARKUP = "../../../tmp/x", "<img src=x>"
 
 Row = dict[str, Any]
@@ -56,15 +66,32 @@ class Tampering:
         tables = {table: list(iter_rows(release, table)) for table in SCHEMAS}
         manifest = {k: v for k, v in read_manifest(release).items() if k != "shards"}
         self.change(tables, manifest)
-        for path in release.glob("*.parquet"):
-            path.unlink()
         for table, rows in tables.items():
+            for path in shard_paths(release, table):
+                path.unlink()
             write_table(release, table, SCHEMAS[table], rows)
+        if self.kind == AGAINST:
+            manifest["counts"]["scenes"] = _join_again(release, tables["tiles"])
         raw = manifest.pop("", None)
         write_manifest(release, manifest)
         if raw:
             path = release / "manifest.json"
             path.write_text(raw(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _join_again(release: Path, tiles: Rows) -> dict[str, Any]:
+    """Write a release's tables of whole scenes anew; their counts."""
+    places = [
+        {name: row[name] for name in GEOREFERENCE.names}
+        for row in iter_rows(release, "scenes")
+        if row["crs"] is not None
+    ]
+    for path in (*shard_paths(release, "scenes"), *shard_paths(release, "joined")):
+        path.unlink()
+    with TemporaryDirectory() as folder:
+        write_table(Path(folder), "tiles", TILES, tiles)
+        write_table(Path(folder), "georeference", GEOREFERENCE, places)
+        return write_scenes(Path(folder), release)
 
 
 class NotHere(Exception):
@@ -407,12 +434,12 @@ CHANGES: Sequence[Tampering] = [
 ]  # fmt: skip
 
 CONSISTENT: Sequence[Tampering] = [
-    Tampering("px of a picture", "against", _picture(lambda p: encode_rgb(p[::-1]))),
-    Tampering("a map turned", "against", _map(lambda m: np.ascontiguousarray(m[::-1]))),
-    Tampering("an instance taken out of everything", "against", _dropped),
-    Tampering("another score in its range", "against", _row("instances", predicted_iou=0.999)),
-    Tampering("another gsd", "against", _row("tiles", gsd=12.5)),
-    Tampering("other terms", "against", _said(terms="public domain")),
-    Tampering("another model", "against", _said(model_sha256="ab" * 32)),
-    Tampering("another line of a source", "against", _in_one_tile(source_line=77)),
+    Tampering("px of a picture", AGAINST, _picture(lambda p: encode_rgb(p[::-1]))),
+    Tampering("a map turned", AGAINST, _map(lambda m: np.ascontiguousarray(m[::-1]))),
+    Tampering("an instance taken out of everything", AGAINST, _dropped),
+    Tampering("another score in its range", AGAINST, _row("instances", predicted_iou=0.999)),
+    Tampering("another gsd", AGAINST, _row("tiles", gsd=12.5)),
+    Tampering("other terms", AGAINST, _said(terms="public domain")),
+    Tampering("another model", AGAINST, _said(model_sha256="ab" * 32)),
+    Tampering("another line of a source", AGAINST, _in_one_tile(source_line=77)),
 ]
