@@ -1,20 +1,7 @@
 """SAM's image encoder without its attention bias: the same embedding as ``ImageEncoderViT``, up to
-rounding.
-
-The official attention adds decomposed relative positions, (B heads, N, N) numbers for N = h w
-tokens, to its scores before the softmax: in float32 that is 805 MB for a global block of ViT-B at
-1024 px. But the bias is a product: position (y, x) of a key adds ``rel_h[y] + rel_w[x]``, two
-numbers that depend on the query only. Two ways to use it, each the faster one where it is taken:
-
-- In bfloat16, and on a GPU, each query is made longer by its h + w numbers, each key by the one-hot
-  row and column where it stands, and plain scaled-dot-product attention gives the same scores.
-- In float32 on a CPU, where longer products cost more than sums, the scores are made in pieces that
-  fit a core's cache: the sum of the two numbers, to which the product of queries and keys is added.
-"""
+rounding (``samrs/sam/attention.py``)."""
 
 from __future__ import annotations
-
-import itertools
 
 import torch
 from segment_anything.modeling import ImageEncoderViT
@@ -28,11 +15,8 @@ from segment_anything.modeling.image_encoder import (
 from torch import Tensor, nn
 from torch.nn import functional
 
+from samrs.sam.attention import attended
 from samrs.sam.products import convolved, layer, linear, normed, patches, product
-
-PIECE = 2**18
-"""Scores at a time: 1 MB, half the second-level cache of a core of the machine it was chosen on.
-Those of one row of queries in a global block of a frame."""
 
 
 def encode(encoder: ImageEncoderViT, pixels: Tensor) -> Tensor:
@@ -102,25 +86,13 @@ def _attention(attention: Attention, seen: Tensor) -> Tensor:
         layer(attention.qkv, seen).view(batch, height * width, 3, heads, -1).permute(2, 0, 3, 1, 4)
     )
     queries, keys, values = parts.unbind(0)
-    head = queries.shape[-1]
-    if not attention.use_rel_pos:
-        out = functional.scaled_dot_product_attention(queries, keys, values)
-    elif not _folds(queries):
-        places = _positions(attention, queries, (height, width))
-        out = _by_hand(queries * head**-0.5, keys, values, *places)
-    else:
+    if attention.use_rel_pos:
         # the scale of the scores must not touch the positions
-        grown = queries * head**0.5
-        queries, keys = _folded(queries, keys, *_positions(attention, grown, (height, width)))
-        # the fused kernels want one length for all three
-        values = functional.pad(values, (0, queries.shape[-1] - head))
-        out = functional.scaled_dot_product_attention(queries, keys, values, scale=head**-0.5)
-    return out[..., :head].transpose(1, 2).reshape(batch, height, width, channels)
-
-
-def _folds(queries: Tensor) -> bool:
-    """Whether longer queries are the faster way: a GPU would wait for the launches of pieces."""
-    return queries.dtype != torch.float32 or queries.is_cuda
+        places = _positions(attention, queries, (height, width))
+        out = attended(queries * queries.shape[-1] ** -0.5, keys, values, *places)
+    else:
+        out = functional.scaled_dot_product_attention(queries, keys, values)
+    return out.transpose(1, 2).reshape(batch, height, width, channels)
 
 
 def _positions(
@@ -153,43 +125,3 @@ def _offsets(table: Tensor, size: int) -> Tensor:
         return torch.as_tensor(get_rel_pos(size, size, table))
     places = torch.arange(size, device=table.device)
     return table[places[:, None] - places + len(table) // 2]
-
-
-def _folded(
-    queries: Tensor, keys: Tensor, by_row: Tensor, by_column: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Queries and keys (B, heads, h w, d + h + w) whose products hold the relative positions."""
-    height, width = by_row.shape[-1], by_column.shape[-1]
-    queries = torch.cat([queries, by_row, by_column], -1)
-    here = torch.cat([
-        torch.eye(height, dtype=keys.dtype, device=keys.device).repeat_interleave(width, 0),
-        torch.eye(width, dtype=keys.dtype, device=keys.device).repeat(height, 1),
-    ], 1)  # fmt: skip
-    return queries, torch.cat([keys, here.expand(*keys.shape[:2], -1, -1)], -1)
-
-
-def _by_hand(
-    queries: Tensor, keys: Tensor, values: Tensor, by_row: Tensor, by_column: Tensor
-) -> Tensor:
-    """Attention of (B, heads, N, d) with the relative positions added, some queries of a head at a
-    time.
-
-    Args:
-        queries: scaled already.
-        by_row: as ``_positions`` gives it.
-        by_column: likewise.
-    """
-    count = queries.shape[2]
-    queries, keys, values = queries.contiguous(), keys.contiguous(), values.contiguous()
-    out = torch.empty_like(values)
-    step = max(PIECE // count, 1)
-    for image, head, first in itertools.product(
-        range(len(queries)), range(queries.shape[1]), range(0, count, step)
-    ):
-        some = image, head, slice(first, first + step)
-        scores = product(queries[some], keys[image, head].mT)
-        grid = scores.view(len(scores), by_row.shape[-1], by_column.shape[-1])
-        grid.add_(by_row[some][:, :, None]).add_(by_column[some][:, None])
-        torch.softmax(scores, -1, out=scores)
-        out[some] = product(scores, values[image, head])
-    return out

@@ -28,6 +28,15 @@ def by_onednn(values: Tensor) -> bool:
     )
 
 
+def _rounded_by_onednn(values: Tensor) -> bool:
+    """Whether oneDNN multiplies these in bfloat16, which it rounds once with what comes behind."""
+    return (
+        values.dtype == torch.bfloat16
+        and values.device.type == "cpu"
+        and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    )
+
+
 def linear(values: Tensor, weight: Tensor, bias: Tensor | None = None, then: str | None = None
 ) -> Tensor:  # fmt: skip
     """(..., out): values (..., in) times weight (out, in), plus bias (out,).
@@ -37,7 +46,7 @@ def linear(values: Tensor, weight: Tensor, bias: Tensor | None = None, then: str
         weight: of any strides.
         then: what is done to each sum: a key of ``ACTIVATIONS``.
     """
-    if by_onednn(values):
+    if by_onednn(values) or (then and _rounded_by_onednn(values)):
         name, how = ACTIVATIONS[then]
         found: Tensor = torch.ops.mkldnn._linear_pointwise(values, weight, bias, name, [], how)
         return found

@@ -10,6 +10,7 @@ from segment_anything import sam_model_registry
 from segment_anything.modeling import Sam
 from segment_anything.modeling.image_encoder import get_rel_pos
 
+from samrs.sam import attention
 from samrs.sam import encoder as encoding
 from samrs.sam.checkpoints import build_sam
 from samrs.sam.decoder import decode
@@ -44,8 +45,12 @@ def test_the_encoder_gives_the_official_embedding(sam: Sam) -> None:
     assert relative(encode(sam.image_encoder, pixels), sam.image_encoder(pixels)) < 1e-4
 
 
+@pytest.mark.parametrize("by_hand", [True, False], ids=["by hand", "fused"])
 @torch.inference_mode()
-def test_in_bfloat16_the_embedding_is_the_official_one_but_for_rounding(sam: Sam) -> None:
+def test_in_bfloat16_the_embedding_is_the_official_one_but_for_rounding(
+    sam: Sam, by_hand: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "BFLOAT16_BY_HAND", by_hand)
     side = sam.image_encoder.img_size
     pixels = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
     half = copy.deepcopy(sam.image_encoder).bfloat16()
@@ -93,7 +98,7 @@ def test_pieces_of_any_size_give_the_same_attention(
     side = sam.image_encoder.img_size
     pixels = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
     whole = encode(sam.image_encoder, pixels)
-    monkeypatch.setattr(encoding, "PIECE", 3000)
+    monkeypatch.setattr(attention, "PIECE", 3000)
     longest = max(3 * 16**2, (side // 16) ** 2)  # a patch's values, an image's tokens
     assert relative(encode(sam.image_encoder, pixels), whole) < reordered(longest)
 
@@ -103,7 +108,7 @@ def test_longer_queries_give_the_same_attention(sam: Sam, monkeypatch: pytest.Mo
     """What GPUs do in float32."""
     side = sam.image_encoder.img_size
     pixels = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
-    monkeypatch.setattr(encoding, "_folds", lambda _: True)
+    monkeypatch.setattr(attention, "_in_float32", attention._fused)
     assert relative(encode(sam.image_encoder, pixels), sam.image_encoder(pixels)) < 1e-4
 
 
