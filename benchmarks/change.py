@@ -67,6 +67,7 @@ STAGES: dict[str, list[str]] = {
     ],
     "release": [
         "data/normalize/dota", "data/sam_label/dota", str(ROOT / "samrs/models/quality.json"),
+        "data/corrections/dota",
         "data/release/sota", "metrics/release.json",
     ],
     "stats": [
