@@ -8,6 +8,10 @@ import re
 LONGEST = 120
 """Characters of an id: with what exports add to it, it is a file name on every system (255)."""
 
+CLASS_NAME = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
+"""A class name: blanks of any kind are a dataset's own, and formats write them as they can."""
+CLASS_NAME_SAID = "a name of 1 to 200 characters, none of them a control character,"
+
 
 def clean_id(text: str) -> str:
     """A scene id out of any name, ``[A-Za-z0-9_.-]`` only.

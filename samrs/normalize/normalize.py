@@ -34,7 +34,13 @@ from typing import Any
 
 from samrs.core.axis import load
 from samrs.core.errors import AnnotationError, MissingInputError, ParameterError, QuarantineError
-from samrs.core.names import one_word, plain_text, safe_name
+from samrs.core.names import (
+    CLASS_NAME,
+    CLASS_NAME_SAID,
+    one_word,
+    plain_text,
+    safe_name,
+)
 from samrs.core.parallel import limited_to, map_ahead, num_workers
 from samrs.core.progress import progress
 from samrs.core.records import IGNORE, QUARANTINE, Quarantine, SceneRecord
@@ -51,6 +57,9 @@ from samrs.reading.options import keywords
 log = logging.getLogger("samrs")
 DATASETS = "samrs.datasets"
 OWN_TERMS = "as the owner of the data says"
+LONGEST_TERMS = 10_000
+ORIGINS = ("demo", "official")
+"""What ``download`` notes."""
 COUNTS = (
     "scenes",
     "tiles",
@@ -207,9 +216,9 @@ def _check_categories(categories: Sequence[str], format: str, source: Path) -> N
     """Say now what release and exports would say after the masks were made.
 
     Raises:
-        AnnotationError: more classes than label maps of 8 bits hold, or two that nobody can tell
-            apart: they differ in blanks at the ends, control characters, or in whether an accent
-            is part of its letter.
+        AnnotationError: more classes than label maps of 8 bits hold, a name that no release has,
+            or two that nobody can tell apart: they differ in blanks at the ends, or in whether an
+            accent is part of its letter.
     """
     if broken := [ascii(name) for name in categories if printable(name) != name]:
         raise AnnotationError(
@@ -240,6 +249,11 @@ def _check_categories(categories: Sequence[str], format: str, source: Path) -> N
                 format,
                 ", ".join(map(repr, names)),
             )
+    if odd := [name for name in categories if not CLASS_NAME.fullmatch(name)]:
+        raise AnnotationError(
+            f"{source}: no name of a class, got {odd[0][:60]!a} of {len(odd[0])} characters; "
+            f"{CLASS_NAME_SAID} is allowed; correct the annotations"
+        )
 
 
 def _split(record: SceneRecord, val: float) -> SceneRecord:
@@ -252,17 +266,17 @@ def _split(record: SceneRecord, val: float) -> SceneRecord:
 
 def _origin(source: Path) -> dict[str, str]:
     """``origin`` and ``terms`` of the files: those that ``download`` noted, else a user's own."""
-    found = {"origin": "own", "terms": OWN_TERMS}
+    own = {"origin": "own", "terms": OWN_TERMS}
     manifest = source / "manifest.json"
     if not manifest.is_file():
-        return found
+        return own
     try:
         said = json.loads(manifest.read_text(encoding="utf-8"))
-    except ValueError:  # a file of the user's own that happens to have that name
-        return found
-    if not (isinstance(said, dict) and {"origin", "terms"} <= said.keys()):
-        return found
-    return {key: str(said[key]) for key in found}
+    except (ValueError, RecursionError):  # one of the user's own that happens to have that name
+        return own
+    origin, terms = (said.get(key) if isinstance(said, dict) else None for key in own)
+    sound = isinstance(terms, str) and terms.isprintable() and len(terms) <= LONGEST_TERMS
+    return {"origin": origin, "terms": str(terms)} if sound and origin in ORIGINS else own
 
 
 def check_cut(

@@ -382,7 +382,8 @@ def sound_annotations(
     given = list(annotations)
     hbbs = np.array([a.hbb for a in given], dtype=np.float64).reshape(-1, 4)
     inside = np.minimum(np.maximum(hbbs, 0), [*size_wh, *size_wh])
-    empty = np.asarray(((hbbs[:, 2:] - hbbs[:, :2]) <= 0).any(axis=1))
+    sides = hbbs[:, 2:] - hbbs[:, :2]
+    empty = np.asarray((sides <= 0).any(axis=1) | (sides.prod(axis=1) <= 0))  # or underflow
     outside = np.asarray(((inside[:, 2:] - inside[:, :2]) <= 0).any(axis=1))
     rotated = np.flatnonzero([a.obb is not None for a in given])
     for begin in range(0, len(rotated), _AT_ONCE):

@@ -107,7 +107,7 @@ def joined_rows(rows: pa.Table, views: Views) -> pa.Table:
     found = {name: rows[name].take(pa.array(best)) for name in PLAIN}
     found |= _boxes(rows, best, annotated, offsets, views)
     found |= _masks(masks, views.sizes_hw[scene], found, offsets[best])
-    found = _joined_scores(found, masks, way == JOIN) | _means(rows, numbers, way == JOIN, best)
+    found = _scores_again(found, masks, ~alone) | _means(rows, numbers, way == JOIN, best)
     found |= _makers(found, makers, rows["accepted"], numbers, way == JOIN)
     found |= {
         "scene_id": views.names.take(pa.array(scene)),
@@ -352,25 +352,24 @@ def _masks(
     }
 
 
-def _joined_scores(
-    found: dict[str, pa.Array], masks: Columns, joined: Bools
-) -> dict[str, pa.Array]:
-    """The columns, with scores that follow from masks found again where these are joined ones."""
-    places = np.flatnonzero(joined)
+def _scores_again(found: dict[str, pa.Array], masks: Columns, again: Bools) -> dict[str, pa.Array]:
+    """The columns, with scores that follow from masks and boxes found again where ``again`` (I,):
+    of joined masks, and of parts, whose tile's box was a part of that on the scene."""
+    places = np.flatnonzero(again)
     if not len(places):
         return found
-    number = np.full(len(joined), -1)
+    number = np.full(len(again), -1)
     number[places] = np.arange(len(places))
-    own = masks.only(joined[masks.mask])
+    own = masks.only(again[masks.mask])
     parts = Columns(heights=masks.heights[places], mask=number[own.mask], x=own.x,
                     top=own.top, bottom=own.bottom)  # fmt: skip
     rows = pa.table({name: found[name] for name in PLAIN})
-    again = scored(rows.take(pa.array(places)), count_parts(parts))
-    order = np.arange(len(joined))
-    order[places] = len(joined) + np.arange(len(places))
+    scores = scored(rows.take(pa.array(places)), count_parts(parts))
+    order = np.arange(len(again))
+    order[places] = len(again) + np.arange(len(places))
     return found | {
         name: pa.concat_arrays(
-            [_chunk(found[name]), _chunk(again[name]).cast(found[name].type)]
+            [_chunk(found[name]), _chunk(scores[name]).cast(found[name].type)]
         ).take(pa.array(order))
         for name in SCORED
     }

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samrs.core.errors import ParameterError
+from samrs.core.names import CLASS_NAME, CLASS_NAME_SAID
 from samrs.core.records import BACKGROUND, IGNORE, label_names
 from samrs.corrections.counts import COUNTS as PEOPLE
 from samrs.release.background import NONE, check_background
@@ -30,9 +31,6 @@ NAME = re.compile(
     r"""[^\x00-\x1f\x7f\ud800-\udfff/\\<>&"'`.][^\x00-\x1f\x7f\ud800-\udfff/\\<>&"'`]*"""
 )
 """A name that is no path, no markup and no hidden file."""
-
-CLASS = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
-"""A class name: blanks of any kind are a dataset's own, and formats write them as they can."""
 
 SHARD = re.compile(r"([a-z]+)-([0-9]{5,})\.parquet")
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -113,9 +111,9 @@ def _texts(manifest: Mapping[str, Any]) -> str:
 def _categories(categories: Any) -> str:
     if not isinstance(categories, list) or not all(isinstance(c, str) for c in categories):
         return "categories is no list of names"
-    odd = [c for c in categories if not CLASS.fullmatch(c)]
+    odd = [c for c in categories if not CLASS_NAME.fullmatch(c)]
     if odd:
-        return f"category {odd[0][:100]!r}, a name without control characters is needed"
+        return f"category {odd[0][:100]!r}, {CLASS_NAME_SAID} is needed"
     if len(set(categories)) < len(categories):
         return "a category stands twice"
     return f"{len(categories)} categories, {IGNORE} are allowed" if len(categories) > IGNORE else ""

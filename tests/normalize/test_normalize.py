@@ -34,6 +34,7 @@ from samrs.core.shards import (
     verify_product,
 )
 from samrs.normalize.normalize import OWN_TERMS, normalize
+from samrs.verify.manifest import manifest_problem
 from tests.datasets import by_hand
 from tests.datasets.by_hand import HEIGHT, WIDTH, WRITERS, image, write_image, write_text
 
@@ -398,9 +399,16 @@ def test_true_mask_of_another_size_than_its_image_is_left_out_and_said(
     assert metrics["quarantined"]["by_reason"] == {"true mask of another size": 1}
 
 
-def test_a_users_own_manifest_is_not_mistaken_for_downloads(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{not JSON", "[" * 200_000, "[1]", '{"origin": "../x", "terms": "free"}',
+        '{"origin": "official", "terms": 3}', '{"origin": "demo", "terms": "\\u001b[2J"}',
+    ],
+)  # fmt: skip
+def test_a_users_own_manifest_is_not_mistaken_for_downloads(tmp_path: Path, text: str) -> None:
     by_hand.voc(tmp_path / "in")
-    (tmp_path / "in/manifest.json").write_text("{not JSON")
+    (tmp_path / "in/manifest.json").write_text(text)
     run("voc", tmp_path / "in", tmp_path / "out")
     assert read_manifest(tmp_path / "out")["terms"] == "as the owner of the data says"
 
@@ -478,6 +486,17 @@ def test_a_share_of_scenes_makes_val_where_there_are_no_splits(tmp_path: Path) -
     dota_scene(tmp_path / "dota")
     run("dota", tmp_path / "dota", tmp_path / "d", val=1.0)
     assert rows(tmp_path / "d", "tiles")[0]["split"] == "val"
+
+
+@pytest.mark.parametrize("name", ["", "ship\x07", "a\x85b", "s" * 201])
+def test_classes_of_no_name_are_refused_before_masks_are_made(tmp_path: Path, name: str) -> None:
+    """samrs verify, and so every export, refuses a release that has one."""
+    assert manifest_problem({"product": "normalize", "categories": [name], "shards": []})
+    many_classes(tmp_path / "in", ["plane", name])
+    with pytest.raises(AnnotationError, match=rf"no name of a class, .* of {len(name)} characters"):
+        run("coco", tmp_path / "in", tmp_path / "out")
+    many_classes(tmp_path / "other", ["plane", "s" * 200])
+    assert run("coco", tmp_path / "other", tmp_path / "out", max_quarantined=1.0)["scenes"]
 
 
 @pytest.mark.parametrize("other", ["caf\u00e9", "cafe\u0301 ", "caf\u00e9\x07"])

@@ -84,8 +84,9 @@ def test_boxes_of_no_use_are_set_aside() -> None:
         annotation(2, 14, 4, 4, 10),
         annotation(3, 40, 4, 50, 10),
         annotation(4, -5, -5, 1, 1),
+        annotation(5, 0, 0, 1e-200, 1e-200),  # whose area is 0 as a number
     ]
     quarantine = Quarantine()
     sound = sound_annotations(boxes, (40, 30), quarantine)
     assert [a.ordinal for a in sound] == [0, 4]
-    assert quarantine.counts() == {"box outside its image": 1, "box without area": 2}
+    assert quarantine.counts() == {"box outside its image": 1, "box without area": 3}

@@ -130,6 +130,8 @@ def test_one_tile_alone_gives_a_part():
     (found,) = join([row("a#0", LEFT, box_mask(SIZE, 10, 5, 60, 20), box)], [LEFT], SIZE)
     assert (found["way"], found["tiles"], found["agreement"]) == ("part", 1, None)
     assert found["area"] == 50 * 15
+    assert (found["hbb"], found["mask_hbb"]) == (box, [10, 5, 60, 20])
+    assert (found["box_iou"], found["obb_iou"], found["outside"]) == (0.625, 0.625, 0.0)
 
 
 def test_a_box_beyond_the_scene_is_whole_where_the_scene_ends():
