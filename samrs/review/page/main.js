@@ -137,8 +137,10 @@ const stage = new Stage({
 async function open(n) {
   if (busy) return;
   const mine = ++turn;
-  let mask;
-  try { mask = await get("/api/mask/" + n); } catch (error) { toast(error); return; }
+  let mask, from;
+  try {
+    do { from = changes; mask = await get("/api/mask/" + n); } while (from !== changes); // changed meanwhile
+  } catch (error) { toast(error); return; }
   if (mine !== turn) return; // another was asked for since, or the view was left
   leaveFresh();
   at = wall.order[wall.at] === n ? wall.at : wall.order.indexOf(n);
@@ -237,6 +239,7 @@ async function does(what) {
     if (shown === mask) stage.outline(mask.mask, mask.machine);
     setMark(told.mark);
     toast(told.warning);
+    if (shown && shown !== mask) await reload(shown.number); // it may have been asked for before
     return true;
   } catch (error) {
     toast(error);
@@ -365,9 +368,10 @@ function showAdded() {
     button.textContent = "Remove";
     button.setAttribute("aria-label", `Remove the added ${one.category}`);
     button.addEventListener("click", () => does({ do: "remove", seen: one.seen }));
+    const outline = $("added").children[place];
     line.append(said, button);
     for (const [event, on] of [["pointerenter", true], ["focusin", true], ["pointerleave", false], ["focusout", false]])
-      line.addEventListener(event, () => $("added").children[place].classList.toggle("pointed", on)); // which it is
+      line.addEventListener(event, () => outline.classList.toggle("pointed", on)); // which it is
     return line;
   }));
 }
