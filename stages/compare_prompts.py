@@ -20,7 +20,7 @@ def main() -> None:
     write_ablation_plots(rows, Path(out))
     best = summary["best"]
     miou = None if best is None else summary["recipes"][best][ALL]["miou_i"]
-    write_metrics(headline, {"prompts": {"best": best, "miou_i": miou}})
+    write_metrics(headline, {"miou_i": miou})
 
 
 if __name__ == "__main__":

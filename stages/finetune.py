@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from samrs.finetune.headline import surely_gained
 from samrs.work import arithmetic
 from stages.stage import arguments, declared, running, runtime, section, work_folder, write_metrics
 
@@ -23,10 +24,7 @@ def main() -> None:
     if not done:
         return  # the first process of torchrun writes
     write_metrics(metrics, done)
-    gain = done["gain"]
-    if done["mode"] == "probe":
-        gain = {features: by_body.get("pretrain", {}) for features, by_body in gain.items()}
-    write_metrics(headline, {benchmark: {"gain": gain}})
+    write_metrics(headline, {benchmark: surely_gained(done)})
 
 
 if __name__ == "__main__":

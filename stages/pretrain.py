@@ -33,7 +33,7 @@ def main() -> None:
     if not done:
         return  # the first process of torchrun writes
     write_metrics(metrics, done)
-    write_metrics(headline, {"pretrain": {"final_loss": done["final_loss"]}})
+    write_metrics(headline, {"loss": done["final_loss"]})
     copy_plot(Path(out) / "history.csv", history)
 
 

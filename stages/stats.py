@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from samrs.stats.plots import write_plots, write_tables
-from samrs.stats.stats import stats
+from samrs.stats.stats import over_subsets, stats
 from stages.stage import arguments, declared, running, subsets, write_metrics
-
-HEADLINE = ("instances", "mean_box_iou", "mean_outside")
 
 
 def main() -> None:
@@ -17,7 +15,7 @@ def main() -> None:
     )
     values = stats(subsets(declared(), released))
     write_metrics(metrics, values)
-    write_metrics(headline, {n: {k: subset[k] for k in HEADLINE} for n, subset in values.items()})
+    write_metrics(headline, over_subsets(values))
     write_plots(values, Path(plots))
     write_tables(values, Path(classes), Path(sizes))
 

@@ -157,3 +157,27 @@ def stats(releases: Mapping[str, Path]) -> dict[str, Any]:
         ProductError: it is of a version that did not count the px of labels.
     """
     return {name: _subset(path) for name, path in releases.items()}
+
+
+def over_subsets(subsets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The values that a table of experiments has room for, over all subsets.
+
+    Args:
+        subsets: as ``stats`` returns them.
+
+    Returns:
+        ``instances``, and the means over these of ``box_iou`` and ``outside``; None without any.
+    """
+    counts = [subset["instances"] for subset in subsets.values()]
+
+    def mean(measure: str) -> float | None:
+        pairs = zip((subset[measure] for subset in subsets.values()), counts, strict=True)
+        known = [(value, count) for value, count in pairs if value is not None]
+        total = sum(count for _, count in known)
+        return round(sum(v * n for v, n in known) / total, 4) if total else None
+
+    return {
+        "instances": sum(counts),
+        "box_iou": mean("mean_box_iou"),
+        "outside": mean("mean_outside"),
+    }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from samrs.core.errors import MissingInputError
-from samrs.stats.stats import size_histogram, stats
+from samrs.stats.stats import over_subsets, size_histogram, stats
 from tests.products_by_hand import CATEGORIES, OPEN, QUALITY, Thing, release, write
 
 TILES = ["a__0_0", "b__0_0", "c__0_0"]
@@ -100,3 +100,11 @@ def test_mask_sizes_fall_in_bins_of_50_px_with_an_open_end():
 def test_missing_release_is_named(tmp_path):
     with pytest.raises(MissingInputError, match=r"sota/manifest\.json: no manifest"):
         stats({"sota": tmp_path / "sota"})
+
+
+def test_the_headline_weighs_each_subset_by_its_instances():
+    one = {"instances": 3, "mean_box_iou": 0.5, "mean_outside": None}
+    two = {"instances": 1, "mean_box_iou": 0.9, "mean_outside": 0.25}
+    found = over_subsets({"one": one, "two": two})
+    assert found == {"instances": 4, "box_iou": 0.6, "outside": 0.25}
+    assert over_subsets({})["box_iou"] is None
