@@ -20,8 +20,9 @@ def command(release: Path, out: Path, instances: int) -> None:
     """Write a page to look at a release: numbers, and its instances, the worst first.
 
     The page is one file that fetches nothing: open it in any browser, send it to anybody who may
-    see the images. The numbers are of the whole release; pictures are of equally many instances of
-    each class, from its worst to its best.
+    see the images. The numbers are of the whole release; pictures are of the worst instances of
+    all, and of equally many of each class, from its worst to its best. They are filtered, sorted
+    and opened in the page, and each has an address.
 
     \b
     samrs preview data/release/sota --out sota.html

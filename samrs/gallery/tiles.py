@@ -48,7 +48,8 @@ def tiles(
     Returns:
         Of each ``id``, ``link``, ``tile_id``, ``picture`` (a data URI), its ``width`` and
         ``height``, ``instances``, and ``classes``, the most frequent first: ``name``, ``count``,
-        ``colour``, ``dash``, and paths of the ``masks``, the largest first, and of the ``boxes``.
+        ``colour``, ``dash``, ``largest`` (px), and paths of the ``masks``, the largest first, and
+        of the ``boxes``.
     """
     return [_tile(name, tile, marked) for tile in load_tiles(release, tile_ids)]
 
@@ -72,6 +73,7 @@ def _tile(name: str, tile: Tile, marked: Mapping[str, Mapping[str, str]]) -> dic
                 "name": category,
                 "count": number(len(of)),
                 **marked[category],
+                "largest": of[0]["area"],
                 "masks": [path_of(outline(row, np.zeros(2), scale)) for row in of if row["area"]],
                 "boxes": path_of(hbb_to_polygon(row["hbb"]) * scale for row in of),
             }

@@ -270,6 +270,11 @@ def test_a_tile_is_opened_and_one_of_its_classes_seen_alone(open_: Any) -> None:
     until(window.is_open)
     assert window.hash() == "tile/sota/a__0_0"
     assert page.locator("#stage .kind").count() == 2
+    assert page.locator("#stage .kind.dim").count() == 1
+    page.locator("#legend .legend").nth(1).click()
+    assert page.locator("#legend .legend[aria-pressed=true]").inner_text().startswith(HOSTILE)
+    page.locator("#legend .legend").nth(1).click()
+    assert page.locator("#stage .kind.dim").count() == 0
     assert not page.is_visible("[data-fact=quality]")
 
 

@@ -140,6 +140,7 @@ function show(figure) {
     rim.setAttribute("class", "rim");
     path.before(rim);
   }
+  $("legend").replaceChildren(...all(".legend", figure).map((one) => one.cloneNode(true)));
   $("title").textContent = figure.dataset.name;
   for (const said of all("[data-fact]", view)) {
     const text = figure.dataset[said.dataset.fact];
@@ -209,9 +210,12 @@ function layer(name, on) {
 const flip = (name) => layer(name, document.body.classList.contains("no-" + name));
 
 function highlight(button) {
-  const figure = button.closest(".tile"), on = button.getAttribute("aria-pressed") !== "true";
-  for (const other of all(".legend", figure)) other.setAttribute("aria-pressed", on && other === button);
-  for (const kind of all(".kind", figure)) kind.classList.toggle("dim", on && kind.dataset.place !== button.dataset.place);
+  const figure = button.closest(".tile") || current, kind = button.dataset.kind;
+  const on = button.getAttribute("aria-pressed") !== "true", places = figure === current ? [figure, view] : [figure];
+  for (const place of places) {
+    for (const other of all(".legend", place)) other.setAttribute("aria-pressed", on && other.dataset.kind === kind);
+    for (const group of all(".kind", place)) group.classList.toggle("dim", on && group.dataset.kind !== kind);
+  }
 }
 
 function wide() {
