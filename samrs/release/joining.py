@@ -105,7 +105,7 @@ def joined_rows(rows: pa.Table, views: Views) -> pa.Table:
     scene = views.scene[best]
     masks = _chosen(columns, best, way == JOIN, swept, views.sizes_hw[scene, 0])
     found = {name: rows[name].take(pa.array(best)) for name in PLAIN}
-    found |= _boxes(rows, best, annotated, offsets, views)
+    found |= _boxes(rows, best, alone, annotated, offsets, views)
     found |= _masks(masks, views.sizes_hw[scene], found, offsets[best])
     found = _scores_again(found, masks, ~alone) | _means(rows, numbers, way == JOIN, best)
     found |= _makers(found, makers, rows["accepted"], numbers, way == JOIN)
@@ -317,13 +317,20 @@ def _chosen(columns: Columns, best: Ints, joined: Bools, swept: _Swept, heights:
 
 
 def _boxes(
-    rows: pa.Table, best: Ints, annotated: Floats, offsets: Floats, views: Views
+    rows: pa.Table, best: Ints, alone: Bools, annotated: Floats, offsets: Floats, views: Views
 ) -> dict[str, pa.Array]:
-    """Annotated boxes in scene px, clipped to it as they were to the tile, and what shows."""
+    """Annotated boxes in scene px, clipped to it as they were to the tile, and what shows.
+
+    Args:
+        alone: (I,) of which instances one tile's mask stands: its box is clipped to what the scene
+            shows, which a padded tile goes beyond.
+    """
     whole = annotated[best]
     sizes = np.tile(views.sizes_hw[views.scene[best]][:, ::-1], 2)
-    inside = np.clip(whole, 0, sizes)
     not_clipped = (boxes_of(rows["hbb"]) == boxes_of(rows["hbb_annotated"])).all(axis=1)[best]
+    of_tile = boxes_of(rows["hbb"])[best] + offsets[best]
+    taken = (alone & ~not_clipped)[:, None]
+    inside = np.where(taken, of_tile, np.clip(whole, 0, sizes))
     shown = np.where(not_clipped[:, None], whole, inside)
     areas = [(b[:, 2:] - b[:, :2]).prod(axis=1) for b in (inside, whole)]
     there = pc.is_valid(rows["obb"]).to_numpy().astype(bool)[best]

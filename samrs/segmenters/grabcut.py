@@ -37,7 +37,8 @@ def _grabcut(image: NDArray[np.uint8], box: Floats) -> Rle:
     small = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     mask = np.full(small.shape[:2], cv2.GC_BGD, dtype=np.uint8)
     left, top, right, bottom = np.rint((box - [x0, y0, x0, y0]) * scale).astype(int)
-    left, top = min(left, small.shape[1] - 1), min(top, small.shape[0] - 1)
+    high, wide = small.shape[:2]
+    left, top = min(max(left, 0), wide - 1), min(max(top, 0), high - 1)  # the box may reach beyond
     mask[top : max(bottom, top + 1), left : max(right, left + 1)] = cv2.GC_PR_FGD
     if (mask == cv2.GC_BGD).any():  # a box that fills the tile leaves no background to learn
         colours = np.zeros((1, 65)), np.zeros((1, 65))

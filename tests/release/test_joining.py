@@ -142,6 +142,18 @@ def test_a_box_beyond_the_scene_is_whole_where_the_scene_ends():
     assert found["visible"] == pytest.approx(20 * 12 / (30 * 16))
 
 
+def test_a_box_of_a_padded_tile_ends_where_the_image_does():
+    """The tile, and so the scene as far as tiles tell of it, go on beyond the image."""
+    annotated = [80.0, 10.0, 110.0, 22.0]
+    hbb = [80.0 - RIGHT[0], 10.0, 96.0 - RIGHT[0], 22.0]
+    seen = {"hbb": hbb, "visible": 16 / 30, "box_iou": 1.0}
+    mask = box_mask(SIZE, 80, 10, 96, 22)
+    (found,) = join([row("a#0", RIGHT, mask, annotated, **seen)], [RIGHT], SIZE)
+    assert found["way"] == "whole"
+    assert (found["hbb"], found["mask_hbb"]) == ([80, 10, 96, 22], [80, 10, 96, 22])
+    assert (found["box_iou"], found["visible"]) == (1.0, pytest.approx(16 / 30))
+
+
 def test_rows_stand_in_the_order_of_annotation():
     names = ["a#10", "a#9", "a#2"]
     mask, box = box_mask(SIZE, 5, 5, 9, 9), [5.0, 5.0, 9.0, 9.0]

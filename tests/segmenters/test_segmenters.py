@@ -98,14 +98,34 @@ def test_grabcut_finds_a_bright_object_smaller_than_its_box() -> None:
         [0, 0, 140, 90],
         [139.6, 0, 140, 90],
         [10, 10, 10.3, 80],
+        [-30, -30, 4, 6],
+        [130, 80, 170, 130],
     ],
-    ids=["corner", "far corner", "whole tile", "sliver at the edge", "sliver"],
+    ids=[
+        "corner",
+        "far corner",
+        "whole tile",
+        "sliver at the edge",
+        "sliver",
+        "beyond",
+        "far beyond",
+    ],
 )
 def test_grabcut_survives_odd_boxes(box: list[float]) -> None:
     image, boxes = scene()
     odd = Boxes(np.array([box]), boxes.obb[:1], boxes.size_hw)
     engine = loaded("grabcut")
     assert len(engine.decode(engine.encode(image), parse_recipe("hbox").build(odd)).rles) == 1
+
+
+def test_grabcut_takes_of_a_box_what_lies_on_the_tile() -> None:
+    """normalize's ``clip: false`` gives boxes that reach beyond it."""
+    image = np.ascontiguousarray(scene()[0][25:, 50:])  # the object ends at column 50 and row 25
+    size_hw = image.shape[:2]
+    box = Boxes(np.array([[-12.0, -9, 62, 37]]), np.full((1, 4, 2), np.nan), size_hw)
+    engine = loaded("grabcut")
+    found = engine.decode(engine.encode(image), parse_recipe("hbox").build(box)).rles
+    assert rle_iou(found, [hbb_to_rle(np.array([0.0, 0, 50, 25]), size_hw)])[0, 0] > 0.9
 
 
 def test_sam_computes_with_one_thread_however_many_there_are() -> None:
