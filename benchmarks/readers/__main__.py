@@ -37,7 +37,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "datumaro_": ("datumaro==1.13.12",),
     "sahi_": ("sahi==0.12.8", *TORCH),
     "torchvision_": TORCH,
-    "transformers_": ("transformers==5.24.0", "torchgeo==0.8.1", *TORCH),
+    "transformers_": ("transformers==5.24.0", "torchgeo==0.8.1", "requests==2.34.2", *TORCH),
     "ultralytics_": ("ultralytics==8.4.190", "faster-coco-eval==1.8.0", *TORCH),
     "pictures": ("pillow==13.0.0", "opencv-python-headless==5.0.0.93"),
     "containers": ("datasets==5.2.0", "webdataset==1.0.2", "pycocotools==2.0.11", "pillow==13.0.0"),
