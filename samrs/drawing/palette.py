@@ -14,14 +14,6 @@ from samrs.core.records import IGNORE
 
 Rgb = tuple[int, int, int]
 
-DISTINCT = (
-    "#ffcc00", "#cc0088", "#77ffff", "#8811ff", "#ccee99", "#8888ff", "#888800", "#995544",
-)  # fmt: skip
-"""Colours that people tell apart on a page, whatever colours they see: any two are 30 or more apart
-in CIELAB, also with protanopia, deuteranopia and tritanopia. What goes out keeps SAMRS's."""
-DASHES = ("", "7 4", "2 3", "10 3 2 3", "16 5")
-"""Lines of each round of DISTINCT, as SVG dashes them; the first is solid."""
-
 # fmt: off
 SAMRS: tuple[Rgb, ...] = (
     (0, 127, 255), (0, 63, 0), (0, 127, 63), (0, 63, 255), (0, 0, 127), (0, 127, 127),
@@ -70,16 +62,6 @@ def bright(rgb: Rgb) -> Rgb:
     hue, saturation, _ = colorsys.rgb_to_hsv(*(v / 255 for v in rgb))
     r, g, b = colorsys.hsv_to_rgb(hue, min(saturation, 0.6), 1.0)
     return round(r * 255), round(g * 255), round(b * 255)
-
-
-def mark(place: int) -> tuple[str, str]:
-    """A colour and a line, as CSS and SVG read them, that together tell 40 classes apart.
-
-    Args:
-        place: of the class, the most frequent first, so that usual ones differ in colour.
-    """
-    number = len(DISTINCT)
-    return DISTINCT[place % number], DASHES[place // number % len(DASHES)]
 
 
 def to_hex(rgb: Rgb) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 
 from samrs.core.geometry import hbb_to_polygon
 from samrs.drawing.html import jpeg_uri
+from samrs.drawing.marks import mark
 from samrs.drawing.overlay import Tile, fit, load_tiles
-from samrs.drawing.palette import mark
 from samrs.drawing.tables import number
 from samrs.export.outlines import path_of
 from samrs.gallery.cards import outline

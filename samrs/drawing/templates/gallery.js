@@ -13,10 +13,12 @@ let shown = cards, standing = PART, current = null, pushed = false;
 
 const value = (card, name) => (name in card.dataset ? Number(card.dataset[name]) : NaN);
 
+const [choices, least, most] = ["filter", "from", "to"].map((name) => (tools ? all("[data-" + name + "]", tools) : []));
+
 function fits(card) {
-  return all("[data-filter]", tools).every((s) => !s.value || card.dataset[s.dataset.filter] === s.value)
-    && all("[data-from]", tools).every((i) => i.value === "" || value(card, i.dataset.from) >= Number(i.value))
-    && all("[data-to]", tools).every((i) => i.value === "" || value(card, i.dataset.to) <= Number(i.value));
+  return choices.every((s) => !s.value || card.dataset[s.dataset.filter] === s.value)
+    && least.every((i) => i.value === "" || value(card, i.dataset.from) >= Number(i.value))
+    && most.every((i) => i.value === "" || value(card, i.dataset.to) <= Number(i.value));
 }
 
 function arrange() {
@@ -69,7 +71,7 @@ function walk(event) {
 
 function only(element) {
   tools.reset();
-  for (const select of all("[data-filter]", tools)) {
+  for (const select of choices) {
     const wanted = element.dataset["only" + select.dataset.filter];
     if (wanted !== undefined) select.value = wanted;
   }
