@@ -3,7 +3,10 @@
 The server listens on loopback, which is not enough: every page that the browser shows can send
 requests there. So a request must name this server as its Host (else a name that somebody points at
 127.0.0.1 would do: DNS rebinding), must not come from another Origin, and must carry the cookie
-that the first address, the one with the token, gave in exchange.
+that the first address, the one with the token, gave in exchange. The cookie is random, kept from
+scripts and other sites, and worth nothing once the process ends; but a browser sends it to every
+server on 127.0.0.1, since cookies do not tell ports apart, so one of another port that is opened in
+the same browser can read it.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ class Guard:
     def __init__(self, app: ASGIApp, port: int, token: str) -> None:
         self._app, self._token = app, token
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
-        self._cookie = f"samrs-review-{port}"  # cookies do not tell ports apart
+        self._cookie = f"samrs-review-{port}"  # two reviews at a time
         self._session = secrets.token_urlsafe(32)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
