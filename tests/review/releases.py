@@ -116,7 +116,8 @@ def write_release(release: Path, **about: Any) -> Path:
     nano = find_checkpoint("sam", "nano")
     assert nano.path is not None
     made = {"segmenter": "sam", "model": "nano", "model_sha256": sha256(nano.path)}
-    told = {**manifest, **made, "precision": "float32", "categories": CATEGORIES, **about}
+    names = {"categories": CATEGORIES, "labels": CATEGORIES}
+    told = {**manifest, **made, "precision": "float32", **names, **about}
     write_manifest(release, told)
     return release
 
