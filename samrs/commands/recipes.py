@@ -9,7 +9,8 @@ import click
 def command() -> None:
     """List the prompt recipes: what they need, what they cost, what they are.
 
-    A recipe is one of these parts or a sum of them, such as soft_rbox+zoom.
+    A recipe is one of these parts or a sum of them, such as soft_rbox+zoom. Parts with
+    sizes take one behind an @: fit@96.
     """
     from samrs.prompting.recipes import describe
 

@@ -10,27 +10,29 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from samrs.prompting.mosaic import SIDE, Piece, magnified
+from samrs.prompting.mosaic import Piece, magnified, passes
 from samrs.prompting.types import Boxes, Floats
+from samrs.prompting.view import PART, SIDE
 
 TARGET = 128.0
 """px in SAM's frame that a box's longer side is brought to: 64 and 96 gave less."""
 SCALES = (4.0, 3.0, 2.0)
 """Magnifications; larger ones show a blur. What asks for less than 2 is left in the tile."""
-SMALL = 32.0
-"""px in SAM's frame: boxes up to this side gain most, and are why a picture is made. Those up to
-``TARGET / 2`` gain a little, and fill the pictures up."""
+SMALL = 4
+"""Boxes up to this part of ``TARGET`` gain most, and are why a picture is made. Those that
+``SCALES`` allow and that are larger gain a little, and fill the pictures up."""
 ENOUGH = 4
 """So many of the latter are worth a picture of their own."""
 FIT_SCALES = (*SCALES, 1.5)
-"""Magnifications where every box is brought to its best size, not the smallest alone."""
-LARGE = 200.0
-"""px in SAM's frame: boxes beyond this side are reduced to ``TARGET``. nano's masks of those of
-more than 256 px gain 14 to 32 points on NWPU VHR-10, those of 96 to 200 px nothing
-(docs/decisions/best-size.md)."""
-FEW = 8
-"""Crops that take half a picture: a tile that needs no more is not encoded as a whole."""
-CELL = 256
+"""Magnifications where every box is brought to its best size, not the smallest alone; what asks for
+less, or to be reduced by less than the last, is asked in the tile as well as in a crop."""
+PASSES = 1.5
+"""Of the encoder: a tile whose boxes are all in crops for so many is not encoded as a whole. ViT-B
+takes 1.18 times as long for six quarters as for a whole frame."""
+USUAL = 256
+"""Side of the crops that show things at ``TARGET``, px."""
+CELLS = (USUAL // 2, USUAL, 2 * USUAL)
+"""Sides of crops in px; the first that shows a third more than a box is taken."""
 ROOM = 32
 """px of a crop between a box and the crop's border, unless the tile ends there."""
 
@@ -38,58 +40,75 @@ ROOM = 32
 def magnifying(boxes: Boxes) -> list[Piece]:
     """The crops of small boxes, each box in one of them at its scale."""
     sides = longer_sides(boxes)
-    small = _pieces(boxes, sides, sides <= SMALL)
-    others = _pieces(boxes, sides, (sides > SMALL) & (sides <= TARGET / SCALES[-1]))
-    others.sort(key=lambda piece: -len(piece.which))
-    a_picture = (SIDE // CELL) ** 2
-    if small:
-        room = -len(small) % a_picture
-    else:
-        room = a_picture if sum(len(piece.which) for piece in others) >= ENOUGH else 0
-    return small + others[:room]
+    small = sides <= TARGET / SMALL
+    needed = _pieces(boxes, sides, small, SCALES, TARGET)
+    helped = _pieces(boxes, sides, ~small & (sides <= TARGET / SCALES[-1]), SCALES, TARGET)
+    return needed + _filling(needed, helped, 16)
 
 
-def fitting(boxes: Boxes) -> list[Piece]:
+def fitting(boxes: Boxes, target: float = TARGET, part: int = PART) -> list[Piece]:
     """The crops of boxes that are better asked at another size than the tile shows them.
 
-    Those of up to ``SMALL`` px and those beyond ``LARGE`` always have one, those between and
-    ``TARGET / 1.5`` as far as a picture goes. Where few crops are enough for all boxes, all of them
-    are in crops.
+    Where few crops are enough, all boxes have one and the tile is not encoded. Else the smallest
+    and the largest have one, and others as far as the part of a picture goes that these need.
+
+    Args:
+        target: px in SAM's frame that a box's longer side is brought to.
+        part: side of what crops share of a picture, px (``View.part``).
     """
     sides = longer_sides(boxes)
-    tiny = _pieces(boxes, sides, sides <= SMALL, FIT_SCALES)
-    small = (sides > SMALL) & (sides <= TARGET / FIT_SCALES[-1])
-    others = _pieces(boxes, sides, small, FIT_SCALES)
-    large = alone_at_target(boxes, sides > LARGE)
-    between = ~(sides <= SMALL) & ~small & ~(sides > LARGE)
-    count = len(tiny) + len(others) + len(large)
-    if count + int(between.sum()) <= FEW:
-        return tiny + others + large + alone_at_target(boxes, between)
-    others.sort(key=lambda piece: -len(piece.which))
-    a_picture = (SIDE // CELL) ** 2
-    room = a_picture - (len(tiny) + len(large)) % a_picture
-    return tiny + large + others[:room]
+    least, last = sides <= target / SMALL, FIT_SCALES[-1]
+    small, large = ~least & (sides <= target / last), sides > target * last
+    needed = _pieces(boxes, sides, least, FIT_SCALES, target)
+    needed += alone_at_target(boxes, large, target)
+    helped = _pieces(boxes, sides, small, FIT_SCALES, target)
+    every = needed + helped + alone_at_target(boxes, ~(least | small | large), target)
+    if passes(every, part) <= max(PASSES, 1 + passes(needed, part)):
+        return every
+    return needed + _filling(needed, helped, (part // USUAL) ** 2)
 
 
-def alone_at_target(boxes: Boxes, wanted: NDArray[np.bool_]) -> list[Piece]:
-    """A crop for each wanted box at ``TARGET`` px, with as much around it as it has.
+def _filling(needed: list[Piece], helped: list[Piece], several: int) -> list[Piece]:
+    """Those of the crops that help which are worth their place beside those that are needed, the
+    ones with most boxes first: as many as make these a multiple of some number, or so many where
+    none is needed and enough boxes want one.
+
+    Args:
+        several: a number of crops, of those that show things at ``TARGET``.
+    """
+    if not needed and sum(len(piece.which) for piece in helped) < ENOUGH:
+        return []
+    used = sum((piece.side / USUAL) ** 2 for piece in needed)
+    room = int(-used % several) if needed else several
+    return sorted(helped, key=lambda piece: -len(piece.which))[:room]
+
+
+def alone_at_target(boxes: Boxes, wanted: NDArray[np.bool_], target: float) -> list[Piece]:
+    """A crop for each wanted box at its best size, with as much around it as it has.
 
     Args:
         boxes: of a tile.
         wanted: (N,) which of them.
+        target: px that a box's longer side has in the crop.
     """
     size = np.array(boxes.size_hw[::-1], dtype=np.float64)
+    cell = _cell(target)
     pieces = []
     for i in np.flatnonzero(wanted):
         low, high = boxes.hbb[i, :2], boxes.hbb[i, 2:]
-        scale = TARGET / max(float((high - low).max()), 1.0)
-        span = CELL / scale
+        scale = target / max(float((high - low).max()), 1.0)
+        span = cell / scale
         wanted_corner = (low + high - span) / 2
         # within the tile where it is large enough, else the whole of it in the middle
         inside = np.clip(wanted_corner, 0, np.maximum(size - span, 0))
         corner = np.where(size > span, inside, (size - span) / 2)
-        pieces.append(Piece(np.array([i]), magnified(corner.tolist(), scale), CELL))
+        pieces.append(Piece(np.array([i]), magnified(corner.tolist(), scale), cell))
     return pieces
+
+
+def _cell(target: float) -> int:
+    """Side of the crops of boxes brought to ``target`` px."""
+    return next((side for side in CELLS if side >= target * 4 / 3), CELLS[-1])
 
 
 def longer_sides(boxes: Boxes) -> Floats:
@@ -104,21 +123,26 @@ def _frame_scale(boxes: Boxes) -> float:
 
 
 def _pieces(
-    boxes: Boxes, sides: Floats, wanted: NDArray[np.bool_], scales: tuple[float, ...] = SCALES
+    boxes: Boxes,
+    sides: Floats,
+    wanted: NDArray[np.bool_],
+    scales: tuple[float, ...],
+    target: float,
 ) -> list[Piece]:
     """Crops that hold the wanted boxes, at the largest of ``scales`` that their target allows."""
-    asked = TARGET / np.maximum(sides, 1.0)
+    asked = target / np.maximum(sides, 1.0)
+    cell = _cell(target)
     pieces = []
     above = np.inf
     for scale in scales:
         own = np.flatnonzero(wanted & (asked >= scale) & (asked < above))
         above = scale
         full = scale * _frame_scale(boxes)
-        for which in groups(boxes.hbb, own, (CELL - 2 * ROOM) / full):
+        for which in groups(boxes.hbb, own, (cell - 2 * ROOM) / full):
             low, high = boxes.hbb[which, :2].min(axis=0), boxes.hbb[which, 2:].max(axis=0)
-            most = np.maximum(np.array(boxes.size_hw[::-1]) - CELL / full, 0)
-            corner = np.clip((low + high) / 2 - CELL / full / 2, 0, most)
-            pieces.append(Piece(which, magnified(corner, full), CELL))
+            most = np.maximum(np.array(boxes.size_hw[::-1]) - cell / full, 0)
+            corner = np.clip((low + high) / 2 - cell / full / 2, 0, most)
+            pieces.append(Piece(which, magnified(corner, full), cell))
     return pieces
 
 

@@ -2,8 +2,9 @@
 
 An encoder pass costs the same whatever is in a picture, so pieces share them: as in the mosaics of
 SAHI's sliced inference (Akyon et al., arXiv:2202.06934), but only around instances, and many to a
-picture. Of a picture with few, only the half or quarter that holds them is encoded. Masks come back
-as logits, resampled, and are cut at 0 in the image's own px: nothing is drawn twice.
+picture. Where a model embeds a part of a picture at the cost of the part, a quarter or less is
+filled and embedded: four quarters cost less than a whole, whose every px looks at all others. Masks
+come back as logits, resampled, and are cut at 0 in the image's own px: nothing is drawn twice.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from numpy.typing import NDArray
 from samrs.core.geometry import clip_hbb, polygon_to_hbb
 from samrs.prompting.soft_masks import BEYOND
 from samrs.prompting.types import Answer, Boxes, Floats
-from samrs.prompting.view import Asking, Image, View
+from samrs.prompting.view import PART, SIDE, Asking, Image, View
 
-SIDE = 1024
-"""Of a picture, in px: SAM's frame."""
-CELLS = (1024, 512, 256)
+CELLS = (1024, 512, 256, 128)
 """Sides of pieces in a picture, in px."""
 REACH = 4
 """Px beyond a piece that cubic interpolation may look at: 2, and rounding."""
+SHOWN = ((256, 256), (256, 512), (PART, PART), (SIDE, SIDE))
+"""Rows and columns of a picture that are encoded alone."""
 EMPTY = (124, 116, 104)
 """SAM's mean colour: what its encoder takes for nothing."""
 Matrix = NDArray[np.float64]
@@ -88,25 +89,36 @@ def _ask(
     inner: Asking, view: View, boxes: Boxes, pieces: Sequence[Piece]
 ) -> Iterator[tuple[int, Answer]]:
     """Ask about pieces: (position of the box, its answer in image px)."""
-    for picture in _pictures(pieces):
+    for picture in _pictures(pieces, view.part):
         shown = np.full((SIDE, SIDE, 3), EMPTY, np.uint8)
         for piece, x, y in picture:
             shown[y : y + piece.side, x : x + piece.side] = _cut(view.image, piece)
         own = _joined([_boxes_in(piece, x, y, boxes) for piece, x, y in picture])
         asked = [(i, piece, x, y) for piece, x, y in picture for i in piece.which.tolist()]
-        answers = inner.answers(view.of(shown, _shown(picture)), own)
+        answers = inner.answers(view.of(shown, _shown(picture, view.part)), own)
         for (i, piece, x, y), answer in zip(asked, answers, strict=True):
             yield i, _brought_back(answer, piece, x, y, boxes.size_hw)
 
 
-def _pictures(pieces: Sequence[Piece]) -> Iterator[list[tuple[Piece, int, int]]]:
-    """Pieces with their corners xy, large ones first: sides that halve leave no gap."""
+def passes(pieces: Sequence[Piece], part: int) -> float:
+    """Shares of an encoder pass that the pictures of pieces take.
+
+    Args:
+        part: side of what they share of a picture, px (``View.part``).
+    """
+    shown = (_shown(picture, part) for picture in _pictures(pieces, part))
+    return sum(height * width for height, width in shown) / SIDE**2
+
+
+def _pictures(pieces: Sequence[Piece], part: int) -> Iterator[list[tuple[Piece, int, int]]]:
+    """Pieces with their corners xy, large ones first: sides that halve leave no gap. One larger
+    than what they share has a picture of its own."""
     placed: list[tuple[Piece, int, int]] = []
     used = 0  # in cells of the smallest side, along a curve that keeps squares together
     least = CELLS[-1]
     for piece in sorted(pieces, key=lambda piece: -piece.side):
         size = (piece.side // least) ** 2
-        if used + size > (SIDE // least) ** 2:
+        if placed and used + size > (part // least) ** 2:
             yield placed
             placed, used = [], 0
         x, y = _along(used)
@@ -116,13 +128,12 @@ def _pictures(pieces: Sequence[Piece]) -> Iterator[list[tuple[Piece, int, int]]]
         yield placed
 
 
-def _shown(picture: Sequence[tuple[Piece, int, int]]) -> tuple[int, int]:
-    """Rows and columns that hold pieces, each the half of a picture or the whole: few sizes, since
-    a GPU has its passes ready by size."""
-    half = SIDE // 2
+def _shown(picture: Sequence[tuple[Piece, int, int]], part: int) -> tuple[int, int]:
+    """Rows and columns that hold pieces: few sizes, since a GPU has its passes ready by size."""
     bottom = max(y + piece.side for piece, _, y in picture)
     right = max(x + piece.side for piece, x, _ in picture)
-    return half if bottom <= half else SIDE, half if right <= half else SIDE
+    sizes = SHOWN if part < SIDE else SHOWN[-1:]
+    return next(size for size in sizes if bottom <= size[0] and right <= size[1])
 
 
 def _along(place: int) -> tuple[int, int]:

@@ -3,7 +3,8 @@
 A recipe is a sum of parts, each a file of ``samrs/prompts``. Some build a prompt (``build``); these
 are given together. Others say how it is asked (``answers``): twice, with several boxes, about
 magnified crops; they lie around each other by their ``RANK``, whatever their order in the name.
-Where a recipe names nothing that can be asked alone, the box is: ``zoom`` is ``hbox+zoom``.
+Where a recipe names nothing that can be asked alone, the box is: ``zoom`` is ``hbox+zoom``. A part
+with sizes takes one behind an @, which is measured for a model: ``fit@96``.
 
     samrs recipes
 
@@ -13,7 +14,8 @@ lists the parts, what they need and what they cost. A new part is one file, with
 - ``build(boxes) -> Prompt``, and ``NEEDS_BOX = True`` where it means nothing without a box; or
 - ``answers(inner, view, boxes)``, its ``RANK``, ``ASKS`` (how often it asks ``inner`` for an
   instance), ``EXTRA_PASSES`` (whether it encodes other pictures) and ``WANTS`` (what the segmenter
-  must answer: names in ``abilities.py``).
+  must answer: names in ``abilities.py``); where it shows things at a size, ``SIZES``, the least
+  and the largest in px, and ``size`` as a last argument, which has a default.
 """
 
 from __future__ import annotations
@@ -53,11 +55,13 @@ class Recipe:
         name: as written in params.yaml.
         parts: the modules that build prompts, in the order of the name.
         ways: the modules that say how to ask, the innermost first.
+        size: px, of the way that has ``SIZES``; None: that of the way itself.
     """
 
     name: str
     parts: tuple[ModuleType, ...]
     ways: tuple[ModuleType, ...] = ()
+    size: float | None = None
 
     @property
     def needs_obb(self) -> bool:
@@ -109,7 +113,7 @@ class Recipe:
             return view.decode(self.build(boxes))
         asking: Asking = self
         for way in self.ways:
-            asking = _Layer(way, asking)
+            asking = _Layer(way, asking, self.size if hasattr(way, "SIZES") else None)
         return to_prediction(asking.answers(view, boxes), boxes.size_hw)
 
     def _only(self, what: str, values: list[T | None]) -> T | None:
@@ -128,12 +132,14 @@ class _Layer:
 
     way: ModuleType
     inner: Asking
+    size: float | None
 
     def build(self, boxes: Boxes) -> Prompt:
         return self.inner.build(boxes)
 
     def answers(self, view: View, boxes: Boxes) -> Iterator[Answer]:
-        answers: Iterator[Answer] = self.way.answers(self.inner, view, boxes)
+        sized = () if self.size is None else (self.size,)
+        answers: Iterator[Answer] = self.way.answers(self.inner, view, boxes, *sized)
         return answers
 
 
@@ -143,13 +149,14 @@ def _joined(values: list[NDArray[Any] | None]) -> Any:
 
 
 def parse_recipe(text: str) -> Recipe:
-    """The recipe of a name such as ``hbox`` or ``hbox+point``.
+    """The recipe of a name such as ``hbox``, ``hbox+point`` or ``soft_rbox+fit@96``.
 
     Raises:
         UnknownNameError: a part is no file of ``samrs/prompts``.
         ParameterError: a part is missing, no part of a recipe, or not to be given with another.
     """
-    names = [name.strip() for name in text.split("+")]
+    written = [name.strip() for name in text.split("+")]
+    names = [name.partition("@")[0] for name in written]
     if not all(names):
         raise ParameterError(
             f"prompt: a part is missing, got {text!r}; names joined by + are allowed, such as "
@@ -161,18 +168,36 @@ def parse_recipe(text: str) -> Recipe:
             f"write {'+'.join(dict.fromkeys(names))!r}"
         )
     modules = [_load(name) for name in names]
+    sizes = [_size(*pair) for pair in zip(written, modules, strict=True) if "@" in pair[0]]
     ways = sorted((m for m in modules if not _builds(m)), key=lambda module: module.RANK)
     if len({way.RANK for way in ways}) < len(ways):
         raise ParameterError(
             f"prompt: two parts that cannot lie within each other, got {text!r}; one of zoom, "
-            "fit and rotated is allowed; leave the other out"
+            "fit, two_sizes and rotated is allowed; leave the other out"
         )
     parts = [module for module in modules if _builds(module)]
     if all(getattr(part, "NEEDS_BOX", False) for part in parts):
         parts.insert(0, axis.load(AXIS, DEFAULT))
-    recipe = Recipe("+".join(names), tuple(parts), tuple(ways))
+    recipe = Recipe("+".join(written), tuple(parts), tuple(ways), *sizes)
     recipe.example()
     return recipe
+
+
+def _size(written: str, module: ModuleType) -> float:
+    """px behind the @ of a part."""
+    name, _, text = written.partition("@")
+    if not hasattr(module, "SIZES"):
+        raise ParameterError(
+            f"prompt: a part that has no size, got {written!r}; a size behind an @ is allowed "
+            f"for parts such as fit; write {name!r}"
+        )
+    least, most = module.SIZES
+    if text not in map(str, range(least, most + 1)):
+        raise ParameterError(
+            f"prompt: wrong size, got {written!r}; whole px from {least} to {most} are allowed; "
+            f"write such as {name}@{least * 3}, or {name} alone"
+        )
+    return float(text)
 
 
 def parse_recipes(texts: Sequence[str]) -> list[Recipe]:

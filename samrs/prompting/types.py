@@ -143,7 +143,13 @@ class Segmenter(Protocol):
 
 
 class SoftSegmenter(Segmenter, Protocol):
-    """A segmenter that knows how sure it is of every px, which some recipes need."""
+    """A segmenter that knows how sure it is of every px, which some recipes need.
+
+    Attributes:
+        encodes_parts: whether ``encode_corner`` costs what it shows, and not a whole image.
+    """
+
+    encodes_parts: bool
 
     def encode_corner(self, image: NDArray[np.uint8], shown_hw: tuple[int, int]) -> Any:
         """``encode`` of a square image that shows nothing beyond its first rows and columns.

@@ -17,6 +17,10 @@ from samrs.core.errors import ParameterError
 from samrs.prompting.types import Answer, Boxes, Prediction, Prompt, Segmenter
 
 Image = NDArray[np.uint8]
+SIDE = 1024
+"""Of a picture put together from pieces, in px: SAM's frame."""
+PART = 512
+"""Side of what pieces share of a picture where a part costs less than the whole, px."""
 
 
 @dataclass
@@ -58,6 +62,11 @@ class View:
     def size_hw(self) -> tuple[int, int]:
         """The image's height and width in px."""
         return self.image.shape[0], self.image.shape[1]
+
+    @property
+    def part(self) -> int:
+        """Side of what pieces share of a picture, px."""
+        return PART if getattr(self.segmenter, "encodes_parts", False) else SIDE
 
     def of(self, image: Image, shown_hw: tuple[int, int]) -> View:
         """A view of another image, on the same account.

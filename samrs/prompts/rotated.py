@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from samrs.prompting.mosaic import CELLS, SIDE, Piece, ask_in_pieces, upright
+from samrs.prompting.mosaic import CELLS, Piece, ask_in_pieces, upright
 from samrs.prompting.types import Answer, Boxes
-from samrs.prompting.view import Asking, View
+from samrs.prompting.view import SIDE, Asking, View
 
 NEEDS_OBB = True
 RANK = 3
@@ -24,6 +24,8 @@ WANTS = ("soft",)
 TARGET = 64.0
 """px in SAM's frame that small objects' longer side is brought to, at most four times as large."""
 MOST = 4.0
+LEAST = 256
+"""Side of a crop, px."""
 ROOM = 2.0
 """Side of the crop in the object's longer sides, at least."""
 
@@ -43,6 +45,6 @@ def _piece(boxes: Boxes, i: int) -> Piece:
     frame_scale = SIDE / max(boxes.size_hw)
     long = float(np.hypot(*(obb[1:3] - obb[0:2]).T).max()) * frame_scale
     scale = float(np.clip(TARGET / max(long, 1.0), 1.0, MOST))
-    side = next((side for side in reversed(CELLS) if side >= ROOM * long * scale), SIDE)
+    side = next((side for side in reversed(CELLS) if side >= max(LEAST, ROOM * long * scale)), SIDE)
     scale = min(scale, side / (ROOM * max(long, 1.0)))
     return Piece(np.array([i]), upright(obb, scale * frame_scale, side), side)

@@ -68,6 +68,8 @@ class ByTransformers(Prompted):
         look: the model's.
     """
 
+    encodes_parts = False
+
     def __init__(self, name: str, model: Any, precision: str, look: Look) -> None:
         check_encoder_precision(name, precision)
         self.name = name

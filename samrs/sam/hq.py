@@ -89,6 +89,7 @@ class HqSegmenter(Prompted):
     """
 
     name = NAME
+    encodes_parts = False
 
     def __init__(self, sam: Sam, finer: Finer, precision: str) -> None:
         check_encoder_precision(NAME, precision)

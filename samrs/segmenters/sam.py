@@ -64,6 +64,7 @@ class SamSegmenter(Prompted):
     """
 
     name = "sam"
+    encodes_parts = True
 
     def __init__(
         self, sam: Sam, precision: str, networks: Callable[..., Networks] | None = None

@@ -11,6 +11,7 @@ from samrs.core.errors import ParameterError, ProductError
 from samrs.core.records import INSTANCES
 from samrs.core.shards import write_json, write_table
 from samrs.label.auto import choice_of, resolve
+from samrs.prompting.recipes import parse_recipe
 from tests.pipeline.closure import ROOT
 
 SUMMARY = {
@@ -41,6 +42,14 @@ def test_auto_is_what_the_ablation_chose(tmp_path: Path, obb: bool, recipe: str)
     write_json(choice, choice_of(SUMMARY))
     normalized = product(tmp_path / "n", obb=obb)
     assert resolve("auto", choice, normalized, **NANO) == recipe
+
+
+def test_the_size_that_was_chosen_for_the_model_is_kept_beside_the_recipe(tmp_path: Path) -> None:
+    measured = {**SUMMARY, "auto": {"recipe": "soft_rbox+fit@96"}}
+    choice = tmp_path / "auto.json"
+    write_json(choice, choice_of(measured))
+    recipe = parse_recipe(resolve("auto", choice, product(tmp_path / "n", obb=True), **NANO))
+    assert recipe.size == 96
 
 
 def test_a_named_recipe_stays_and_reads_nothing(tmp_path: Path) -> None:

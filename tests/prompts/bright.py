@@ -16,6 +16,8 @@ class BrightSegmenter:
     """Logits rise with brightness; everything asked is noted in ``asked``, images in ``encoded``
     and the shares of them that show something in ``shown``."""
 
+    encodes_parts = True
+
     def __init__(self) -> None:
         self.encoded: list[Any] = []
         self.shown: list[float] = []

@@ -72,6 +72,25 @@ def test_rbox_fills_the_rotated_box_and_falls_back_to_the_upright_one() -> None:
     assert prompt.mask_polygons[1].tolist() == [[0, 0], [10, 0], [10, 6], [0, 6]]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("zoom@96", "a part that has no size, got 'zoom@96'"),
+        ("hbox@96", "a part that has no size, got 'hbox@96'"),
+        ("fit@", "wrong size, got 'fit@'; whole px from 32 to 384 are allowed"),
+        ("fit@31", "wrong size, got 'fit@31'"),
+        ("fit@096", "wrong size, got 'fit@096'"),
+        ("fit@96.5", "wrong size, got 'fit@96.5'"),
+        ("soft_rbox+fit@1e2", "wrong size, got 'fit@1e2'"),
+        ("fit@96+fit", "a part is named twice"),
+        ("fit@96+zoom", "one of zoom, fit"),
+    ],
+)
+def test_a_size_that_is_none_is_refused(text: str, said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        parse_recipe(text)
+
+
 def test_rhbox_uses_the_upright_box_where_the_hull_misses_the_tile() -> None:
     far = Boxes(boxes().hbb[:1], np.array([DIAMOND + 500]), (50, 60))
     prompt = parse_recipe("rhbox").build(far)

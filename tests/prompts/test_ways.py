@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -14,7 +16,7 @@ from samrs.core.geometry import polygon_to_hbb, rotated_box_to_polygon
 from samrs.core.rle import Rle, polygons_to_rle, rle_area, rle_iou, rle_to_mask
 from samrs.prompting import crops, mosaic
 from samrs.prompting.recipes import AXIS, parse_recipe
-from samrs.prompting.types import Boxes
+from samrs.prompting.types import Answer, Boxes, Prompt
 from samrs.prompting.view import View
 from samrs.segmenters import box
 from samrs.weights.checkpoint import Checkpoint
@@ -126,13 +128,23 @@ def test_zoom_magnifies_small_boxes_and_leaves_large_ones() -> None:
     magnified = np.concatenate([s for s in sides if s.max() < 200])
     assert len(magnified) >= 5
     assert magnified.max() <= crops.TARGET + 1e-6
-    assert len(segmenter.encoded) <= 4
+    assert sum(segmenter.shown) <= 3.25
 
 
 @pytest.mark.parametrize(
-    ("count", "shares"), [(1, [0.25]), (4, [0.25]), (5, [0.5]), (9, [1.0]), (18, [1.0, 0.25])]
+    ("count", "shares"),
+    [
+        (1, [1 / 16]),
+        (2, [1 / 8]),
+        (3, [0.25]),
+        (4, [0.25]),
+        (5, [0.25, 1 / 16]),
+        (18, [0.25] * 4 + [1 / 8]),
+    ],
 )
-def test_of_a_picture_only_the_part_with_pieces_is_encoded(count: int, shares: list[float]) -> None:
+def test_pictures_are_filled_to_a_quarter_and_only_the_part_with_pieces_is_encoded(
+    count: int, shares: list[float]
+) -> None:
     corners = 200.0 * np.array([(i % 5, i // 5) for i in range(count)])
     hbb = np.hstack([corners + 20, corners + 40])
     boxes = Boxes(hbb, np.full((count, 4, 2), np.nan), (1024, 1024))
@@ -145,6 +157,20 @@ def test_of_a_picture_only_the_part_with_pieces_is_encoded(count: int, shares: l
     assert min(rle_area(rle) for rle in answer.rles) > 200
     assert segmenter.shown == shares
     assert view.spent.encoder_passes == sum(shares)
+
+
+class Whole(BrightSegmenter):
+    """Embeds every picture as a whole."""
+
+    encodes_parts = False
+
+
+@pytest.mark.parametrize(("count", "pictures"), [(1, 1), (16, 1), (17, 2)])
+def test_a_model_that_embeds_no_parts_has_whole_pictures_filled(count: int, pictures: int) -> None:
+    boxes = row_of(count, 12)
+    view = View(Whole(), np.zeros((1024, 1024, 3), np.uint8))
+    parse_recipe("zoom").ask(view, boxes)
+    assert view.spent.encoder_passes == pictures
 
 
 def test_groups_of_zoom_take_every_box_once_and_fit() -> None:
@@ -220,7 +246,7 @@ def test_ways_lie_within_each_other_whatever_the_order_of_their_names() -> None:
 
 
 def test_two_ways_that_make_pictures_are_refused() -> None:
-    with pytest.raises(ParameterError, match="one of zoom, fit and rotated is allowed"):
+    with pytest.raises(ParameterError, match="one of zoom, fit, two_sizes and rotated is allowed"):
         parse_recipe("zoom+rotated")
 
 
@@ -289,14 +315,74 @@ def test_fit_shows_a_small_picture_smaller_than_the_frame_would() -> None:
     assert shown_sides(crops.fitting(boxes), boxes)[0] == pytest.approx(128)
 
 
-@pytest.mark.parametrize(("count", "side", "passes"), [(3, 150, 0.25), (8, 150, 0.5), (9, 150, 1)])
-def test_fit_encodes_half_a_picture_for_few_and_the_tile_for_many(
-    count: int, side: float, passes: float
-) -> None:
-    boxes = row_of(count, side)
+@pytest.mark.parametrize(
+    ("count", "passes"), [(1, 1 / 16), (3, 0.25), (8, 0.5), (24, 1.5), (25, 1)]
+)
+def test_fit_encodes_crops_for_few_boxes_and_the_tile_for_many(count: int, passes: float) -> None:
+    boxes = row_of(count, 150)
     view = View(BrightSegmenter(), np.zeros((1024, 1024, 3), np.uint8))
     parse_recipe("fit").ask(view, boxes)
     assert view.spent.encoder_passes == passes
+
+
+@pytest.mark.parametrize(("middling", "wanted"), [(1, 0), (3, 0), (4, 4), (6, 4)])
+def test_fit_makes_no_picture_for_a_few_middling_boxes_among_many(
+    middling: int, wanted: int
+) -> None:
+    many, few = row_of(40, 110), row_of(middling, 50)
+    boxes = Boxes(np.concatenate([many.hbb, few.hbb * [1, 0, 1, 0] + [0, 900, 0, 950]]),
+                  np.full((40 + middling, 4, 2), np.nan), (1024, 1024))  # fmt: skip
+    pieces = crops.fitting(boxes)
+    assert len(pieces) == wanted
+    assert all(i >= 40 for piece in pieces for i in piece.which)
+
+
+def test_fit_fills_up_the_quarter_that_large_ones_need() -> None:
+    many, small = row_of(40, 110), row_of(6, 50)
+    large = np.array([[100.0, 100, 600, 500]])
+    hbb = np.concatenate([many.hbb, small.hbb * [1, 0, 1, 0] + [0, 900, 0, 950], large])
+    pieces = crops.fitting(Boxes(hbb, np.full((47, 4, 2), np.nan), (1024, 1024)))
+    assert pieces[0].which.tolist() == [46]
+    assert len(pieces) == 4
+
+
+@pytest.mark.parametrize(
+    ("size", "side"), [(64, 128), (96, 128), (128, 256), (192, 256), (256, 512)]
+)
+def test_fit_brings_things_to_the_size_that_a_recipe_names(size: int, side: int) -> None:
+    recipe = parse_recipe(f"fit@{size}")
+    assert recipe.size == size
+    boxes = boxes_at((100, 100, 900, 500), size_hw=(1024, 1024))
+    segmenter = BrightSegmenter()
+    recipe.ask(View(segmenter, np.zeros((1024, 1024, 3), np.uint8)), boxes)
+    (asked,) = segmenter.asked
+    assert asked.boxes_xyxy is not None
+    assert (asked.boxes_xyxy[:, 2] - asked.boxes_xyxy[:, 0]).tolist() == pytest.approx([size])
+    (piece,) = crops.fitting(boxes, size)
+    assert piece.side == side
+
+
+class Nearsighted(BrightSegmenter):
+    """Answers nothing about what is shown at more than 100 px."""
+
+    def answers(self, state: Any, prompt: Prompt) -> Iterator[Answer]:
+        assert prompt.boxes_xyxy is not None
+        for xyxy, answer in zip(prompt.boxes_xyxy, super().answers(state, prompt), strict=True):
+            far = (xyxy[2:] - xyxy[:2]).max() <= 100
+            yield answer if far else replace(answer, logits=np.full_like(answer.logits, -9))
+
+
+def test_two_sizes_take_the_answer_that_is_surer() -> None:
+    image = np.full((600, 900, 3), 40, np.uint8)
+    image[100:460, 150:800] = 220
+    boxes = boxes_at((150, 100, 800, 460), size_hw=(600, 900))
+    truth = polygons_to_rle([[150, 100, 800, 100, 800, 460, 150, 460]], (600, 900))
+    masks = {
+        name: parse_recipe(name).ask(View(Nearsighted(), image), boxes).rles
+        for name in ("fit", "two_sizes")
+    }
+    assert rle_area(masks["fit"][0]) == 0
+    assert ious(masks["two_sizes"], [truth])[0] > 0.95
 
 
 @pytest.mark.parametrize("seed", range(5))
