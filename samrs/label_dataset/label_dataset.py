@@ -125,6 +125,7 @@ def label_dataset(
 
     Raises:
         ParameterError, UnknownNameError: of a wrong name, recipe or number.
+        MissingExtraError: an export needs a package that is not installed.
         MissingInputError: there is no dataset of that format, or no box in it.
         QuarantineError: more than ``max_quarantined`` of it is bad; ``set_aside.csv`` lists it.
         SourceError: the model is not bundled and cannot be fetched.
@@ -215,6 +216,7 @@ def _check_asked(recipe: str, exports: Sequence[str], segmenter: str, model: str
                 f"export: unknown format, got {format!r}; {', '.join(known)} are allowed; "
                 + advice(format, known, "use one of these")
             )
+        axis.load(EXPORTS, format)  # or says which extra it needs
 
 
 def _write_set_aside(normalized: Path, path: Path) -> dict[str, Any]:

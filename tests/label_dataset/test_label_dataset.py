@@ -20,6 +20,7 @@ from filelock import FileLock
 from samrs.commands.label import told
 from samrs.core.errors import (
     AnnotationError,
+    MissingExtraError,
     MissingInputError,
     ParameterError,
     ProductError,
@@ -168,6 +169,19 @@ def test_what_is_asked_wrongly_is_told_before_anything_is_made(
     by_hand.coco(tmp_path / "in")
     with pytest.raises(error, match=said):
         label_dataset("coco", tmp_path / "in", tmp_path / "out", **{**ASKED, **wrong})
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_export_whose_packages_are_not_installed_is_told_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_hand.coco(tmp_path / "in")
+    for name in [n for n in sys.modules if n.startswith("samrs.export.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "shapely", None)
+    asked = {**ASKED, "exports": ["coco", "geojson"]}
+    with pytest.raises(MissingExtraError, match=r"'shapely'.*pip install 'samrs\[geo\]'"):
+        label_dataset("coco", tmp_path / "in", tmp_path / "out", **asked)
     assert not (tmp_path / "out").exists()
 
 
