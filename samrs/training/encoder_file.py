@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from samrs.training.encoder_names import TIMM, library_names, shapes_of, timm_shapes
+from samrs.training.internimage import INTERNIMAGE
 from samrs.training.networks import MultiHeadNetwork
 
 ENCODER_FILE = "encoder.safetensors"
@@ -72,7 +73,7 @@ def readers(encoder: str, weights: Mapping[str, Tensor]) -> Iterator[Reader]:
     if name in torchvision.models.list_models():
         make = f"torchvision.models.get_model({name!r}, weights=None)"
         models.append(("torchvision", make, _torchvision_shapes(name)))
-    if name == encoder:
+    if name == encoder != INTERNIMAGE:  # which no library has
         smp = f"segmentation_models_pytorch.encoders.get_encoder({name!r}, weights=None)"
         models.append(
             ("segmentation_models_pytorch", smp, {n: t.shape for n, t in weights.items()})

@@ -1,9 +1,10 @@
 """Segmentation networks with a shared encoder and decoder and one head for each subset.
 
 Encoders and decoders are those of segmentation-models-pytorch and timm, as ``tu-<name>``; plain
-transformers of timm have scales and, with ``+rvsa``, windows of their own (``vit.py``), Hiera has
-positions for any size (``hiera.py``). Heads have no background class, as in SAMRS: 18, 20 and 37
-outputs for SOTA, SIOR and FAST. Networks take uint8 images and normalize them with ImageNet's
+transformers of timm have scales and, with ``+rvsa``, windows of their own (``vit.py``) or, with
+``+adapter``, a branch (``adapter.py``), Hiera has positions for any size (``hiera.py``),
+InternImage is our own (``internimage.py``). Heads have no background class, as in SAMRS: 18, 20 and
+37 outputs for SOTA, SIOR and FAST. Networks take uint8 images and normalize them with ImageNet's
 statistics, which its encoder weights expect.
 """
 
@@ -25,10 +26,12 @@ from torch import Tensor, nn
 
 from samrs.core.errors import MissingInputError, ParameterError, ProductError, advice, full_disk
 from samrs.core.records import IGNORE
+from samrs.training.adapter import AdapterEncoder
 from samrs.training.encoder_names import TIMM
 from samrs.training.hiera import HieraEncoder, is_hiera
 from samrs.training.initial_weights import is_file, load_encoder
-from samrs.training.vit import RVSA, VitEncoder, is_plain
+from samrs.training.internimage import INTERNIMAGE, InternImageEncoder
+from samrs.training.vit import ADAPTER, VitEncoder, is_plain, without_suffix
 
 if TYPE_CHECKING:
     from samrs.training.mask2former import Masks
@@ -253,6 +256,8 @@ def _asked_of_smp(
 ) -> tuple[str, str | None, dict[str, Any]]:
     """Name, weights and options by which smp makes an encoder."""
     theirs = encoder.removeprefix(TIMM)
+    if encoder == INTERNIMAGE:
+        return _registered(encoder, partial(InternImageEncoder, drop_path=drop_path)), None, {}
     drops = {"drop_path_rate": drop_path} if drop_path else {}
     if drops and (theirs == encoder or not (is_plain(theirs) or _takes(theirs, drops))):
         raise ParameterError(
@@ -262,12 +267,20 @@ def _asked_of_smp(
     if theirs == encoder:
         return encoder, weights, {}
     if is_plain(theirs) or is_hiera(theirs):
-        kind = VitEncoder if is_plain(theirs) else HieraEncoder
+        kind: Callable[..., nn.Module] = VitEncoder if is_plain(theirs) else HieraEncoder
+        kind = AdapterEncoder if theirs.endswith(ADAPTER) else kind
         make = partial(kind, theirs, pretrained=weights is not None, drop_path=drop_path)
-        name = f"samrs {theirs}"  # no user's word, which smp would take for one of its own
-        smp.encoders.encoders[name] = {"encoder": make, "params": {}, "pretrained_settings": {}}
-        return name, None, {}
+        return _registered(theirs, make), None, {}
     return encoder, weights, {**drops, **(ANY_SIZE if _takes(theirs, ANY_SIZE) else {})}
+
+
+def _registered(name: str, make: Callable[..., nn.Module]) -> str:
+    """The name by which smp makes an encoder of ours: no user's word, which it would take for one
+    of its own."""
+    smp.encoders.encoders[f"samrs {name}"] = {
+        "encoder": make, "params": {}, "pretrained_settings": {},
+    }  # fmt: skip
+    return f"samrs {name}"
 
 
 def _takes(name: str, options: Mapping[str, Any]) -> bool:
@@ -285,20 +298,23 @@ def _check_names(encoder: str, encoder_weights: str | None) -> None:
     """Refuses an encoder, or weights of it, that the libraries do not know."""
     ours, theirs = smp.encoders.encoders, encoder.removeprefix(TIMM)
     is_timm = encoder.startswith(TIMM) and (timm.is_model(theirs) or is_plain(theirs))
-    plain = theirs.removesuffix(RVSA)
+    plain = without_suffix(theirs)
     if is_timm and "." in plain and plain not in timm.list_pretrained():
         tags = [name for name in timm.list_pretrained() if name.startswith(plain.split(".")[0])]
         raise ParameterError(
             f"encoder: unknown weights, got the tag {plain.split('.', 1)[1]!r} in {encoder!r}; "
             f"those that timm has are allowed; {advice(plain, tags, 'leave the tag out')}"
         )
-    if not (is_timm or encoder in ours):
-        names = [*ours, *(TIMM + name for name in timm.list_models())]
+    if not (is_timm or encoder in ours or encoder == INTERNIMAGE):
+        names = [INTERNIMAGE, *ours, *(TIMM + name for name in timm.list_models())]
         raise ParameterError(
-            f"encoder: unknown name, got {encoder!r}; those of segmentation-models-pytorch, and "
-            f"those of timm after {TIMM}, are allowed; {advice(encoder, names, 'correct the name')}"
+            f"encoder: unknown name, got {encoder!r}; {INTERNIMAGE}, those of "
+            f"segmentation-models-pytorch, and those of timm after {TIMM}, are allowed; "
+            f"{advice(encoder, names, 'correct the name')}"
         )
-    if is_timm:  # takes any word for the one set of weights that it has
+    if encoder == INTERNIMAGE:
+        known: list[str] = []
+    elif is_timm:  # takes any word for the one set of weights that it has
         known = ["imagenet"] if timm.models.is_model_pretrained(plain) else []
     else:
         known = sorted(ours[encoder]["pretrained_settings"])

@@ -2,7 +2,8 @@
 
 timm's networks, at any size: position tables are resampled to the image. As in ViTDet (Li et al.,
 2022) and SAMRS, four scales are made of the last layer's tokens. With ``+rvsa`` behind the name,
-all blocks but every third attend by ``rvsa.py``, as SAMRS's ViT-B + RVSA does.
+all blocks but every third attend by ``rvsa.py``, as SAMRS's ViT-B + RVSA does. With ``+adapter``
+the scales are those of a branch beside it (``adapter.py``).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from samrs.core.errors import ParameterError
 from samrs.training.rvsa import RotatedVariedSizeWindowAttention
 
-RVSA = "+rvsa"
+RVSA, ADAPTER = "+rvsa", "+adapter"
 INTERVAL = 3
 """Every so-manieth block attends to the whole image."""
 PATCH = 16
@@ -72,18 +73,37 @@ class VitEncoder(nn.Module, EncoderMixin):  # type: ignore[misc]
         Args:
             x: normalized; level 0 is it, level 1 has no channels, as smp's transformers have none.
         """
-        patches = self.body.patch_embed(x)
-        grid = cast(tuple[int, int], tuple(patches.shape[1:3]))
-        tokens = self.body._pos_embed(patches)[:, self.body.num_prefix_tokens :]
-        tokens = self.body.norm_pre(tokens)
+        tokens, grid = self.embedded(x)
         for block in self.body.blocks:
-            tokens = tokens + block.drop_path1(block.ls1(_attended(block, tokens, grid)))
-            tokens = tokens + block.drop_path2(block.ls2(block.mlp(block.norm2(tokens))))
+            tokens = self.passed(block, tokens, grid)
         tokens = self.body.norm(tokens)
         image = tokens.transpose(1, 2).unflatten(2, grid).contiguous()
         nothing = x.new_zeros((len(x), 0, x.shape[2] // 2, x.shape[3] // 2))
         scales = [fpn(image) for fpn in (self.fpn1, self.fpn2, self.fpn3, self.fpn4)]
         return [x, nothing, *scales]
+
+    def embedded(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Tokens (B, N, C) before the first block, without class token; their rows and columns.
+
+        Args:
+            x: as in ``forward``.
+        """
+        patches = self.body.patch_embed(x)
+        grid = cast(tuple[int, int], tuple(patches.shape[1:3]))
+        tokens = self.body._pos_embed(patches)[:, self.body.num_prefix_tokens :]
+        return self.body.norm_pre(tokens), grid
+
+    def passed(self, block: Any, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Tokens behind a block.
+
+        Args:
+            block: of the body.
+            tokens: before it.
+            grid: their rows and columns.
+        """
+        tokens = tokens + block.drop_path1(block.ls1(_attended(block, tokens, grid)))
+        found: Tensor = tokens + block.drop_path2(block.ls2(block.mlp(block.norm2(tokens))))
+        return found
 
 
 def _attended(block: nn.Module, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -107,7 +127,17 @@ def is_plain(name: str) -> bool:
     """Whether a name, without ``tu-``, is that of a network of this module.
 
     Args:
-        name: timm's, ``+rvsa`` behind it or not.
+        name: timm's, ``+rvsa`` or ``+adapter`` behind it or not.
     """
-    plain = name.removesuffix(RVSA)
+    plain = without_suffix(name)
     return timm.is_model(plain) and timm.models.is_model_in_modules(plain, ["vision_transformer"])
+
+
+def without_suffix(name: str) -> str:
+    """timm's name of the transformer in a network of this module.
+
+    Args:
+        name: see ``is_plain``.
+    """
+    suffix = next((each for each in (RVSA, ADAPTER) if name.endswith(each)), "")
+    return name.removesuffix(suffix)

@@ -8,14 +8,16 @@ import pytest
 
 from samrs.pretrain import pretrain
 from samrs.training.networks import DECODERS
-from samrs.training.segmentation import Settings
+from samrs.training.settings import Settings
 from tests.training.conftest import HELD_OUT, RUNTIME, SEED, SETTINGS
 
 ENCODERS = (
     "resnet50",
+    "internimage_t",
     "tu-swin_tiny_patch4_window7_224",
     "tu-vit_base_patch16_224",
     "tu-vit_base_patch16_224+rvsa",
+    "tu-vit_base_patch16_224+adapter",
     "tu-hiera_tiny_224",
 )
 
