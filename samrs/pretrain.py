@@ -26,11 +26,11 @@ from samrs.training.coverage import warn_of_untrained
 from samrs.training.encoder_file import save_encoder
 from samrs.training.evaluation import PLAIN, confusion, scores
 from samrs.training.initial_weights import is_file
-from samrs.training.loop import device_of
 from samrs.training.networks import MultiHeadNetwork, save_network, save_shared
 from samrs.training.ranks import is_first
 from samrs.training.sampling import epoch_steps, split_batch
-from samrs.training.segmentation import LIBRARIES, Settings, Trained, history_rows, train_network
+from samrs.training.segmentation import Trained, history_rows, train_network
+from samrs.training.settings import LIBRARIES, Settings, device_of
 from samrs.training.tiles import SemanticTiles, prune_tiles
 from samrs.work.fingerprint import fingerprint, prune_units
 from samrs.work.lock import locked

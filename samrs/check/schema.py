@@ -169,8 +169,8 @@ def allowed_names(params: Mapping[str, Any]) -> dict[str, Iterable[str]]:
     from samrs.finetune import finetune
     from samrs.release import background, overlap
     from samrs.sam.computing import PRECISIONS
-    from samrs.training import loop as training
     from samrs.training import networks
+    from samrs.training import settings as training
     from samrs.weights.models import models
 
     segmenters = axis.names("samrs.segmenters")
@@ -298,7 +298,7 @@ def _ranges(params: Mapping[str, Any]) -> Iterator[str]:
     from samrs.pretrain import check_hold_out
     from samrs.release.thresholds import Thresholds
     from samrs.training.evaluation import Protocol
-    from samrs.training.segmentation import Settings
+    from samrs.training.settings import Settings
 
     checks: list[tuple[str, Callable[..., Any], Mapping[str, Any]]] = [
         *((f"normalize.{n}", check_cut, params["normalize"][n]) for n in params["datasets"]),

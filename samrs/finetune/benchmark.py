@@ -12,7 +12,7 @@ from samrs.core.shards import read_manifest
 from samrs.reading.splits import use_of
 from samrs.training.initial_weights import is_file
 from samrs.training.networks import MultiHeadNetwork, load_encoder_decoder
-from samrs.training.segmentation import LIBRARIES
+from samrs.training.settings import LIBRARIES
 from samrs.training.tiles import SemanticTiles, prune_tiles
 from samrs.work.fingerprint import fingerprint, prune_units
 

@@ -12,18 +12,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback
-
 from samrs.core.errors import ParameterError
 from samrs.core.shards import fresh_product, sha256, write_csv, write_manifest
-from samrs.finetune import full, probe
+from samrs.finetune import probe
 from samrs.finetune.benchmark import INITS, read_benchmark
 from samrs.finetune.intervals import FEWEST
 from samrs.training.coverage import warn_of_untrained
 from samrs.training.evaluation import Protocol
 from samrs.training.initial_weights import check_word, is_file
 from samrs.training.ranks import is_first
-from samrs.training.segmentation import Settings
+from samrs.training.settings import Settings
 
 MODES = ("probe", "full")
 PROBED = ("body", "features", "share", "draw", "tiles", "miou")
@@ -34,7 +32,7 @@ def finetune(
     pretrained: Path,
     out: Path,
     work: Path,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Any] = (),
     store: Path | None = None,
     *,
     mode: str,
@@ -97,6 +95,8 @@ def finetune(
         rows = probe.probe(benchmark, draws=draws, seed=seeds[0], **runs)
         told = {"draws": draws, **probe.summarise(rows)}
     else:
+        from samrs.finetune import full  # with Lightning, whose import takes seconds
+
         runs |= {"seeds": seeds, "settings": settings, "protocol": protocol}
         rows = full.runs(benchmark, callbacks=callbacks, **runs)
         if not is_first():

@@ -21,9 +21,9 @@ from samrs.core.shards import json_bytes
 from samrs.finetune.benchmark import Benchmark
 from samrs.finetune.intervals import FEWEST, interval, paired
 from samrs.training.evaluation import Protocol, confusion, scores
-from samrs.training.loop import device_of
 from samrs.training.ranks import is_first
-from samrs.training.segmentation import Settings, history_rows, train_network
+from samrs.training.segmentation import history_rows, train_network
+from samrs.training.settings import Settings, device_of
 from samrs.training.watching import BEST
 from samrs.work.kept import keep, kept
 from samrs.work.lock import locked

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 LEVEL = 0.95
 FEWEST = 3
@@ -19,7 +19,7 @@ def interval(values: Sequence[float]) -> dict[str, float]:
         values: one a draw or seed.
     """
     mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
+    reach = float(stdtrit(len(values) - 1, (1 + LEVEL) / 2)) * error
     ends = {"mean": mean, "low": mean - reach, "high": mean + reach}
     return {name: round(value, 4) for name, value in ends.items()}
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,10 +33,10 @@ from samrs.training.linear_probe import (
     fit,
     frozen,
     network_features,
-    sample,
+    sample_tile,
     sums,
 )
-from samrs.training.loop import device_of
+from samrs.training.settings import device_of
 from samrs.work.kept import keep, kept
 
 BASE = "scratch"
@@ -119,8 +120,7 @@ def _probe_body(
     labelled = {index for each in every.values() for index in each}
     learned: dict[tuple[str, float, int], Sums] = {}
     for index in progress(sorted(labelled), desc=desc, unit="tile"):
-        image, labels = tiles.read(index)
-        found = sample(ask(image), labels, np.random.default_rng([seed, 2, index]))
+        found = sample_tile(tiles.tile(index), ask, np.random.default_rng([seed, 2, index]))
         for name, features in found.features.items():
             of_tile = sums(features, found.labels, classes)
             for draw in (draw for draw, each in every.items() if index in each):
@@ -136,7 +136,7 @@ def _probe_body(
         image, labels = tiles.read_once(index, benchmark.test)
         seen, counts = ask(image), cell_counts(labels, classes)
         for (name, share), of_share in probes.items():
-            total[name, share] += confusions(seen[name], counts, of_share)
+            total[name, share] += confusions(seen.scores(name, of_share), counts)
     return {
         share: [
             {
@@ -160,7 +160,7 @@ def _features(
         return colour_features
     init, other = (BASE, seed + 1) if body == CONTROL else (body, seed)
     network = frozen(benchmark.start(init, other).to(device_of(runtime)))
-    return lambda image: {n: f.cpu() for n, f in network_features(network, image).items()}
+    return partial(network_features, network)
 
 
 def summarise(rows: Sequence[Row]) -> dict[str, Any]:

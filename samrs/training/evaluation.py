@@ -18,12 +18,11 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from samrs.core.errors import ParameterError
 from samrs.core.progress import progress
 from samrs.core.records import BACKGROUND, IGNORE
-from samrs.core.tiling import windows
+from samrs.core.tiling import Window, windows
 from samrs.training.augmentation import PAD_RGB
 from samrs.training.blocks import Image
 from samrs.training.networks import MultiHeadNetwork
@@ -87,6 +86,7 @@ def predict(
     *,
     crop: int,
     precision: str,
+    asked: NDArray[np.bool_] | None = None,
 ) -> Tensor:
     """Label map (H, W) int64 of an image (H, W, 3) RGB, on the network's device.
 
@@ -95,6 +95,8 @@ def predict(
         protocol: windows, flips and scales; images smaller than a window are padded.
         crop: side of a window where the protocol has none.
         precision: as in training.
+        asked: (H, W) pixels whose label is needed, at least one; windows of the tile's own scale
+            without one are left out, and what lies in no other has any label. None: all.
     """
     size_hw, window = image.shape[:2], protocol.window or crop
     stride = max(1, round(protocol.stride * window))
@@ -106,9 +108,12 @@ def predict(
             scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR).astype(
                 np.uint8
             )
-        found = _shares(
-            network, head, scaled, window, stride, flip=protocol.flip, precision=precision
+        places = windows(
+            max(width, window), max(height, window), tile=window, overlap=window - stride
         )
+        if asked is not None and scaled is image:
+            places = [p for p in places if asked[p.y0 : p.y0 + window, p.x0 : p.x0 + window].any()]
+        found = _shares(network, head, scaled, places, flip=protocol.flip, precision=precision)
         if found.shape[1:] != size_hw:
             found = F.interpolate(found[None], size_hw, mode="bilinear")[0]
         shares = found if shares is None else shares + found
@@ -120,18 +125,16 @@ def _shares(
     network: MultiHeadNetwork,
     head: str,
     image: Image,
-    window: int,
-    stride: int,
+    places: Sequence[Window],
     *,
     flip: bool,
     precision: str,
 ) -> Tensor:
-    """Probabilities (C, H, W) of an image."""
-    height, width = image.shape[:2]
+    """Probabilities (C, H, W) of an image where one of the square windows lies, 0 elsewhere."""
+    (height, width), window = image.shape[:2], places[0].width
     below, right = max(window - height, 0), max(window - width, 0)
     padded = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT, value=PAD_RGB)
     pixels = torch.from_numpy(padded).permute(2, 0, 1).to(network.mean.device)
-    places = windows(width + right, height + below, tile=window, overlap=window - stride)
     total: Tensor | None = None
     times = pixels.new_zeros(pixels.shape[1:], dtype=torch.float32)
     for begin in range(0, len(places), WINDOWS):
@@ -146,7 +149,8 @@ def _shares(
             total[:, place.y0 : place.y0 + window, place.x0 : place.x0 + window] += share
             times[place.y0 : place.y0 + window, place.x0 : place.x0 + window] += 1 + flip
     assert total is not None
-    return (total / times)[:, :height, :width]
+    total /= times.clamp(min=1)
+    return total[:, :height, :width]
 
 
 def _probabilities(network: MultiHeadNetwork, head: str, views: Tensor, precision: str) -> Tensor:
@@ -187,22 +191,30 @@ def confusion(
         image, labels = tiles.read_once(index, chosen)
         if (labels == IGNORE).all():
             continue
-        found = predict(network, head, image, protocol, crop=crop, precision=precision)
-        whole += _counted(found, labels, count)
+        found = predict(
+            network, head, image, protocol, crop=crop, precision=precision, asked=labels != IGNORE
+        )
+        whole += counted(found, labels, count)
         if protocol.boundary:
             kept = np.where(
                 away_from_borders(tiles.read(index)[1], protocol.boundary), labels, IGNORE
             )
-            inside += _counted(found, kept.astype(np.uint8), count)
+            inside += counted(found, kept.astype(np.uint8), count)
     return whole, inside
 
 
-def _counted(found: Tensor, labels: Image, count: int) -> Tensor:
+def counted(found: Tensor, labels: Image, count: int) -> Tensor:
+    """Labelled pixels (C, C) by true class (row) and predicted class (column), on the CPU.
+
+    Args:
+        found: (H, W) predicted classes.
+        labels: (H, W), 255 where nothing is known.
+        count: of classes.
+    """
     truth = torch.from_numpy(labels).to(found.device).long()
-    matrix: Tensor = multiclass_confusion_matrix(
-        found, truth, num_classes=count, ignore_index=IGNORE, validate_args=False
-    )
-    return matrix.cpu()
+    known = truth != IGNORE
+    pairs = truth[known] * count + found[known]
+    return torch.bincount(pairs, minlength=count**2).view(count, count).cpu()
 
 
 def away_from_borders(labels: Image, reach: int) -> NDArray[np.bool_]:

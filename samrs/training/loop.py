@@ -18,7 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast
 
 import cv2
 import torch
@@ -33,9 +33,8 @@ from samrs.core.progress import progress
 from samrs.training.bfloat16 import warn_of_emulation
 from samrs.training.checkpoints import KeptCheckpoints, checkpoint_path, last_checkpoint
 from samrs.training.ranks import check_together, sum_of_all, told_plainly, trainer_options
+from samrs.training.settings import Precision, device_of
 
-Precision = Literal["32-true", "bf16-mixed"]
-PRECISIONS = get_args(Precision)
 PREFETCHED = 4
 """Batches that each worker process draws ahead."""
 RECENT = 20
@@ -158,7 +157,7 @@ def fit(
     Args:
         work: folder of the checkpoints; a training found there goes on.
         every: steps between two checkpoints; there is one after the last step as well.
-        precision: one of ``PRECISIONS``.
+        precision: one of ``settings.PRECISIONS``.
         desc: what to call it while it runs.
         runtime: ``device``, ``threads``, ``devices`` that train together (``ranks.py``) and
             ``workers``, processes that draw batches (0: this one): speed only.
@@ -308,11 +307,3 @@ def _opencv_without_threads(workers: int) -> Iterator[None]:
 
 def _one_thread(_: int) -> None:
     torch.set_num_threads(1)
-
-
-def device_of(runtime: Mapping[str, Any]) -> torch.device:
-    """The device that ``runtime.device`` means: auto takes a GPU where there is one."""
-    name = runtime["device"]
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)

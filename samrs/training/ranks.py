@@ -17,7 +17,6 @@ from datetime import timedelta
 from typing import Any
 
 import torch
-from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, distributed, nn
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
@@ -48,6 +47,8 @@ def trainer_options(runtime: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ParameterError: there are not so many GPUs.
     """
+    from lightning.pytorch.strategies import DDPStrategy  # seconds that probes do without
+
     gpus = torch.cuda.device_count() if runtime["device"] != "cpu" else 0
     if by_torchrun():
         here, machines = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["GROUP_WORLD_SIZE"])

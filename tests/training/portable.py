@@ -25,7 +25,7 @@ def main() -> None:
     # With torch, which must find instructions held:
     from samrs.finetune.finetune import finetune
     from samrs.pretrain import pretrain
-    from samrs.training.segmentation import Settings
+    from samrs.training.settings import Settings
     from tests.training import discs
     from tests.training.conftest import HELD_OUT, PROTOCOL, RUNTIME, SEED, SETTINGS
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from samrs.core.errors import ParameterError
-from samrs.training.evaluation import Protocol, away_from_borders, predict, scores
+from samrs.core.records import IGNORE
+from samrs.training.evaluation import Protocol, away_from_borders, counted, predict, scores
 
 
 class Brightness(nn.Module):
@@ -138,3 +139,30 @@ def test_a_protocol_out_of_range_is_refused(wrong: dict[str, Any], message: str)
     right = {"window": None, "stride": 1.0, "flip": False, "scales": [1.0], "boundary": 0}
     with pytest.raises(ParameterError, match=message):
         Protocol(**{**right, **wrong})
+
+
+@pytest.mark.parametrize("stride", [1.0, 2 / 3])
+def test_windows_without_a_pixel_that_is_asked_for_are_left_out(stride: float) -> None:
+    class Counting(Brightness):
+        seen = 0
+
+        def forward(self, images: Tensor, parts: dict[str, int]) -> dict[str, Tensor]:
+            self.seen += len(images)
+            return super().forward(images, parts)
+
+    image, network = picture(100, 140), Counting(lopsided=True)
+    protocol = Protocol(window=32, stride=stride, flip=True, scales=(1.0,), boundary=0)
+    options: dict[str, Any] = {"crop": 999, "precision": "32-true"}
+    every = predict(network, "x", image, protocol, **options)
+    of_all, network.seen = network.seen, 0
+    asked = np.zeros((100, 140), bool)
+    asked[50:60, 60:72] = asked[99, 139] = True
+    found = predict(network, "x", image, protocol, **options, asked=asked)
+    assert np.array_equal(found[asked], every[asked])
+    assert network.seen < of_all / 2
+
+
+def test_pixels_are_counted_by_true_and_predicted_class() -> None:
+    labels = np.array([[0, 0, 1], [2, IGNORE, 2]], np.uint8)
+    found = torch.tensor([[0, 1, 1], [2, 0, 0]])
+    assert counted(found, labels, 3).tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 1]]

@@ -14,7 +14,7 @@ from samrs.finetune.finetune import finetune
 from samrs.finetune.full import compare, nested_share
 from samrs.training.bfloat16 import multiplies_bfloat16
 from samrs.training.networks import MultiHeadNetwork, save_network
-from samrs.training.segmentation import Settings
+from samrs.training.settings import Settings
 from samrs.work import fingerprint
 from samrs.work.lock import locked
 from tests.training.conftest import ENCODER, PROTOCOL, RUNTIME, SEED, SETTINGS

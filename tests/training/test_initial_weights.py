@@ -19,7 +19,7 @@ from samrs.core.shards import read_manifest, sha256
 from samrs.finetune.finetune import finetune
 from samrs.pretrain import pretrain
 from samrs.training.networks import MultiHeadNetwork
-from samrs.training.segmentation import Settings
+from samrs.training.settings import Settings
 from tests.training.conftest import ENCODER, HELD_OUT, PROTOCOL, RUNTIME, SEED, SETTINGS
 
 VIT, SWIN = "vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"

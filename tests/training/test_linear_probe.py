@@ -8,13 +8,21 @@ import torch
 
 from samrs.core.errors import ProductError
 from samrs.core.records import IGNORE
+from samrs.training.blocks import packed
 from samrs.training.linear_probe import (
+    CELLS,
+    WINDOW,
+    WINDOWS,
+    Features,
     cell_counts,
     colour_features,
     confusions,
     fit,
+    frozen,
+    learning_window,
     network_features,
     sample,
+    sample_tile,
     sums,
 )
 from samrs.training.networks import MultiHeadNetwork
@@ -32,7 +40,7 @@ def test_colours_are_told_apart_by_colour() -> None:
     features = colour_features(image)
     found = sample(features, labels, np.random.default_rng(0))
     probe = fit(sums(found.features["rgb"], found.labels, 3))
-    (matrix,) = confusions(features["rgb"], cell_counts(labels, 3), [probe])
+    (matrix,) = confusions(features.scores("rgb", [probe]), cell_counts(labels, 3))
     assert matrix.tolist() == np.diag(np.bincount(labels.ravel())).tolist()
 
 
@@ -79,8 +87,9 @@ def test_features_of_a_network_lie_on_the_cells_of_the_tile_and_leave_it_as_it_i
     before = {name: value.clone() for name, value in network.state_dict().items()}
     image = np.random.default_rng(0).integers(0, 256, (70, 50, 3), dtype=np.uint8)
     features = network_features(network, image)
-    assert {found.shape[1:] for found in features.values()} == {(18, 13)}
-    assert all(torch.isfinite(found).all() for found in features.values())
+    found = {name: features.cells(name) for name in features.levels}
+    assert {len(each) for each in found.values()} == {18 * 13}
+    assert all(torch.isfinite(each).all() for each in found.values())
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
@@ -91,6 +100,53 @@ def test_cells_of_a_sample_bear_the_label_and_the_features_of_their_place() -> N
     found = sample(colour_features(image), labels, np.random.default_rng(0))
     assert len(found.labels) == 16 * 8
     assert (found.features["rgb"].argmax(dim=1) == found.labels).all()
+
+
+def test_answers_of_levels_are_those_of_the_features_of_each_cell() -> None:
+    network = frozen(MultiHeadNetwork(**ENCODER, heads={"benchmark": 3}, seed=0))
+    image = np.random.default_rng(0).integers(0, 256, (70, 50, 3), dtype=np.uint8)
+    features = network_features(network, image)
+    rng = torch.Generator().manual_seed(0)
+    for name in features.levels:
+        cells = features.cells(name).double()
+        weights = torch.randn(2, cells.shape[1], 3, generator=rng, dtype=torch.float64)
+        offsets = torch.randn(2, 3, generator=rng, dtype=torch.float64)
+        scores = features.scores(name, list(zip(weights, offsets, strict=True)))
+        wanted = torch.einsum("nc,pck->npk", cells, weights) + offsets
+        torch.testing.assert_close(scores, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_learned_from_a_tile_holds_a_labelled_pixel() -> None:
+    image, labels = stripes(WINDOW + 100)
+    only = np.full_like(labels, IGNORE)
+    only[3, 200] = 1
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        window = learning_window(packed(image, only), rng)
+        assert (window.width, window.height) == (WINDOW, WINDOW)
+        assert window.y0 <= 3
+        assert window.x0 > 200 - WINDOW
+    assert len({learning_window(packed(image, labels), rng)[:2] for _ in range(50)}) > 40
+    small = learning_window(packed(image[:40], labels[:40]), rng)
+    assert (small.y0, small.width, small.height) == (0, WINDOW, 40)
+    nothing = learning_window(packed(image, np.full_like(labels, IGNORE)), rng)
+    assert (nothing.width, nothing.height) == (WINDOW, WINDOW)
+
+
+def test_a_tile_is_learned_from_in_windows_with_the_labels_of_their_places() -> None:
+    labels = (np.arange(4 * WINDOW) // (2 * WINDOW)).astype(np.uint8)[None].repeat(400, axis=0)
+    image, seen = (np.eye(3)[labels] * 200).astype(np.uint8), []
+
+    def ask(part: np.ndarray) -> Features:
+        seen.append(part.shape)
+        return colour_features(part)
+
+    found = sample_tile(packed(image, labels), ask, np.random.default_rng(0))
+    assert seen == [(WINDOW, WINDOW, 3)] * WINDOWS
+    assert len(found.labels) == WINDOWS * CELLS
+    assert set(found.labels.tolist()) == {0, 1}
+    right = found.features["rgb"].argmax(dim=1) == found.labels
+    assert right.float().mean() > 0.95  # a cell may lie across the border
 
 
 def test_tiles_without_a_labelled_pixel_are_refused() -> None:

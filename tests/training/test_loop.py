@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import random
 import signal
 from pathlib import Path
@@ -19,7 +18,7 @@ from samrs.core.errors import ParameterError, TrainingError
 from samrs.training.checkpoints import last_checkpoint
 from samrs.training.loop import Task, fit
 from tests.training.conftest import RUNTIME
-from tests.training.kill import Kill
+from tests.training.kill import Kill, status_of
 
 
 class Numbers(Dataset[Tensor]):
@@ -64,13 +63,10 @@ def equal(one: Task, other: Task) -> bool:
 
 def test_a_killed_training_ends_with_the_same_weights_and_losses(tmp_path: Path) -> None:
     whole = trained(tmp_path / "whole")
-    fresh = multiprocessing.get_context("spawn")  # a forked child may not use autograd
     kept = []
     for after, how in ((2, signal.SIGKILL), (5, signal.SIGKILL), (7, signal.SIGTERM)):
-        child = fresh.Process(target=trained, args=(tmp_path / "killed", Kill(after, how)))
-        child.start()
-        child.join()
-        assert child.exitcode == (-how if how == signal.SIGKILL else 128 + how)
+        status = status_of(trained, tmp_path / "killed", Kill(after, how))
+        assert status == (-how if how == signal.SIGKILL else 128 + how)
         kept.append(files(tmp_path / "killed") if (tmp_path / "killed").exists() else [])
     assert kept == [[], ["step=0000003.ckpt"], ["step=0000006.ckpt"]]
     assert equal(trained(tmp_path / "killed"), whole)

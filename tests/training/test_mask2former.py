@@ -13,7 +13,7 @@ from samrs.finetune.finetune import finetune
 from samrs.pretrain import pretrain
 from samrs.training.mask2former import MaskDecoder, MaskHead, Masks
 from samrs.training.networks import MultiHeadNetwork
-from samrs.training.segmentation import Settings
+from samrs.training.settings import Settings
 from tests.training.conftest import HELD_OUT, PROTOCOL, RUNTIME, SEED, SETTINGS
 
 QUERIES, LAYERS, SIDE = 4, 2, 8

@@ -8,7 +8,7 @@ import pytest
 from samrs.core.errors import MissingInputError, ParameterError
 from samrs.core.shards import read_manifest, sha256
 from samrs.pretrain import held_tiles, pretrain
-from samrs.training.segmentation import Settings
+from samrs.training.settings import Settings
 from tests.training.conftest import ENCODER, HELD_OUT, RUNTIME, SEED, SETTINGS
 
 OPTIONS: dict[str, Any] = {

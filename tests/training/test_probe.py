@@ -13,7 +13,7 @@ from samrs.finetune.finetune import finetune
 from samrs.finetune.intervals import interval
 from samrs.finetune.probe import BASE, COLOUR, CONTROL, drawn, summarise
 from samrs.training.networks import MultiHeadNetwork, save_network
-from samrs.training.segmentation import Settings
+from samrs.training.settings import Settings
 from tests.training import discs
 from tests.training.conftest import ENCODER, PROTOCOL, RUNTIME, SEED, SETTINGS
 

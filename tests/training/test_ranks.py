@@ -15,7 +15,8 @@ from samrs.training.crops import Crops
 from samrs.training.networks import MultiHeadNetwork
 from samrs.training.ranks import trainer_options
 from samrs.training.sampling import Draws, split_batch
-from samrs.training.segmentation import Settings, train_network
+from samrs.training.segmentation import train_network
+from samrs.training.settings import Settings
 from samrs.training.tiles import SemanticTiles
 from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
 from tests.training.together import trained

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,11 @@ from lightning.pytorch import Callback
 from samrs.core.errors import ParameterError
 from samrs.core.records import IGNORE
 from samrs.training.networks import MultiHeadNetwork, cross_entropy
-from samrs.training.segmentation import (
-    Settings,
-    Trained,
-    history_rows,
-    train_network,
-)
+from samrs.training.segmentation import Trained, history_rows, train_network
+from samrs.training.settings import Settings
 from samrs.training.tiles import SemanticTiles
 from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
-from tests.training.kill import Kill
+from tests.training.kill import Kill, status_of
 
 
 def train(
@@ -50,13 +45,9 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
 ) -> None:
     straight, trained = train(releases, tmp_path / "straight")
     work = tmp_path / "killed"
-    fresh = multiprocessing.get_context("spawn")  # a forked child may not use autograd
     statuses, checkpoints = [], []
     for kill in (Kill(5, signal.SIGKILL), Kill(7, signal.SIGTERM)):
-        child = fresh.Process(target=train, args=(releases, work, kill), daemon=True)
-        child.start()
-        child.join(600)
-        statuses.append(child.exitcode)
+        statuses.append(status_of(train, releases, work, kill))
         checkpoints.append(max(path.name for path in (work / "run").glob("*.ckpt")))
     assert statuses == [-signal.SIGKILL, 128 + signal.SIGTERM]
     assert checkpoints == ["step=0000004.ckpt", "step=0000006.ckpt"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import multiprocessing
 import signal
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ import pytest
 import torch
 
 from samrs.core.errors import ParameterError
-from samrs.training.segmentation import Settings
+from samrs.training.settings import Settings
 from samrs.training.watching import COLUMNS, _rows_until, best, set_aside
 from tests.training.conftest import SETTINGS
-from tests.training.kill import Kill
+from tests.training.kill import Kill, status_of
 from tests.training.test_segmentation import train
 
 VALIDATED: dict[str, Any] = {"validate": 0.3, "validate_every": 3}
@@ -31,12 +30,8 @@ def test_a_killed_validated_training_goes_on_and_ends_with_the_same(
 ) -> None:
     straight, trained = train(releases, tmp_path / "straight", **VALIDATED)
     work = tmp_path / "killed"
-    child = multiprocessing.get_context("spawn").Process(
-        target=train, args=(releases, work, Kill(7, signal.SIGKILL)), kwargs=VALIDATED
-    )
-    child.start()
-    child.join(600)
-    assert child.exitcode == -signal.SIGKILL
+    status = status_of(train, releases, work, Kill(7, signal.SIGKILL), **VALIDATED)
+    assert status == -signal.SIGKILL
     assert [row["step"] for row in rows(work)][-1] in {"6", "7"}
     resumed, again = train(releases, work, **VALIDATED)
     assert again.losses == trained.losses

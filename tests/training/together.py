@@ -18,7 +18,8 @@ from torch import nn
 from samrs.core.shards import write_json
 from samrs.training.networks import MultiHeadNetwork
 from samrs.training.ranks import is_first
-from samrs.training.segmentation import SegmentationTask, Settings, train_network
+from samrs.training.segmentation import SegmentationTask, train_network
+from samrs.training.settings import Settings
 from samrs.training.tiles import SemanticTiles
 from tests.training.conftest import ENCODER, RUNTIME, SEED, SETTINGS
 

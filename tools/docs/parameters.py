@@ -17,7 +17,7 @@ from tools.docs.docstrings import arguments
 from tools.docs.text import ROOT, table
 
 ELSEWHERE = (
-    "samrs.training.segmentation",
+    "samrs.training.settings",
     "samrs.training.loop",
     "samrs.training.networks",
     "samrs.training.evaluation",
