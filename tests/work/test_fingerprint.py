@@ -14,10 +14,10 @@ import pytest
 
 from samrs.core.errors import MissingInputError
 from samrs.core.shards import write_manifest
+from samrs.finetune import benchmark
 from samrs.label import label
 from samrs.normalize import kept_scenes
 from samrs.release import kept_units
-from samrs.training import segmentation
 from samrs.verify import kept_checks
 from samrs.work import fingerprint as module
 from samrs.work.fingerprint import closure, fingerprint, imports
@@ -117,7 +117,7 @@ KEEPERS: dict[str, tuple[Sequence[str], Sequence[str], set[str]]] = {
     "release": (kept_units.CODE, kept_units.LIBRARIES, set()),
     "verify": (kept_checks.CODE, kept_checks.LIBRARIES, set()),
     "training": (
-        TRAINING, segmentation.LIBRARIES,
+        TRAINING, benchmark.LIBRARIES,
         {"pyarrow", "pycocotools", "safetensors", "scipy"},  # scipy: intervals of what is kept
     ),
 }  # fmt: skip
