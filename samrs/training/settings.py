@@ -31,6 +31,7 @@ class Settings:
     """What decides a training besides its data; the hyper-parameters of a section of params.yaml.
 
     Args:
+        steps: of the whole training, a batch each.
         crop: side of a training crop in px, divisible by 32.
         batch_size: crops a step, over all subsets.
         lr: AdamW's learning rate after the warm-up.
@@ -44,7 +45,7 @@ class Settings:
             that have such.
         clip: largest norm of a step's gradient (the paper: 5).
         validate: share of the training tiles that is set aside and validated on; 0: none.
-        validate_every: steps.
+        validate_every: steps between two validations; there is one after the last step as well.
         select: of ``SELECTED``: the weights of the last step, or the best validated ones.
         precision: one of ``PRECISIONS``; ``bf16-mixed`` is 2.4 times as fast where the CPU has AMX,
             and takes ten times as long and more where it must emulate bfloat16.
