@@ -332,9 +332,11 @@ def test_it_fits_a_phone(open_: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("width", [390, 1400])
-def test_nothing_serious_bars_people_from_a_page(open_: Any, name: str, width: int) -> None:
-    window = open_(name, width=width, bypass_csp=True)
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1400, "light"), (1400, "dark")])
+def test_nothing_serious_bars_people_from_a_page(
+    open_: Any, name: str, width: int, scheme: str
+) -> None:
+    window = open_(name, width=width, color_scheme=scheme, bypass_csp=True)
     assert serious(window.page) == []
     window.page.locator(".card .pic").first.focus()
     window.page.keyboard.press("Enter")
