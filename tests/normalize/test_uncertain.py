@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from samrs.core.shards import has_table, read_manifest, read_table
+from samrs.core.tiling import Window
 from samrs.normalize.normalize import normalize
+from samrs.normalize.uncertain import uncertain_rows
 from samrs.release.background import UncertainPlaces
 from samrs.verify.verify import verify
 from tests.datasets.by_hand import WRITERS, write_image, write_text
@@ -120,3 +122,19 @@ def test_every_dataset_by_hand_is_sound_with_it(tmp_path: Path) -> None:
     WRITERS["labelme"](tmp_path / "data")
     normalize("labelme", tmp_path / "data", tmp_path / "out", **CUT)
     assert not verify(tmp_path / "out").counts
+
+
+def test_what_has_no_place_is_told_once_a_tile_however_much_it_is() -> None:
+    """A layer of a million features of which one in a hundred is bad, over a thousand tiles."""
+    tiles = [{"tile_id": f"a__{x}_0", "width": 10, "height": 10} for x in (0, 10)]
+    places = [Window(0, 0, 10, 10), Window(10, 0, 10, 10)]
+    box = np.array([[12.0, 2], [14, 2], [14, 5], [12, 5]])
+    given = [("set aside", None), ("ignored", box), ("set aside", None), ("ignored", box)]
+    rows = uncertain_rows(tiles, given, places)
+    whole = [0.0, 0, 10, 0, 10, 10, 0, 10]
+    moved = [2.0, 2, 4, 2, 4, 5, 2, 5]
+    assert [(r["tile_id"], r["reason"], r["outline"]) for r in rows] == [
+        ("a__0_0", "set aside", whole), ("a__10_0", "set aside", whole),
+        ("a__10_0", "ignored", moved), ("a__10_0", "ignored", moved),
+    ]  # fmt: skip
+    assert uncertain_rows(tiles, [], places) == []
