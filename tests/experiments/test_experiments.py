@@ -100,7 +100,9 @@ def test_a_queue_runs_each_value_once_and_keeps_the_workspace(repo: Path) -> Non
         assert time.monotonic() < deadline, status
         time.sleep(1)
     assert status.count("Success") == len(values), status
-    assert sorted(log.read_text(encoding="utf-8").split()) == sorted([*TO_STATS] * 2)
+    done = log.read_text(encoding="utf-8").split()
+    assert sorted(n for n in done if n != "check") == sorted([*TO_STATS - {"check"}] * 2)
+    assert done.count("check") <= len(values)  # dvc writes nulls of params.yaml otherwise
     found = {prompt(d): digest(d) for name, d in experiments(repo).items() if name != "try-rbox"}
     assert set(found) == set(values)
     assert len(set(found.values())) == len(values)
