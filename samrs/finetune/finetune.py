@@ -54,7 +54,7 @@ def finetune(
         pretrained: product ``pretrain``; its manifest names encoder and decoder.
         out: folder of the product; what stood there before is removed.
         work: folder of units of work, init x share x seed, or body x share of probes; finished
-            ones found there are not repeated, whatever is added beside them.
+            ones found there are not repeated, others than this run's are removed.
         mode: of ``MODES``: ``probe`` (``probe.py``) or ``full``, which trains all weights.
         inits: ``scratch``, ``imagenet`` (downloaded), ``pretrain``, or the path of a file of the
             encoder's weights (``samrs/training/initial_weights.py``).
@@ -73,8 +73,7 @@ def finetune(
         only score 0. Of probes ``draws``, ``miou`` and ``gain`` of ``summarise`` in ``probe.py``.
         Of full fine-tuning ``runs`` by init, share and seed, each with tiles, miou, oa, mf1 and iou
         by category (``samrs/training/evaluation.py`` says what is in the means); ``miou`` and
-        ``gain`` of ``compare`` in ``full.py``. Nothing in processes that torchrun began beside
-        the first.
+        ``gain`` of ``compare`` in ``full.py``. Nothing in torchrun's processes beside the first.
 
     Raises:
         ParameterError: an init is unknown or a number out of range.

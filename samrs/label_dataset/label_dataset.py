@@ -125,7 +125,6 @@ def label_dataset(
 
     Raises:
         ParameterError, UnknownNameError: of a wrong name, recipe or number.
-        MissingExtraError: an export needs a package that is not installed.
         MissingInputError: there is no dataset of that format, or no box in it.
         QuarantineError: more than ``max_quarantined`` of it is bad; ``set_aside.csv`` lists it.
         SourceError: the model is not bundled and cannot be fetched.
@@ -204,7 +203,12 @@ def _said(out: Path, name: str) -> Path | None:
 
 
 def _check_asked(recipe: str, exports: Sequence[str], segmenter: str, model: str) -> None:
-    """Refuse what would fail after hours of labelling."""
+    """Refuse what would fail after hours of labelling.
+
+    Raises:
+        ParameterError, UnknownNameError: of a wrong name or recipe.
+        MissingExtraError: an export needs a package that is not installed.
+    """
     if recipe == AUTO:
         chosen_for(BUNDLED, segmenter=segmenter, model=model)
     else:
