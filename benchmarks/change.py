@@ -144,7 +144,8 @@ def begin(project: Path, inbox: Path, given: argparse.Namespace) -> None:
     params["datasets"] = {"dota": params["datasets"]["dota"]}
     params["subsets"] = {"dota": "sota"}
     params["download"]["dota"]["terms_accepted"] = True
-    (project / "data/inbox").mkdir(parents=True)
+    for folder in ("inbox", "corrections/dota"):
+        (project / DATA / folder).mkdir(parents=True)
     (project / "data/inbox/dota").symlink_to(inbox, target_is_directory=True)
     yaml.dump(params, project / "params.yaml")
 
