@@ -28,7 +28,7 @@ FIT_SCALES = (*SCALES, 1.5)
 less, or to be reduced by less than the last, is asked in the tile as well as in a crop."""
 PASSES = 1.5
 """Of the encoder: a tile whose boxes are all in crops for so many is not encoded as a whole. ViT-B
-takes 1.18 times as long for six quarters as for a whole frame."""
+encodes six quarters in 1.18 times the time of a whole frame."""
 USUAL = 256
 """Side of the crops that show things at ``TARGET``, px."""
 CELLS = (USUAL // 2, USUAL, 2 * USUAL)
