@@ -307,5 +307,5 @@ def test_what_the_last_run_did_not_use_is_removed_and_one_works_at_a_time(
     digests = {s["file"]: s["sha256"] for s in read_manifest(root / "sota")["shards"]}
     assert all(sha256(root / "sota" / name) == digest for name, digest in digests.items())
     monkeypatch.setattr(lock, "PATIENCE", 0.2)
-    with lock.locked(root / "work/r", "does it"), pytest.raises(ProductError, match="in use"):
+    with lock.locked(root / "work/r", "does it", None), pytest.raises(ProductError, match="in use"):
         again(root)
