@@ -30,7 +30,7 @@ from samrs.core.errors import (
 from samrs.core.shards import read_manifest, read_table
 from samrs.corrections.places import places
 from samrs.corrections.records import Anchor, Verdict, mask_digest
-from samrs.corrections.store import Store
+from samrs.corrections.store import Edit, Store
 from samrs.label_dataset.label_dataset import RELEASE, label_dataset, named
 from samrs.verify.verify import Verification
 from tests.commands.calls import call, refused
@@ -123,7 +123,7 @@ def test_made_again_it_applies_what_people_said_of_its_masks(tmp_path: Path) -> 
     (row,) = read_table(release, "instances").to_pylist()
     verdict = Verdict(anchor=Anchor.of(row), verdict="reject", mask=mask_digest(row["rle"]))
     said = places(release).corrections
-    Store(said).put(verdict)
+    Store(said).apply([Edit(None, verdict)])
     again = label_dataset("coco", tmp_path / "in", out, **{**ASKED, "force": True})
     assert (about["released"]["kept"], again["released"]["kept"]) == (1, 0)
     assert again["released"]["corrections"]["rejected"] == 1
