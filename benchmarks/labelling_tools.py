@@ -1,6 +1,6 @@
 """Masks and ids through the labelling tools' own libraries and back.
 
-    uv pip install datumaro labelme label-studio-sdk    # in an environment of their own
+    uv pip install datumaro labelme label-studio-sdk fiftyone    # in an environment of their own
     python -m benchmarks.labelling_tools --python OTHER/bin/python
 
 Writes a release whose masks are hard to carry (holes, parts, single px, noise), exports it for each
@@ -25,6 +25,20 @@ DATUMARO = """
 import sys, datumaro
 name, source, out = sys.argv[1:]
 datumaro.Dataset.import_from(source, name).export(out, name, save_media=False)
+"""
+
+FIFTYONE = """
+import sys
+import fiftyone.utils.coco as coco
+_, source, out = sys.argv[1:]
+reader = coco.COCODetectionDatasetImporter(
+    data_path=source + "/images", labels_path=source + "/annotations.json",
+    label_types="segmentations", extra_attrs=True, include_id=False)
+writer = coco.COCODetectionDatasetExporter(
+    labels_path=out + "/labels.json", export_media=False, classes=None, extra_attrs=True)
+with reader, writer:
+    for path, metadata, found in reader:
+        writer.export_sample(path, found, metadata=metadata)
 """
 
 LABELME = """
@@ -61,27 +75,29 @@ for task in tasks:
 Path(out, "tasks.json").write_text(json.dumps(tasks))
 """
 
-TOOLS = {
-    "coco": (DATUMARO, "coco_instances"),
-    "cvat": (DATUMARO, "cvat"),
-    "labelme": (LABELME, ""),
-    "label_studio": (LABEL_STUDIO, ""),
+ROADS = {
+    "coco by Datumaro": ("coco", DATUMARO, "coco_instances"),
+    "coco by FiftyOne": ("coco", FIFTYONE, ""),
+    "cvat by Datumaro": ("cvat", DATUMARO, "cvat"),
+    "labelme": ("labelme", LABELME, ""),
+    "label_studio": ("label_studio", LABEL_STUDIO, ""),
 }
+"""Format, what runs in the other environment, and what the library calls the format."""
 
 
-def through(tool: str, release: Path, work: Path, python: str) -> dict[str, int]:
+def through(road: str, release: Path, work: Path, python: str) -> dict[str, int]:
     """What comes back through a tool's library.
 
     Args:
-        tool: one of TOOLS.
+        road: one of ROADS.
         release: whose masks go out.
         work: an empty folder.
         python: the interpreter that has the libraries.
     """
     out, back = work / "out", work / "back"
+    tool, code, name = ROADS[road]
     export(tool, release, out)
-    code, name = TOOLS[tool]
-    if tool == "coco":  # where Datumaro looks
+    if name == "coco_instances":  # where Datumaro looks
         (out / "annotations").mkdir()
         (out / "annotations.json").rename(out / "annotations" / "instances_all.json")
         (out / "images").rename(out / "all")
@@ -99,10 +115,10 @@ def main() -> None:
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as place:
         release = write_release(Path(place) / "sota", quality=True)
-        for tool in TOOLS:
-            work = Path(place, tool)
+        for road in ROADS:
+            work = Path(place, road)
             work.mkdir()
-            found[tool] = through(tool, release, work, given.python)
+            found[road] = through(road, release, work, given.python)
     print(json.dumps(found))
     sys.exit(any(f["untouched"] != 9 for f in found.values()))
 

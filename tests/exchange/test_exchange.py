@@ -65,6 +65,16 @@ def test_untouched_masks_are_no_corrections(tool: str, release: Path, tmp_path: 
     assert len(read_corrections(tmp_path / "said")) == 0
 
 
+def test_coco_calls_ids_as_every_tool_of_it_takes_them(release: Path, tmp_path: Path) -> None:
+    """FiftyOne 1.22.1 opens no file with an attribute called instance_id."""
+    export("coco", release, tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "annotations.json").read_text())["annotations"]
+    ids = set(read_table(release, "instances")["instance_id"].to_pylist())
+    assert {annotation["object_id"] for annotation in written} == ids
+    assert {annotation["attributes"]["object_id"] for annotation in written} == ids
+    assert not any("instance_id" in annotation["attributes"] for annotation in written)
+
+
 @pytest.mark.parametrize("tool", NAMES)
 def test_what_is_touched_becomes_a_correction_of_its_kind(
     tool: str, release: Path, tmp_path: Path

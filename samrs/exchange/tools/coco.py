@@ -2,10 +2,11 @@
 
 Masks go out as run lengths, with ``iscrowd`` 1: of a mask without it Datumaro makes polygons
 through the middles of px, so that a box of 10 x 6 px comes back as one of 9 x 5, one px as nothing,
-and holes are filled. An id goes as ``attributes.instance_id``, which Datumaro keeps, and CVAT where
-the label has such an attribute, and as ``object_id``, which FiftyOne keeps with ``extra_attrs``. A
-tool that keeps neither loses ids: an untouched mask is found by its px again, a touched one by the
-overlap it has left.
+and holes are filled. An id goes as ``attributes.object_id``, which Datumaro keeps, and CVAT where
+the label has such an attribute, and as ``object_id``, which FiftyOne keeps with ``extra_attrs``: it
+opens no file where an attribute is called ``instance_id``, its own word (1.22.1). A tool that keeps
+neither loses ids: an untouched mask is found by its px again, a touched one by the overlap it has
+left.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from samrs.reading.segmentation import read_segmentation
 
 LOSES = "ids where a tool drops attributes; holes where it writes polygons"
 FILE = "annotations.json"
+OBJECT = "object_id"
+"""What an id is called."""
 
 
 def write(pictures: Iterable[Picture], categories: Sequence[str], out: Path) -> None:
@@ -58,8 +61,8 @@ def _annotation(shape: Shape, number: int, image: int, categories: Sequence[str]
         "area": rle_area(shape.rle),
         "bbox": [x0, y0, x1 - x0, y1 - y0],
         "iscrowd": 1,  # says how the mask is stored: see above
-        "object_id": shape.instance_id,
-        "attributes": {ID: shape.instance_id},
+        OBJECT: shape.instance_id,
+        "attributes": {OBJECT: shape.instance_id},
     }
 
 
@@ -106,6 +109,6 @@ def _read(
                 "run lengths or polygons of the image are needed; draw it again, or delete it"
             )
         attributes = entry.get("attributes") or {}
-        told = attributes.get(ID) or entry.get("object_id")
+        told = attributes.get(OBJECT) or attributes.get(ID) or entry.get(OBJECT)
         found[name].append(Shape(told or None, names[entry["category_id"]], rle))
     yield from found.items()
