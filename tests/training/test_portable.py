@@ -1,4 +1,5 @@
-"""Training in float32 is the same bytes whatever the CPU has; other CPUs are emulated, slowly."""
+"""A small training in float32 is the same bytes whatever the CPU has; other CPUs are emulated,
+slowly. The demo's is not (docs/decisions/training-in-float32.md)."""
 
 from __future__ import annotations
 
