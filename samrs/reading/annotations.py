@@ -13,14 +13,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from samrs.core.errors import AnnotationError, MissingInputError, SamrsError, UnknownNameError
-from samrs.core.geometry import hbb_to_polygon, polygon_areas
+from samrs.core.geometry import Array, hbb_to_polygon, polygon_areas
 from samrs.core.records import Annotation, Outline, Quarantine, SceneRecord
+from samrs.core.rle import Rle
 from samrs.reading.files import files_below, lost_links, printable, read_bytes
 
 IMAGE_SUFFIXES = (
@@ -65,6 +66,43 @@ class Items(list[R]):
     def __init__(self, items: Iterable[R] = ()) -> None:
         super().__init__(items)
         self.uncertain: list[tuple[str, Outline]] = []
+
+
+class Place(NamedTuple):
+    """Where an annotation stands.
+
+    Attributes:
+        source_file: relative name of its file.
+        ordinal: its number among those of its scene, from 0, bad ones too.
+        line: its line or number in the file.
+        where: the file and the line, as errors name them.
+    """
+
+    source_file: str
+    ordinal: int
+    line: int
+    where: str
+
+    def annotation(
+        self,
+        category: str,
+        hbb: Array,
+        obb: Array | None = None,
+        *,
+        difficult: bool = False,
+        truth: Rle | None = None,
+    ) -> Annotation:
+        """What stands there; the arguments are those of ``Annotation``."""
+        return Annotation(
+            category=category,
+            hbb=hbb,
+            obb=obb,
+            source_file=self.source_file,
+            ordinal=self.ordinal,
+            source_line=self.line,
+            difficult=difficult,
+            truth=truth,
+        )
 
 
 @contextmanager
@@ -272,16 +310,18 @@ def category_of(name: str, categories: Sequence[str], where: str) -> str:
 
 def read_items(
     items: Iterable[tuple[int, T]],
-    parse: Callable[[int, int, T], R],
+    parse: Callable[[Place, T], R],
     source_file: str,
     quarantine: Quarantine,
+    noun: str = "",
 ) -> Items[R]:
     """Parse the annotations of a scene one by one; those that fail are quarantined.
 
     Args:
         items: (line or object number, raw annotation) in the file's order.
-        parse: called with ordinal, number, raw annotation. The ordinal counts bad annotations
+        parse: called with place and raw annotation. The ordinal of a place counts bad annotations
             too, so that correcting one leaves the ids of the others as they were.
+        noun: what errors call an annotation that has a number; empty: it has a line.
 
     Returns:
         The good ones, with the places of the others: ignored regions, which are listed once, and
@@ -289,9 +329,10 @@ def read_items(
     """
     parsed: Items[R] = Items()
     regions = 0
+    before = f"{source_file}:{noun} " if noun else f"{source_file}:"
     for ordinal, (line, item) in enumerate(items):
         try:
-            parsed.append(parse(ordinal, line, item))
+            parsed.append(parse(Place(source_file, ordinal, line, f"{before}{line}"), item))
         except IgnoredRegionError as region:
             parsed.uncertain.append((IGNORED, region.outline))
             regions += 1

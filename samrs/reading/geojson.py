@@ -23,7 +23,7 @@ from rasterio.errors import CRSError
 from samrs.core.errors import AnnotationError
 from samrs.core.geometry import Array
 from samrs.core.records import Quarantine
-from samrs.reading.annotations import number, read_items, says_yes
+from samrs.reading.annotations import Place, number, read_items, says_yes
 from samrs.reading.ground import move_points
 from samrs.reading.json_file import read_lists
 
@@ -213,10 +213,10 @@ def read_features(
     crs = _crs(data.get("crs"), where)
     key = rule.key(_properties(features), where) if features else None
 
-    def parse(_: int, line: int, feature: Any) -> Feature:
-        return _parse(feature, line, f"{where}:feature {line}", rule, key, crs)
+    def parse(at: Place, feature: Any) -> Feature:
+        return _parse(feature, at.line, at.where, rule, key, crs)
 
-    good = read_items(enumerate(features, start=1), parse, where, quarantine)
+    good = read_items(enumerate(features, start=1), parse, where, quarantine, "feature")
     return FeatureFile(where, crs, len(features), good, is_partly_bad=bool(good.uncertain))
 
 

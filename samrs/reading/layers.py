@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from samrs.core.errors import AnnotationError
 from samrs.core.geometry import Array
 from samrs.core.records import Quarantine
-from samrs.reading.annotations import LARGEST, read_items, says_yes
+from samrs.reading.annotations import LARGEST, Place, read_items, says_yes
 from samrs.reading.files import why_unreadable
 from samrs.reading.geojson import ClassRule, Feature, FeatureFile
 from samrs.reading.projection import known_system, move
@@ -106,22 +106,22 @@ def read_layer(
     outlines = _outlines(shapes, np.isin(kinds, _POLYGONS))
     degrees = system.startswith("GEOGCRS")
 
-    def parse(place: int, line: int, shape: Any) -> Feature:
-        at = f"{where}:feature {line}"
-        if not outlines[place]:
+    def parse(at: Place, shape: Any) -> Feature:
+        parts = outlines[at.ordinal]
+        if not parts:
             got = "none that parses" if shape is None else f"{shape.geom_type}, {shape.wkt[:40]}"
             raise AnnotationError(
-                f"{at}: a shape that is no box, got {got}; Polygon and MultiPolygon are allowed; "
-                "draw one of these"
+                f"{at.where}: a shape that is no box, got {got}; Polygon and MultiPolygon are "
+                "allowed; draw one of these"
             )
-        parts = outlines[place]
-        _check_rings(parts, at, degrees=degrees)
-        value = None if key is None else _plain(table.columns[key][place])
-        difficult = flags is not None and says_yes(_plain(flags[place]) or 0)
-        return Feature(line, place + 1, rule.category(value, key, at), difficult, parts)
+        _check_rings(parts, at.where, degrees=degrees)
+        value = None if key is None else _plain(table.columns[key][at.ordinal])
+        difficult = flags is not None and says_yes(_plain(flags[at.ordinal]) or 0)
+        category = rule.category(value, key, at.where)
+        return Feature(at.line, at.ordinal + 1, category, difficult, parts)
 
     items = zip(table.numbers, shapes, strict=True)
-    good = read_items(items, parse, where, quarantine)
+    good = read_items(items, parse, where, quarantine, "feature")
     return FeatureFile(where, system, len(shapes), good, move, bool(good.uncertain))
 
 

@@ -17,7 +17,7 @@ from samrs.core.errors import AnnotationError, ImageError
 from samrs.core.geometry import Array, clockwise, hbb_to_polygon, polygon_to_hbb
 from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Georeference, Opening, Quarantine, SceneRecord
-from samrs.reading.annotations import SET_ASIDE, Items, read_items
+from samrs.reading.annotations import SET_ASIDE, Items, Place, read_items
 from samrs.reading.geojson import FeatureFile
 from samrs.reading.rings import rings_to_rle
 from samrs.reading.scene_image import open_scene
@@ -181,12 +181,12 @@ def _annotations(
         first: ordinal of the file's first feature.
     """
 
-    def parse(_: int, line: int, index: int) -> Annotation:
+    def parse(at: Place, index: int) -> Annotation:
         feature = file.features[index]
         points = to_px(file.points_of(index, place.crs), place.transform)
         if not np.isfinite(points).all():
             raise AnnotationError(
-                f"{file.where}:feature {line}: a corner without a place in the image's coordinate "
+                f"{at.where}: a corner without a place in the image's coordinate "
                 f"system, got {file.crs[:40]}; places where that is known are allowed; correct "
                 "the file"
             )
@@ -201,21 +201,12 @@ def _annotations(
             try:
                 truth = rings_to_rle(parts, size_wh)
             except ValueError as error:
-                at_line = (file.where, line, f"{file.where}:feature {line}")
-                tell_bad_mask(str(error), at_line, quarantine)
-        return Annotation(
-            category=feature.category,
-            hbb=hbb,
-            obb=obb,
-            source_file=file.where,
-            ordinal=first + feature.place - 1,
-            source_line=line,
-            difficult=feature.difficult,
-            truth=truth,
-        )
+                tell_bad_mask(str(error), at, quarantine)
+        at = at._replace(ordinal=first + feature.place - 1)
+        return at.annotation(feature.category, hbb, obb, difficult=feature.difficult, truth=truth)
 
     items = [(file.features[index].line, index) for index in indices]
-    return read_items(items, parse, file.where, quarantine)
+    return read_items(items, parse, file.where, quarantine, "feature")
 
 
 def _tell_outside(file: FeatureFile, quarantine: Quarantine) -> None:

@@ -17,6 +17,7 @@ from samrs.core.geometry import Array
 from samrs.core.records import Quarantine
 from samrs.core.rle import Rle, crop_to_rle, polygons_to_rle, rle_area
 from samrs.core.runs import rle_runs
+from samrs.reading.annotations import Place
 
 LARGEST_SIDE = 65_535
 """Largest width, height or place of a segmentation's point, px."""
@@ -53,7 +54,7 @@ def read_segmentation(
 def true_mask(
     segmentation: Any,
     size_wh: tuple[int, int] | None,
-    at: tuple[str, int, str],
+    at: Place,
     quarantine: Quarantine,
 ) -> Rle | None:
     """The true mask of an annotation, None without; what of it could not be read is quarantined.
@@ -61,7 +62,7 @@ def true_mask(
     Args:
         segmentation: as ``read_segmentation`` takes it.
         size_wh: width and height of the image in px; None where unknown.
-        at: the annotation's file, its line or number there, and both as errors name them.
+        at: where the annotation stands.
     """
     truth, wrong = read_segmentation(segmentation, size_wh)
     if wrong is not None:
@@ -69,19 +70,18 @@ def true_mask(
     return truth
 
 
-def tell_bad_mask(wrong: str, at: tuple[str, int, str], quarantine: Quarantine) -> None:
+def tell_bad_mask(wrong: str, at: Place, quarantine: Quarantine) -> None:
     """Quarantine a true mask, whose box stays.
 
     Args:
         wrong: what is wrong with it, in words.
-        at: as ``true_mask`` takes it.
+        at: where the annotation stands.
     """
-    source_file, line, where = at
     quarantine.add(
-        source_file,
-        line,
+        at.source_file,
+        at.line,
         "true mask does not parse",
-        f"{where}: segmentation does not parse, got {wrong}; polygons [x1, y1, ...] or run "
+        f"{at.where}: segmentation does not parse, got {wrong}; polygons [x1, y1, ...] or run "
         "lengths are allowed; the box stays, correct the entry",
     )
 

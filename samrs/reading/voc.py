@@ -23,6 +23,7 @@ from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     Items,
+    Place,
     files_by_stem,
     first_folder,
     missing_dataset,
@@ -116,7 +117,7 @@ def _read_file(
 ) -> tuple[Items[Annotation], tuple[int, int] | None]:
     """The objects of a file and the size it declares, without the file's tree."""
     objects, bad = XmlItems(path, where, "annotation", "object"), Quarantine()
-    annotations = read_items(objects, partial(_parse, where, first), where, bad)
+    annotations = read_items(objects, partial(_parse, first), where, bad, "object")
     quarantine.rows += bad.rows
     return annotations, declared_size(objects.root)
 
@@ -202,19 +203,10 @@ def _listed(line: str, ends: dict[str, str]) -> str | None:
     return None
 
 
-def _parse(source_file: str, first: int, ordinal: int, line: int, element: Any) -> Annotation:
-    where = f"{source_file}:object {line}"
-    x0, y0, x1, y1 = (number(child_text(element, f"bndbox/{k}", where), where) for k in _CORNERS)
+def _parse(first: int, at: Place, element: Any) -> Annotation:
+    texts = (child_text(element, f"bndbox/{k}", at.where) for k in _CORNERS)
+    x0, y0, x1, y1 = (number(text, at.where) for text in texts)
     hbb = np.array([x0 - first, y0 - first, x1, y1])
     with placed(hbb):
-        category = child_text(element, "name", where)
-    difficult = says_yes(element.findtext("difficult"))
-    return Annotation(
-        category=category,
-        hbb=hbb,
-        obb=None,
-        source_file=source_file,
-        ordinal=ordinal,
-        source_line=line,
-        difficult=difficult,
-    )
+        category = child_text(element, "name", at.where)
+    return at.annotation(category, hbb, difficult=says_yes(element.findtext("difficult")))

@@ -11,6 +11,7 @@ from samrs.core.errors import AnnotationError, UnknownNameError
 from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine
 from samrs.reading.annotations import (
+    Place,
     category_of,
     files_by_stem,
     number,
@@ -67,8 +68,8 @@ def test_marks_and_line_ends_of_text_do_not_count(tmp_path: Path) -> None:
 
 
 def test_items_that_fail_leave_a_gap_in_the_ordinals() -> None:
-    def parse(ordinal: int, line: int, item: str) -> tuple[int, float]:
-        return ordinal, number(item, f"a:{line}")
+    def parse(at: Place, item: str) -> tuple[int, float]:
+        return at.ordinal, number(item, at.where)
 
     quarantine = Quarantine()
     items = [(3, "1"), (4, "x"), (5, "2")]

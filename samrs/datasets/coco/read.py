@@ -41,6 +41,7 @@ from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
+    Place,
     missing_dataset,
     number,
     placed,
@@ -136,7 +137,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     for scene in sorted(scenes, key=lambda scene: (scene.scene_id, scene.position)):
         items = grouped[scene.file.name].pop(_id(scene.entry, "id"), [])
         parse = partial(_parse, scene, quarantine)
-        annotations = read_items(taken(items), parse, scene.file.name, quarantine)
+        annotations = read_items(taken(items), parse, scene.file.name, quarantine, "annotation")
         declared = declared_size(scene.entry)
         yield SceneRecord(
             scene_id=scene.scene_id,
@@ -309,39 +310,26 @@ def _add(quarantine: Quarantine, file: _File, position: int, reason: str, got: s
     )
 
 
-def _parse(
-    scene: _Scene, quarantine: Quarantine, ordinal: int, position: int, entry: dict[str, Any]
-) -> Annotation:
-    file = scene.file
-    where = f"{file.name}:annotation {position}"
+def _parse(scene: _Scene, quarantine: Quarantine, at: Place, entry: dict[str, Any]) -> Annotation:
     box = entry.get("bbox")
     if not isinstance(box, list) or len(box) != 4:
         raise AnnotationError(
-            f"{where}: bbox does not parse, got {reprlib.repr(box)}; [x, y, width, height] is "
+            f"{at.where}: bbox does not parse, got {reprlib.repr(box)}; [x, y, width, height] is "
             "allowed; correct the entry"
         )
-    x, y, w, h = (number(str(v), where) for v in box)
+    x, y, w, h = (number(str(v), at.where) for v in box)
     hbb = np.array([x, y, x + w, y + h])
-    number_of = _id(entry, "category_id")
-    category = file.categories.get(number_of) if isinstance(number_of, int) else None
+    number_of, names = _id(entry, "category_id"), scene.file.categories
+    category = names.get(number_of) if isinstance(number_of, int) else None
     if category is None:
         with placed(hbb):
             raise UnknownNameError(
-                f"{where}: unknown class, got category_id "
-                f"{reprlib.repr(entry.get('category_id'))}; allowed are "
-                f"{sorted(file.categories)}; correct the entry"
+                f"{at.where}: unknown class, got category_id "
+                f"{reprlib.repr(entry.get('category_id'))}; allowed are {sorted(names)}; correct "
+                "the entry"
             )
     segmentation = entry.get("segmentation")
     size_wh = (declared_size(scene.entry) or size_of(scene.path)) if segmentation else None
-    truth = true_mask(segmentation, size_wh, (file.name, position, where), quarantine)
+    truth = true_mask(segmentation, size_wh, at, quarantine)
     difficult = says_yes(entry.get("iscrowd")) or says_yes(entry.get("difficult"))
-    return Annotation(
-        category=category,
-        hbb=hbb,
-        obb=None,
-        source_file=file.name,
-        ordinal=ordinal,
-        source_line=position,
-        difficult=difficult,
-        truth=truth,
-    )
+    return at.annotation(category, hbb, difficult=difficult, truth=truth)

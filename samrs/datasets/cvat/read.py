@@ -47,6 +47,7 @@ from samrs.core.rle import Rle
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     SET_ASIDE,
+    Place,
     missing_dataset,
     number,
     read_items,
@@ -127,7 +128,8 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     """
     listed = _find_images(root, quarantine)
     for one in sorted(listed, key=lambda one: (_scene_id(one.image, root), one.where)):
-        shapes = read_items(one.shapes, partial(_parse, one, quarantine), one.where, quarantine)
+        parse = partial(_parse, one, quarantine)
+        shapes = read_items(one.shapes, parse, one.where, quarantine, "shape")
         yield SceneRecord(
             scene_id=_scene_id(one.image, root),
             split=one.split,
@@ -206,10 +208,10 @@ def _find_images(root: Path, quarantine: Quarantine) -> list[_Listed]:
 
 
 def _parse(
-    one: _Listed, quarantine: Quarantine, ordinal: int, line: int, element: Any
+    one: _Listed, quarantine: Quarantine, at: Place, element: Any
 ) -> tuple[Annotation, str | None]:
     """A shape and its group."""
-    where = f"{one.where}:shape {line}"
+    where = at.where
     kind, label = element.tag, (element.get("label") or "").strip()
     if kind not in _SHAPES:
         raise AnnotationError(
@@ -225,7 +227,6 @@ def _parse(
             f"{where}: a shape marked outside, got {label}; objects that are in the image are "
             "allowed; nothing is to be done"
         )
-    at = (one.where, line, where)
     obb, truth = None, None
     if kind == "box":
         hbb, obb = _box(element, where)
@@ -238,16 +239,8 @@ def _parse(
         hbb = np.array([x, y, x + width, y + height])
         truth = _mask(element.get("rle") or "", hbb, one.size_wh, at, quarantine)
     marks = {a.get("name"): (a.text or "") for a in element.iterfind("attribute")}
-    annotation = Annotation(
-        category=label,
-        hbb=hbb,
-        obb=obb,
-        source_file=one.where,
-        ordinal=ordinal,
-        source_line=line,
-        difficult=any(says_yes(marks.get(name)) for name in ("difficult", "iscrowd")),
-        truth=truth,
-    )
+    difficult = any(says_yes(marks.get(name)) for name in ("difficult", "iscrowd"))
+    annotation = at.annotation(label, hbb, obb, difficult=difficult, truth=truth)
     group = element.get("group_id")
     return annotation, None if group in (None, "", "0") else group
 
@@ -282,7 +275,7 @@ def _mask(
     text: str,
     hbb: Array,
     size_wh: tuple[int, int] | None,
-    at: tuple[str, int, str],
+    at: Place,
     quarantine: Quarantine,
 ) -> Rle | None:
     """The true mask out of runs, row by row in its box, the first one background."""

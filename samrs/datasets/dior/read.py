@@ -42,16 +42,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from samrs.core.errors import AnnotationError
-from samrs.core.geometry import clockwise, hbb_to_polygon
+from samrs.core.geometry import Array, clockwise, hbb_to_polygon
 from samrs.core.names import clean_id
 from samrs.core.parallel import map_many
 from samrs.core.records import Annotation, Outline, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     Items,
+    Place,
     category_of,
     files_by_stem,
     first_folder,
@@ -255,21 +255,19 @@ def _listed_splits(root: Path, splits: Mapping[str, str], quarantine: Quarantine
 
 
 def _read_objects(
-    path: Path, root: Path, box: Callable[..., Annotation], quarantine: Quarantine
+    path: Path, root: Path, box: Callable[[Place, Any], Annotation], quarantine: Quarantine
 ) -> tuple[Items[Annotation], tuple[int, int] | None]:
     """The objects of a file, and the size that it declares."""
     where = relative_name(path, root)
     objects, bad = XmlItems(path, where, "annotation", "object"), Quarantine()
-    boxes = read_items(objects, partial(box, where), where, bad)
+    boxes = read_items(objects, box, where, bad, "object")
     quarantine.rows += bad.rows
     return boxes, declared_size(objects.root)
 
 
-def _parse_hbb(source_file: str, ordinal: int, line: int, element: Any) -> Annotation:
-    where = f"{source_file}:object {line}"
-    x0, y0, x1, y1 = _numbers(element, "bndbox", _VOC, where)
-    hbb = np.array([x0 - 1, y0 - 1, x1, y1])
-    return _annotation(source_file, ordinal, line, element, hbb, None)
+def _parse_hbb(at: Place, element: Any) -> Annotation:
+    x0, y0, x1, y1 = _numbers(element, "bndbox", _VOC, at.where)
+    return _annotation(at, element, np.array([x0 - 1, y0 - 1, x1, y1]), None)
 
 
 def _numbers(element: Any, parent: str, names: Sequence[str], where: str) -> list[float]:
@@ -283,36 +281,18 @@ def _numbers(element: Any, parent: str, names: Sequence[str], where: str) -> lis
     return [number(texts[name], where) for name in names]
 
 
-def _parse_obb(source_file: str, ordinal: int, line: int, element: Any) -> Annotation:
-    where = f"{source_file}:object {line}"
-    places = [px - 0.5 for px in _numbers(element, "robndbox", _CORNERS, where)]
+def _parse_obb(at: Place, element: Any) -> Annotation:
+    places = [px - 0.5 for px in _numbers(element, "robndbox", _CORNERS, at.where)]
     xs, ys = places[::2], places[1::2]  # plain numbers: numpy costs more than it saves on four
     hull = np.array([min(xs), min(ys), max(xs), max(ys)])
     corners = clockwise(np.array(places).reshape(4, 2))
     if (hull[2:] == hull[:2]).any():
         hull += [-0.5, -0.5, 0.5, 0.5]
         corners = hbb_to_polygon(hull)
-    return _annotation(source_file, ordinal, line, element, hull, corners)
+    return _annotation(at, element, hull, corners)
 
 
-def _annotation(
-    source_file: str,
-    ordinal: int,
-    line: int,
-    element: Any,
-    hbb: NDArray[np.float64],
-    obb: NDArray[np.float64] | None,
-) -> Annotation:
-    where = f"{source_file}:object {line}"
+def _annotation(at: Place, element: Any, hbb: Array, obb: Array | None) -> Annotation:
     with placed(hbb):
-        category = category_of(child_text(element, "name", where), CATEGORIES, where)
-    difficult = says_yes(element.findtext("difficult"))
-    return Annotation(
-        category=category,
-        hbb=hbb,
-        obb=obb,
-        source_file=source_file,
-        ordinal=ordinal,
-        source_line=line,
-        difficult=difficult,
-    )
+        category = category_of(child_text(element, "name", at.where), CATEGORIES, at.where)
+    return at.annotation(category, hbb, obb, difficult=says_yes(element.findtext("difficult")))

@@ -29,7 +29,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +40,7 @@ from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     Items,
+    Place,
     category_of,
     files_by_stem,
     first_folder,
@@ -167,7 +167,7 @@ def _read_labels(
             elif text.strip() and not (colon and key.strip().lower() == "imagesource"):
                 yield line, text
 
-    parsed = read_items(boxes(), partial(_parse_line, where), where, quarantine)
+    parsed = read_items(boxes(), _parse_line, where, quarantine)
     return parsed, gsds[-1] if gsds else None
 
 
@@ -191,24 +191,16 @@ def _gsd(value: str, where: str, line: int, quarantine: Quarantine) -> float | N
     return gsd if gsd > 0 else None
 
 
-def _parse_line(source_file: str, ordinal: int, line: int, text: str) -> Annotation:
-    where = f"{source_file}:{line}"
+def _parse_line(at: Place, text: str) -> Annotation:
     tokens = text.split()
     if len(tokens) not in (9, 10):
         raise AnnotationError(
-            f"{where}: line does not parse, got {len(tokens)} fields in {text.strip()!r}; "
+            f"{at.where}: line does not parse, got {len(tokens)} fields in {text.strip()!r}; "
             "x1 y1 x2 y2 x3 y3 x4 y4 class [difficult] is allowed; correct the line"
         )
-    places = [number(token, where) for token in tokens[:8]]
+    places = [number(token, at.where) for token in tokens[:8]]
     corners = clockwise(np.array([places[0:2], places[2:4], places[4:6], places[6:8]]))
     with placed(corners):
-        category = category_of(tokens[8], CATEGORIES, where)
-    return Annotation(
-        category=category,
-        hbb=polygon_to_hbb(corners),
-        obb=corners,
-        source_file=source_file,
-        ordinal=ordinal,
-        source_line=line,
-        difficult=len(tokens) == 10 and says_yes(tokens[9]),
-    )
+        category = category_of(tokens[8], CATEGORIES, at.where)
+    difficult = len(tokens) == 10 and says_yes(tokens[9])
+    return at.annotation(category, polygon_to_hbb(corners), corners, difficult=difficult)

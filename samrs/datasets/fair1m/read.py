@@ -27,7 +27,6 @@ box is the hull of the rotated one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
+    Place,
     category_of,
     files_by_stem,
     first_folder,
@@ -125,7 +125,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         where = relative_name(label, root)
         try:
             objects, bad = XmlItems(label, where, "annotation", "objects/object"), Quarantine()
-            annotations = read_items(objects, partial(_parse_object, where), where, bad)
+            annotations = read_items(objects, _parse_object, where, bad, "object")
         except AnnotationError as error:
             set_image_aside(image, label, root, error, quarantine)
             continue
@@ -142,26 +142,18 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         )
 
 
-def _parse_object(source_file: str, ordinal: int, line: int, element: Any) -> Annotation:
-    where = f"{source_file}:object {line}"
+def _parse_object(at: Place, element: Any) -> Annotation:
     texts = [(point.text or "").strip() for point in element.findall("points/point")]
-    points = [[number(v, where) for v in text.split(",")] for text in texts]
+    points = [[number(v, at.where) for v in text.split(",")] for text in texts]
     if len(points) > 1 and points[0] == points[-1]:
         points.pop()
     if len(points) != 4 or any(len(p) != 2 for p in points):
         raise AnnotationError(
-            f"{where}: polygon does not parse, got {texts}; four points x,y, the first one "
+            f"{at.where}: polygon does not parse, got {texts}; four points x,y, the first one "
             "repeated, are allowed; correct the object"
         )
     corners = clockwise(np.array(points))
     with placed(corners):
-        name = child_text(element, "possibleresult/name", where)
-        category = category_of(name, CATEGORIES, where)
-    return Annotation(
-        category=category,
-        hbb=polygon_to_hbb(corners),
-        obb=corners,
-        source_file=source_file,
-        ordinal=ordinal,
-        source_line=line,
-    )
+        name = child_text(element, "possibleresult/name", at.where)
+        category = category_of(name, CATEGORIES, at.where)
+    return at.annotation(category, polygon_to_hbb(corners), corners)

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,7 @@ from samrs.core.records import Annotation, Outline, Quarantine, SceneRecord
 from samrs.core.rle import Rle, crop_to_rle
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
+    Place,
     files_by_stem,
     missing_dataset,
     number,
@@ -113,7 +113,7 @@ def _read_objects(
     """The objects of a file, the metres per px and the size that it declares, uncertain places."""
     where = relative_name(label, root)
     objects, bad = XmlItems(label, where, "HRSC_Image", "HRSC_Objects/HRSC_Object"), Quarantine()
-    parsed = read_items(objects, partial(_parse_object, where), where, bad)
+    parsed = read_items(objects, _parse_object, where, bad, "object")
     xml = objects.root
     if not objects.count and (xml.findtext("Annotated") or "1").strip() == "0":
         raise AnnotationError(
@@ -130,23 +130,12 @@ def _read_objects(
     return annotations, gsd if gsd > 0 else None, size_wh, parsed.uncertain
 
 
-def _parse_object(
-    source_file: str, ordinal: int, line: int, element: Any
-) -> tuple[Annotation, Colour | None]:
-    where = f"{source_file}:object {line}"
-    hbb = np.array([number(child_text(element, k, where), where) for k in _BOX])
-    obb = rotated_box_to_polygon(*(number(child_text(element, k, where), where) for k in _ROTATED))
+def _parse_object(at: Place, element: Any) -> tuple[Annotation, Colour | None]:
+    told = [number(child_text(element, k, at.where), at.where) for k in (*_BOX, *_ROTATED)]
+    hbb, obb = np.array(told[:4]), rotated_box_to_polygon(*told[4:])
     difficult = says_yes(element.findtext("difficult"))
-    annotation = Annotation(
-        category="ship",
-        hbb=hbb,
-        obb=obb,
-        source_file=source_file,
-        ordinal=ordinal,
-        source_line=line,
-        difficult=difficult,
-    )
-    return annotation, _parse_colour(element.findtext("seg_color") or "", where)
+    annotation = at.annotation("ship", hbb, obb, difficult=difficult)
+    return annotation, _parse_colour(element.findtext("seg_color") or "", at.where)
 
 
 def _parse_colour(text: str, where: str) -> Colour | None:

@@ -44,6 +44,7 @@ from samrs.core.rle import Rle
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     IgnoredRegionError,
+    Place,
     missing_dataset,
     number,
     read_items,
@@ -118,7 +119,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     for file in sorted(files, key=lambda file: (_scene_id(file.image, root), file.where)):
         parse = partial(_parse, file, quarantine)
         items = enumerate(file.data["shapes"], start=1)
-        found = read_items(items, parse, file.where, quarantine)
+        found = read_items(items, parse, file.where, quarantine, "shape")
         yield SceneRecord(
             scene_id=_scene_id(file.image, root),
             split=split_of_folders(relative_name(file.image, root)) or "all",
@@ -203,10 +204,10 @@ def _label(shape: Mapping[str, Any]) -> str:
 
 
 def _parse(
-    file: _File, quarantine: Quarantine, ordinal: int, line: int, shape: Any
+    file: _File, quarantine: Quarantine, at: Place, shape: Any
 ) -> tuple[Annotation, str | None]:
     """A shape and its group."""
-    where = f"{file.where}:shape {line}"
+    where = at.where
     if not isinstance(shape, dict) or not _label(shape):
         raise AnnotationError(
             f"{where}: a shape without label, got {reprlib.repr(shape)}; an object with a label is "
@@ -221,7 +222,6 @@ def _parse(
             "draw one of these"
         )
     points = _points(shape.get("points"), kind, where)
-    at = (file.where, line, where)
     hbb, truth = polygon_to_hbb(points), None
     if kind == "polygon":
         truth = true_mask([points.ravel().tolist()], file.size_wh, at, quarantine)
@@ -230,16 +230,9 @@ def _parse(
         truth = _mask(shape.get("mask"), hbb, file.size_wh, at, quarantine)
     flags = shape.get("flags")
     marks = (shape, flags if isinstance(flags, dict) else {})
-    annotation = Annotation(
-        category=_label(shape),
-        hbb=hbb,
-        obb=clockwise(points) if kind == "rotation" else None,
-        source_file=file.where,
-        ordinal=ordinal,
-        source_line=line,
-        difficult=any(says_yes(mark.get("difficult")) for mark in marks),
-        truth=truth,
-    )
+    obb = clockwise(points) if kind == "rotation" else None
+    difficult = any(says_yes(mark.get("difficult")) for mark in marks)
+    annotation = at.annotation(_label(shape), hbb, obb, difficult=difficult, truth=truth)
     group = shape.get("group_id")
     return annotation, None if group is None else reprlib.repr(group)
 
@@ -277,7 +270,7 @@ def _mask(
     text: Any,
     hbb: Array,
     size_wh: tuple[int, int] | None,
-    at: tuple[str, int, str],
+    at: Place,
     quarantine: Quarantine,
 ) -> Rle | None:
     """The true mask out of a PNG of its box, as base64 text."""

@@ -41,6 +41,7 @@ from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     IgnoredRegionError,
+    Place,
     files_by_stem,
     missing_dataset,
     number,
@@ -109,7 +110,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
             set_image_aside(images[stem], labels[stem], root, error, quarantine)
             continue
         items = enumerate(data["annotations"], start=1)
-        found = read_items(items, partial(_parse, where, names), where, quarantine)
+        found = read_items(items, partial(_parse, names), where, quarantine, "annotation")
         split = split_of_folders(where) or split_of_folders(relative_name(images[stem], root))
         yield SceneRecord(
             scene_id=clean_id(stem),
@@ -163,34 +164,25 @@ def _declared(data: Mapping[str, Any]) -> tuple[int, int] | None:
     return declared_size(entry[0] if isinstance(entry, list) and len(entry) == 1 else entry)
 
 
-def _parse(
-    source_file: str, names: Mapping[int, str], ordinal: int, line: int, entry: Any
-) -> Annotation:
-    where = f"{source_file}:annotation {line}"
+def _parse(names: Mapping[int, str], at: Place, entry: Any) -> Annotation:
     poly = entry.get("poly") if isinstance(entry, dict) else None
     if not isinstance(poly, list) or len(poly) < 8 or len(poly) % 2:
         raise AnnotationError(
-            f"{where}: poly does not parse, got {reprlib.repr(poly)}; [x1, y1, ..., x4, y4] is "
+            f"{at.where}: poly does not parse, got {reprlib.repr(poly)}; [x1, y1, ..., x4, y4] is "
             "allowed; correct the entry"
         )
-    points = clockwise(np.reshape([number(str(v), where) for v in poly], (-1, 2)))
+    points = clockwise(np.reshape([number(str(v), at.where) for v in poly], (-1, 2)))
     key = "category_id" if "category_id" in entry else "cat_id"
     found = whole_number(entry, key)
     category = None if found is None else names.get(found)
     if category is None:
         with placed(points):
             raise UnknownNameError(
-                f"{where}: unknown class, got {key} {reprlib.repr(entry.get(key))}; allowed are "
+                f"{at.where}: unknown class, got {key} {reprlib.repr(entry.get(key))}; allowed are "
                 f"{sorted(names)}; correct the entry"
             )
     if category == _IGNORE:
         raise IgnoredRegionError(points)
-    return Annotation(
-        category=category,
-        hbb=polygon_to_hbb(points),
-        obb=points if len(points) == 4 else None,
-        source_file=source_file,
-        ordinal=ordinal,
-        source_line=line,
-        difficult=says_yes(entry.get("difficult")),
-    )
+    obb = points if len(points) == 4 else None
+    difficult = says_yes(entry.get("difficult"))
+    return at.annotation(category, polygon_to_hbb(points), obb, difficult=difficult)

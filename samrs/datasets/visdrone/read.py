@@ -24,7 +24,6 @@ of images without annotations is set aside by name. A set converted to YOLO's la
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +36,7 @@ from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     IgnoredRegionError,
     Items,
+    Place,
     files_by_stem,
     missing_dataset,
     number,
@@ -119,26 +119,21 @@ def _parts(root: Path) -> list[Path]:
 def _read_labels(path: Path, root: Path, quarantine: Quarantine) -> Items[Annotation]:
     where = relative_name(path, root)
     lines = enumerate(read_text(path, where).splitlines(), start=1)
-    return read_items(
-        [(line, text) for line, text in lines if text.strip()],
-        partial(_parse, where),
-        where,
-        quarantine,
-    )
+    told = [(line, text) for line, text in lines if text.strip()]
+    return read_items(told, _parse, where, quarantine)
 
 
-def _parse(source_file: str, ordinal: int, line: int, text: str) -> Annotation:
-    where = f"{source_file}:{line}"
+def _parse(at: Place, text: str) -> Annotation:
     fields = text.strip().removesuffix(",").split(",")
     if len(fields) != _FIELDS:
         raise AnnotationError(
-            f"{where}: does not parse, got {len(fields)} fields; left, top, width, height, score, "
-            "class, truncation, occlusion are allowed; correct the line"
+            f"{at.where}: does not parse, got {len(fields)} fields; left, top, width, height, "
+            "score, class, truncation, occlusion are allowed; correct the line"
         )
-    left, top, width, height, score, category = (number(f.strip(), where) for f in fields[:6])
+    left, top, width, height, score, category = (number(f.strip(), at.where) for f in fields[:6])
     if score not in (0, 1):
         raise AnnotationError(
-            f"{where}: not an annotation, got score {score}; 0 or 1 is allowed, others are of "
+            f"{at.where}: not an annotation, got score {score}; 0 or 1 is allowed, others are of "
             "detections; bring the annotations"
         )
     hbb = np.array([left, top, left + width, top + height])
@@ -147,15 +142,7 @@ def _parse(source_file: str, ordinal: int, line: int, text: str) -> Annotation:
     if category not in range(1, len(CATEGORIES) + 1):
         with placed(hbb):
             raise UnknownNameError(
-                f"{where}: unknown class, got {fields[5].strip()}; 0 to {len(CATEGORIES)} are "
+                f"{at.where}: unknown class, got {fields[5].strip()}; 0 to {len(CATEGORIES)} are "
                 "allowed; correct the line"
             )
-    return Annotation(
-        category=CATEGORIES[int(category) - 1],
-        hbb=hbb,
-        obb=None,
-        source_file=source_file,
-        ordinal=ordinal,
-        source_line=line,
-        difficult=score == 0,
-    )
+    return at.annotation(CATEGORIES[int(category) - 1], hbb, difficult=score == 0)

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
     SET_ASIDE,
+    Place,
     missing_dataset,
     number,
     placed,
@@ -151,7 +151,7 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     for path in sorted(found, key=lambda path: (_scene_id(path, root), path)):
         where, items = found[path]
         split = split_of_folders(relative_name(path, root)) or split_of(Path(where).stem)
-        boxes = read_items(items, partial(_parse, where), where, quarantine)
+        boxes = read_items(items, _parse, where, quarantine, "feature")
         yield SceneRecord(
             scene_id=_scene_id(path, root),
             split=split or "all",
@@ -231,30 +231,22 @@ def _tell_unlisted(
         set_folder_aside(relative_name(folder, root), count, quarantine)
 
 
-def _parse(source_file: str, ordinal: int, line: int, properties: dict[str, Any]) -> Annotation:
-    where = f"{source_file}:feature {line}"
+def _parse(at: Place, properties: dict[str, Any]) -> Annotation:
     told = properties.get("bounds_imcoords")
     corners = told.split(",") if isinstance(told, str) else []
     if len(corners) != 4:
         raise AnnotationError(
-            f"{where}: bounds_imcoords does not parse, got {str(told)[:100]!r}; "
+            f"{at.where}: bounds_imcoords does not parse, got {str(told)[:100]!r}; "
             '"left,top,right,bottom" is allowed; correct the feature'
         )
-    hbb = np.array([number(corner.strip(), where) for corner in corners])
+    hbb = np.array([number(corner.strip(), at.where) for corner in corners])
     type_id = whole_number(properties, "type_id")
     if type_id not in _CLASSES:
         known = "75 and 82 have no name in the publisher's list, " if type_id in _UNNAMED else ""
         with placed(hbb):
             raise UnknownNameError(
-                f"{where}: unknown class, got type_id {str(properties.get('type_id'))[:100]}; "
+                f"{at.where}: unknown class, got type_id {str(properties.get('type_id'))[:100]}; "
                 f"{known}the {len(_CLASSES)} ids of xview_class_labels.txt are allowed; correct "
                 "the feature"
             )
-    return Annotation(
-        category=_CLASSES[type_id],
-        hbb=hbb,
-        obb=None,
-        source_file=source_file,
-        ordinal=ordinal,
-        source_line=line,
-    )
+    return at.annotation(_CLASSES[type_id], hbb)

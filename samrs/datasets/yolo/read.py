@@ -35,6 +35,7 @@ from samrs.core.records import Annotation, Boxes, Quarantine, SceneRecord
 from samrs.core.rle import polygons_to_rle, rle_area
 from samrs.reading.annotations import (
     Items,
+    Place,
     number,
     read_items,
     read_text,
@@ -59,20 +60,6 @@ _LARGEST = 2**21
 
 _FARTHEST = 2.0
 """Largest share, either sign: rotated boxes leave the image, px written by mistake go beyond."""
-
-
-@dataclass(frozen=True)
-class _Labels:
-    """How lines are read.
-
-    Args:
-        source_file: relative name of the file of labels.
-        size_wh: of its image, px.
-    """
-
-    source_file: str
-    size_wh: tuple[int, int]
-    set_: _Set
 
 
 def categories(root: Path) -> tuple[str, ...]:
@@ -214,8 +201,7 @@ def _line_by_line(picture: Picture, set_: _Set, quarantine: Quarantine) -> Items
     numbered = ((i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip())
     size_wh = size_of(image)
     if size_wh is not None:
-        labels = _Labels(where, size_wh, set_)
-        return read_items(numbered, partial(_parse, labels), where, quarantine)
+        return read_items(numbered, partial(_parse, set_, size_wh), where, quarantine)
     for line, _ in numbered:
         quarantine.add(
             where,
@@ -227,14 +213,13 @@ def _line_by_line(picture: Picture, set_: _Set, quarantine: Quarantine) -> Items
     return Items()
 
 
-def _parse(labels: _Labels, ordinal: int, line: int, text: str) -> Annotation:
-    where = f"{labels.source_file}:{line}"
+def _parse(set_: _Set, size_wh: tuple[int, int], at: Place, text: str) -> Annotation:
+    where, said = at.where, set_.said
     fields = text.split()
-    said = labels.set_.said
     if said.keypoints and len(fields) == _BOX + said.keypoints:
         fields = fields[:_BOX]
     is_box = len(fields) == _BOX
-    is_polygon = len(fields) > _BOX and len(fields) % 2 == 1 and labels.set_.polygons
+    is_polygon = len(fields) > _BOX and len(fields) % 2 == 1 and set_.polygons
     if not (is_box or is_polygon or len(fields) == _CORNERS):
         raise AnnotationError(
             f"{where}: does not parse, got {len(fields)} fields; a class with 4 (box), 8 (corners) "
@@ -247,26 +232,18 @@ def _parse(labels: _Labels, ordinal: int, line: int, text: str) -> Annotation:
             "are allowed; divide by the image's width and height"
         )
     category = _category(fields[0], said.names, where)
-    size = np.array(labels.size_wh, np.float64)
-    found = partial(
-        Annotation,
-        category=category,
-        source_file=labels.source_file,
-        ordinal=ordinal,
-        source_line=line,
-    )
+    size = np.array(size_wh, np.float64)
     if is_box:
         centre, half = values[:2] * size, values[2:] * size / 2
         hbb = np.concatenate([centre - half, centre + half])
-        return found(hbb=hbb, obb=None)
+        return at.annotation(category, hbb)
     points: Array = values.reshape(-1, 2) * size
     if is_polygon:
-        truth = polygons_to_rle([points], labels.size_wh[::-1])
-        hbb = polygon_to_hbb(points)
+        truth = polygons_to_rle([points], size_wh[::-1])
         kept = truth if rle_area(truth) else None
-        return found(hbb=hbb, obb=None, truth=kept)
+        return at.annotation(category, polygon_to_hbb(points), truth=kept)
     obb = clockwise(points)
-    return found(hbb=polygon_to_hbb(obb), obb=obb)
+    return at.annotation(category, polygon_to_hbb(obb), obb)
 
 
 def _category(text: str, names: tuple[str, ...], where: str) -> str:
