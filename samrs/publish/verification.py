@@ -9,7 +9,8 @@ from samrs.core.errors import ProductError
 from samrs.core.shards import read_manifest, sha256, verify_product
 from samrs.publish.artifacts import MANIFEST, products
 from samrs.publish.repository import PublishError
-from samrs.verify.verify import PRODUCTS, Verification
+from samrs.verify.parts import PRODUCTS
+from samrs.verify.verify import Verification
 
 
 def verify_products(root: Path) -> dict[str, int]:

@@ -9,17 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from samrs.core.shards import has_table, shard_paths
 from samrs.verify.findings import NAMED
 from samrs.verify.parts import (
     Checked,
+    Part,
+    Rows,
     Tiles,
     coordinates,
     flat,
     name,
-    note,
     places_in,
     tiles_in,
     truths,
@@ -66,11 +66,11 @@ def check_keys(of: Keyed) -> Checked:
     last = 0
     keys = []
     for path in paths:
-        rows = pq.read_table(path, columns=columns)
-        keys.append(rows)
-        _check_nulls(path, rows, checked)
+        rows = Rows(Part(path, of.table), pq.read_table(path, columns=columns), checked)
+        keys.append(rows.table)
+        _check_nulls(rows)
         if of.table != "tiles" and of.tiles_of is not None and len(rows):
-            last = _check_places(path, rows, checked, tiles_in(of.tiles_of), last)
+            last = _check_places(rows, tiles_in(of.tiles_of), last)
     every = pa.concat_tables(keys)
     _check_unique(of.table, every, columns, checked)
     if of.table == "tiles":
@@ -82,26 +82,26 @@ def check_keys(of: Keyed) -> Checked:
     return checked
 
 
-def _check_nulls(path: Path, rows: pa.Table, checked: Checked) -> None:
+def _check_nulls(rows: Rows) -> None:
     for column in rows.column_names:
         wrong = truths(pc.equal(rows[column], ""), null=True)
         kind = "tile" if column == "tile_id" else "source"
-        note(path, rows, checked, kind, wrong, lambda i: "no id")
+        rows.note(kind, wrong, lambda i: "no id")
 
 
-def _check_places(path: Path, rows: pa.Table, checked: Checked, tiles: Tiles, last: int) -> int:
+def _check_places(rows: Rows, tiles: Tiles, last: int) -> int:
     """Note rows of tiles that are not there or come before ``last``, and instances of other scenes;
     returns the last tile."""
     places = places_in(tiles, rows)
-    note(path, rows, checked, "unknown_tile", places < 0, lambda i: "there is no such tile")
+    rows.note("unknown_tile", places < 0, lambda i: "there is no such tile")
     highest = np.maximum.accumulate(np.maximum(places, last))
     wrong = (places >= 0) & (places < highest)
-    note(path, rows, checked, "order", wrong, lambda i: "stands after rows of a later tile")
+    rows.note("order", wrong, lambda i: "stands after rows of a later tile")
     if "instance_id" in rows.column_names:
         of_scene = pc.replace_substring_regex(flat(rows["instance_id"]), OF_SCENE, "")
         scenes = tiles.scenes.take(pa.array(np.maximum(places, 0)))
         other = ~truths(pc.equal(of_scene, scenes), null=False) & (places >= 0)
-        note(path, rows, checked, "id", other, lambda i: f"{scenes[i].as_py()}#<number> is needed")
+        rows.note("id", other, lambda i: f"{scenes[i].as_py()}#<number> is needed")
     return int(highest[-1])
 
 
@@ -155,7 +155,8 @@ def _check_alike(of: Keyed, every: pa.Table, checked: Checked) -> None:
             pc.is_null(values.take(at)), null=True
         )
         other |= ~equal & ~both_null
-    note(shard_paths(of.product, "instances")[0], rows, checked, "instance", other,
+    part = Part(shard_paths(of.product, "instances")[0], "instances")
+    Rows(part, rows, checked).note("instance", other,
          lambda i: f"is another in tile {rows['tile_id'][int(first_of[i])].as_py()!r}")  # fmt: skip
 
 
@@ -169,30 +170,23 @@ def _check_partners(of: Keyed, every: pa.Table, checked: Checked) -> None:
         [pq.read_table(p, columns=columns) for p in shard_paths(owner, "instances")]
     )
     pairs = [pc.binary_join_element_wise(*(t[n] for n in columns), "\t") for t in (every, theirs)]
-    path = shard_paths(of.product, of.table)[0]
+    part = Part(shard_paths(of.product, of.table)[0], of.table)
     alone = ~truths(pc.is_in(pairs[0], value_set=pairs[1].combine_chunks()), null=False)
-    note(path, every, checked, "instance", alone, lambda i: f"{owner} has no such instance")
+    rows = Rows(part, every, checked)
+    rows.note("instance", alone, lambda i: f"{owner} has no such instance")
     if of.table == "masks" and not alone.any() and not pairs[0].equals(pairs[1]):
         what = f"{len(every)} masks for {len(theirs)} instances of {owner}, or in another order"
-        checked.findings.add("instance", f"{path.name}: {what}")
+        checked.findings.add("instance", f"{part.path.name}: {what}")
 
 
-def check_tile_ids(path: Path, rows: pa.Table, checked: Checked) -> None:
-    """Note tiles whose id is not that of their scene and place, or whose scene is no safe name.
-
-    Args:
-        path: their shard.
-        checked: takes the findings.
-    """
+def check_tile_ids(rows: Rows) -> None:
+    """Note tiles whose id is not that of their scene and place, or whose scene is no safe name."""
     numbers = (pc.cast(rows[n], pa.string()) for n in ("x0", "y0"))
     blank = pa.scalar("")
     wanted = pc.binary_join_element_wise(rows["scene_id"], blank, *numbers, "_")
     other = ~truths(pc.equal(rows["tile_id"], wanted), null=False)
     other |= ~truths(pc.match_substring_regex(rows["scene_id"], SCENE), null=False)
-    note(path, rows, checked, "id", other & _has_id(rows),
+    other &= ~truths(pc.equal(rows["tile_id"], ""), null=True)
+    rows.note("id", other,
          lambda i: f"scene {rows['scene_id'][i].as_py()!r} at {rows['x0'][i]}, {rows['y0'][i]}; "
          "<scene>__<x0>_<y0> is needed, of A-Z, a-z, 0-9, _, . and -")  # fmt: skip
-
-
-def _has_id(rows: pa.Table) -> NDArray[np.bool_]:
-    return ~truths(pc.equal(rows["tile_id"], ""), null=True)

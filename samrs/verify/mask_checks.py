@@ -15,14 +15,10 @@ from samrs.core.records import IGNORE
 from samrs.core.runs import decode_runs, text_buffers
 from samrs.release.mask_boxes import mask_boxes
 from samrs.verify.parts import (
-    Checked,
-    Part,
+    Rows,
     coordinates,
     flat,
-    has,
     mask_areas,
-    name,
-    note,
     numbers,
     places_in,
     tiles_in,
@@ -35,51 +31,41 @@ NEAR = 2e-6
 """By which ``box_iou``, rounded to six places, may differ."""
 
 
-def check_masks(part: Part, rows: pa.Table, checked: Checked) -> None:
+def check_masks(rows: Rows) -> None:
     """A mask is an encoding of its tile's size, with the area and the boxes that its row says.
 
-    Args:
-        part: of a table with masks.
-        rows: some of it.
-        checked: takes the findings, and sums the masks' px.
+    The masks' px are summed.
     """
     rle = flat(rows["rle"])
     sizes = _sizes_hw(rle)
     runs = decode_runs(*text_buffers(pc.struct_field(rle, "counts")))
     wrong = runs.bad | (sizes <= 0).any(axis=1) | (runs.totals() != sizes.prod(axis=1))
-    note(part.path, rows, checked, "mask", wrong,
-         lambda i: f"no encoding of {sizes[i].tolist()} (height, width) px")  # fmt: skip
-    tiles = tiles_of(part)
+    rows.note("mask", wrong, lambda i: f"no encoding of {sizes[i].tolist()} (height, width) px")
+    tiles = tiles_of(rows.part)
     if tiles is not None:
         places = places_in(tiles, rows)
         of_tile = tiles.sizes_hw[places] if len(tiles.ids) else sizes
         other = (places >= 0) & ~wrong & (sizes != of_tile).any(axis=1)
-        note(part.path, rows, checked, "mask", other,
+        rows.note("mask", other,
              lambda i: f"size {sizes[i].tolist()}, {of_tile[i].tolist()} needed")  # fmt: skip
     if "area" not in rows.column_names:
         return
     said, found = whole_numbers(rows["area"], -1), runs.areas()
-    checked.mask_pixels += int(found.sum())
-    note(part.path, rows, checked, "area", ~wrong & (said != found),
+    rows.checked.mask_pixels += int(found.sum())
+    rows.note("area", ~wrong & (said != found),
          lambda i: f"area {said[i]}, its mask has {found[i]} px")  # fmt: skip
     if "mask_hbb" not in rows.column_names:
         return
     boxes = mask_boxes(runs, np.maximum(sizes[:, 0], 1))
     given = coordinates(rows["mask_hbb"])
     odd = ~wrong & np.isfinite(given).all(axis=1) & (given != boxes).any(axis=1)
-    note(part.path, rows, checked, "box", odd,
+    rows.note("box", odd,
          lambda i: f"mask_hbb {given[i].tolist()}, its mask's is {boxes[i].tolist()}")  # fmt: skip
-    if has(rows, "hbb", "box_iou"):
-        _check_overlap(part, rows, checked, boxes, ~wrong)
+    if rows.has("hbb", "box_iou"):
+        _check_overlap(rows, boxes, ~wrong)
 
 
-def _check_overlap(
-    part: Part,
-    rows: pa.Table,
-    checked: Checked,
-    boxes: NDArray[np.float64],
-    whole: NDArray[np.bool_],
-) -> None:
+def _check_overlap(rows: Rows, boxes: NDArray[np.float64], whole: NDArray[np.bool_]) -> None:
     """Note rows whose ``box_iou`` is not that of the mask's box with the box it was asked for."""
     asked = coordinates(rows["hbb"])
     low, high = np.maximum(boxes, asked)[:, :2], np.minimum(boxes, asked)[:, 2:]
@@ -89,8 +75,7 @@ def _check_overlap(
     found = both / np.where(union > 0, union, 1)
     said = numbers(rows["box_iou"])
     wrong = whole & np.isfinite(found) & np.isfinite(said) & (np.abs(said - found) > NEAR)
-    note(part.path, rows, checked, "score", wrong,
-         lambda i: f"box_iou {said[i]}, its boxes give {found[i]:.6f}")  # fmt: skip
+    rows.note("score", wrong, lambda i: f"box_iou {said[i]}, its boxes give {found[i]:.6f}")
 
 
 def _sizes_hw(rle: pa.StructArray) -> NDArray[np.int64]:
@@ -102,57 +87,50 @@ def _sizes_hw(rle: pa.StructArray) -> NDArray[np.int64]:
     return found
 
 
-def check_label_maps(part: Part, rows: pa.Table, checked: Checked) -> None:
+def check_label_maps(rows: Rows) -> None:
     """A label map is of its tile's size and split, and holds known labels.
 
     In a release it holds the classes of its tile's masks, none of them more px than these have,
-    and together no fewer than the largest of them.
-
-    Args:
-        part: of the table semantic.
-        rows: some of it.
-        checked: takes the findings, and sums the labels' px.
+    and together no fewer than the largest of them. The labels' px are summed.
     """
-    assert part.tiles_of is not None
-    tiles, first = tiles_in(part.tiles_of), part.said.first
-    known = first + len(part.said.categories)
+    assert rows.part.tiles_of is not None
+    tiles, first = tiles_in(rows.part.tiles_of), rows.part.said.first
+    known = first + len(rows.part.said.categories)
     places = places_in(tiles, rows)
     maps = flat(rows["label_map"])
-    _check_names(part, rows, checked, pc.struct_field(maps, "path"), places)
+    _check_names(rows, pc.struct_field(maps, "path"), places)
     for i, image in enumerate(pc.struct_field(maps, "bytes")):
         try:
             size_hw, counts = _counted(image.as_py() or b"")
         except ImageError as error:
             wrong = str(error)
         else:
-            checked.label_pixels += counts
+            rows.checked.label_pixels += counts
             wrong = _unknown(counts, known)
             if not wrong and places[i] >= 0:
                 wanted = tuple(tiles.sizes_hw[places[i]].tolist())
                 if size_hw != wanted:
                     wrong = f"size {size_hw}, its tile's is {wanted}"
-                elif part.masks_of is not None:
-                    areas = mask_areas(part.masks_of, known - first)[places[i]]
+                elif rows.part.masks_of is not None:
+                    areas = mask_areas(rows.part.masks_of, known - first)[places[i]]
                     wrong = _unlike(areas, counts, first)
         if wrong:
-            checked.findings.add("label_map", f"{part.path.name}: {name(rows, i)}: {wrong}")
+            rows.checked.findings.add("label_map", rows.named(i, wrong))
 
 
-def _check_names(
-    part: Part, rows: pa.Table, checked: Checked, paths: pa.Array, places: NDArray[np.int64]
-) -> None:
+def _check_names(rows: Rows, paths: pa.Array, places: NDArray[np.int64]) -> None:
     """Note maps that are not called as their tile, or are of another split."""
-    assert part.tiles_of is not None
+    assert rows.part.tiles_of is not None
     names = pc.binary_join_element_wise(rows["tile_id"], pa.scalar(".png"), "")
     odd = ~truths(pc.equal(paths, names), null=False) & truths(pc.is_valid(paths), null=False)
-    note(part.path, rows, checked, "label_map", odd,
+    rows.note("label_map", odd,
          lambda i: f"called {paths[i].as_py()!r}, {names[i].as_py()!r} is needed")  # fmt: skip
-    if not has(rows, "split"):
+    if not rows.has("split"):
         return
-    splits = tiles_in(part.tiles_of).splits
+    splits = tiles_in(rows.part.tiles_of).splits
     wanted = splits.take(pa.array(places, mask=places < 0))
     other = ~truths(pc.equal(rows["split"], wanted), null=True)
-    note(part.path, rows, checked, "split", other,
+    rows.note("split", other,
          lambda i: f"split {rows['split'][i].as_py()!r}, its tile's is "
          f"{wanted[i].as_py()!r}")  # fmt: skip
 

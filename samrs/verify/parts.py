@@ -13,9 +13,52 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from samrs.core.records import IGNORE
+from samrs.core.records import (
+    CONFLICTS,
+    GEOREFERENCE,
+    IGNORE,
+    INSTANCES,
+    JOINED,
+    MASKS,
+    QUARANTINE,
+    RELEASED,
+    SCENES,
+    SEMANTIC,
+    TILES,
+    TRUTH,
+    UNCERTAIN,
+)
 from samrs.core.shards import shard_paths
 from samrs.verify.findings import NAMED, Findings
+
+PRODUCTS: dict[str, dict[str, pa.Schema]] = {
+    "normalize": {
+        "tiles": TILES,
+        "instances": INSTANCES,
+        "truth": TRUTH,
+        "semantic": SEMANTIC,
+        "georeference": GEOREFERENCE,
+        "uncertain": UNCERTAIN,
+        "quarantine": QUARANTINE,
+    },
+    "sam_label": {"masks": MASKS},
+    "release": {
+        "tiles": TILES,
+        "instances": RELEASED,
+        "semantic": SEMANTIC,
+        "scenes": SCENES,
+        "joined": JOINED,
+        "conflicts": CONFLICTS,
+    },
+}
+"""Tables of each product."""
+
+NEEDED = {
+    "normalize": ("tiles", "instances"),
+    "sam_label": ("masks",),
+    "release": ("tiles", "instances", "semantic", "scenes", "joined"),
+}
+"""Tables that are there, whatever they hold."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +134,55 @@ class Checked:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Some rows of a shard, and what was found in them.
+
+    Args:
+        part: the shard and table they are of, and what they are checked against.
+        table: the rows; columns that are not read may be left out.
+        checked: takes the findings, and sums.
+    """
+
+    part: Part
+    table: pa.Table
+    checked: Checked
+
+    def __getitem__(self, column: str) -> pa.ChunkedArray:
+        return self.table[column]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def column_names(self) -> list[str]:
+        return list(self.table.column_names)
+
+    def has(self, *columns: str) -> bool:
+        """Whether all of some columns are there: who reads a part of them has that part checked.
+
+        Args:
+            columns: their names.
+        """
+        return set(columns) <= set(self.column_names)
+
+    def note(self, kind: str, wrong: NDArray[np.bool_], say: Callable[[int], str]) -> None:
+        """Note rows that are wrong.
+
+        Args:
+            kind: the word they are counted under.
+            wrong: (N,) which of the rows are.
+            say: tells of a row what is wrong.
+        """
+        places = np.flatnonzero(wrong).tolist()
+        first = (self.named(i, say(i)) for i in places[:NAMED])
+        self.checked.findings.add_many(kind, len(places), first)
+
+    def named(self, row: int, wrong: str) -> str:
+        """What is wrong with a row, behind its shard's and its own name."""
+        return f"{self.part.path.name}: {name(self.table, row)}: {wrong}"
+
+
+@dataclass(frozen=True)
 class Tiles:
     """The tiles of a product in stored order: ids, scenes, splits, (T, 2) height and width and
     (T, 2) x and y in their scene, px."""
@@ -154,16 +246,7 @@ def forget_tiles() -> None:
     mask_areas.cache_clear()
 
 
-def has(rows: pa.Table, *columns: str) -> bool:
-    """Whether a table has all of some columns: who reads a part of them has that part checked.
-
-    Args:
-        columns: their names.
-    """
-    return set(columns) <= set(rows.column_names)
-
-
-def places_in(tiles: Tiles, rows: pa.Table) -> NDArray[np.int64]:
+def places_in(tiles: Tiles, rows: pa.Table | Rows) -> NDArray[np.int64]:
     """(N,) place of each row's tile among ``tiles``, -1 where it has none."""
     found = pc.index_in(rows["tile_id"], value_set=tiles.ids)
     return whole_numbers(found, -1)
@@ -207,28 +290,6 @@ def truths(column: pa.Array | pa.ChunkedArray, null: bool) -> NDArray[np.bool_]:
 def flat(column: pa.ChunkedArray) -> pa.Array:
     """A column as one array."""
     return pa.concat_arrays(column.chunks) if column.num_chunks != 1 else column.chunk(0)
-
-
-def note(
-    path: Path,
-    rows: pa.Table,
-    checked: Checked,
-    kind: str,
-    wrong: NDArray[np.bool_],
-    say: Callable[[int], str],
-) -> None:
-    """Note rows that are wrong.
-
-    Args:
-        path: their shard.
-        checked: takes the findings.
-        kind: the word they are counted under.
-        wrong: (N,) which of the rows are.
-        say: tells of a row what is wrong.
-    """
-    places = np.flatnonzero(wrong).tolist()
-    first = (f"{path.name}: {name(rows, i)}: {say(i)}" for i in places[:NAMED])
-    checked.findings.add_many(kind, len(places), first)
 
 
 def name(rows: pa.Table, row: int) -> str:

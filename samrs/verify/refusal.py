@@ -15,10 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from samrs.core.errors import ProductError
-from samrs.core.records import CONFLICTS, JOINED, RELEASED, SCENES, SEMANTIC, TILES
 from samrs.core.shards import read_manifest, shard_paths
 from samrs.verify.manifest import manifest_problem
-from samrs.verify.parts import Checked, Part, Said, forget_tiles
+from samrs.verify.parts import NEEDED, PRODUCTS, Checked, Part, Rows, Said, forget_tiles
 from samrs.verify.shard_checks import CHECKS
 
 READ_AS = {
@@ -30,16 +29,7 @@ READ_AS = {
 }
 """Which checks go for a table of a release; that of sources is left to ``samrs verify``."""
 
-SCHEMAS = {
-    "tiles": TILES,
-    "instances": RELEASED,
-    "semantic": SEMANTIC,
-    "scenes": SCENES,
-    "joined": JOINED,
-    "conflicts": CONFLICTS,
-}
-NEEDED = ("tiles", "instances", "semantic", "scenes", "joined")
-"""Tables of every release."""
+SCHEMAS = PRODUCTS["release"]
 IDS = ("tile_id", "scene_id", "instance_id")
 
 
@@ -125,7 +115,7 @@ def listed_release(product: Path) -> dict[str, Any]:
     manifest = read_manifest(product)
     refuse_manifest(product / "manifest.json", manifest)
     listed = {shard["file"]: shard["rows"] for shard in manifest["shards"]}
-    there = {path.name for table in NEEDED for path in shard_paths(product, table)}
+    there = {path.name for table in NEEDED["release"] for path in shard_paths(product, table)}
     there |= {path.name for path in product.glob("*.parquet")}
     for file in sorted(there ^ set(listed)):
         refuse(product, f"{file}, which is {'not listed' if file in there else 'not there'}")
@@ -157,7 +147,7 @@ def refuse_rows(where: object, part: Part, rows: pa.Table) -> None:
         if column in rows.column_names and rows[column].null_count:
             refuse(where, f"a row of {part.path.name} without {column}")
     for check in CHECKS[part.table]:
-        check(part, rows, checked)
+        check(Rows(part, rows, checked))
     for kind, named in checked.findings.named.items():
         refuse(where, f"{named[0]} ({kind}, {checked.findings.counts[kind]} of the rows read)")
 

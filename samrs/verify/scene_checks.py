@@ -15,12 +15,10 @@ from samrs.verify.keys import SCENE
 from samrs.verify.mask_checks import check_masks
 from samrs.verify.parts import (
     Checked,
-    Part,
+    Rows,
     coordinates,
     flat,
-    has,
     name,
-    note,
     places_in,
     tiles_in,
     tiles_of,
@@ -39,26 +37,20 @@ from samrs.verify.row_checks import (
 )
 
 
-def check_scenes(part: Part, rows: pa.Table, checked: Checked) -> None:
-    """A scene is as large as its tiles reach, of their split, and has a place or none.
-
-    Args:
-        part: of the table scenes.
-        rows: some of it.
-        checked: takes the findings.
-    """
-    check_tiles(part, rows, checked)
-    check_values(part, rows, checked)
-    check_places(part, rows, checked)
+def check_scenes(rows: Rows) -> None:
+    """A scene is as large as its tiles reach, of their split, and has a place or none."""
+    check_tiles(rows)
+    check_values(rows)
+    check_places(rows)
     unsafe = ~truths(pc.match_substring_regex(rows["scene_id"], SCENE), null=False)
-    note(part.path, rows, checked, "id", unsafe, lambda i: "no safe name")
+    rows.note("id", unsafe, lambda i: "no safe name")
     none = [truths(pc.is_null(rows[column]), null=True) for column in PLACE]
     half = none[0] != none[1]
     half |= ~none[1] & ~np.isfinite(coordinates(rows[PLACE[1]])).all(axis=1)
-    note(part.path, rows, checked, "value", half, lambda i: "half a place")
-    if part.tiles_of is None:
+    rows.note("value", half, lambda i: "half a place")
+    if rows.part.tiles_of is None:
         return
-    tiles = tiles_in(part.tiles_of)
+    tiles = tiles_in(rows.part.tiles_of)
     names = flat(rows["scene_id"])
     of_tile = whole_numbers(pc.index_in(tiles.scenes, value_set=names), -1)
     there = of_tile >= 0
@@ -66,43 +58,36 @@ def check_scenes(part: Part, rows: pa.Table, checked: Checked) -> None:
     np.maximum.at(reach, of_tile[there], (tiles.places_xy[:, ::-1] + tiles.sizes_hw)[there])
     sizes = np.stack([whole_numbers(rows[n], 0) for n in ("height", "width")], axis=1)
     other = (reach > 0).all(axis=1) & (reach != sizes).any(axis=1)
-    note(part.path, rows, checked, "tile", other,
+    rows.note("tile", other,
          lambda i: f"{sizes[i].tolist()} px, its tiles reach {reach[i].tolist()}")  # fmt: skip
     first = whole_numbers(pc.index_in(names, value_set=tiles.scenes), -1)
     wanted = tiles.splits.take(pa.array(np.maximum(first, 0)))
     odd = (first >= 0) & ~truths(pc.equal(flat(rows["split"]), wanted), null=False)
-    note(part.path, rows, checked, "split", odd, lambda i: "its tiles are of another")
+    rows.note("split", odd, lambda i: "its tiles are of another")
 
 
-def check_joined(part: Part, rows: pa.Table, checked: Checked) -> None:
+def check_joined(rows: Rows) -> None:
     """A joined instance is checked as a released one is, its scene as a tile.
 
-    Args:
-        part: of the table joined.
-        rows: some of it.
-        checked: takes the findings; its sums are of tiles, so nothing is added to them.
+    Sums are of tiles, so nothing is added to them.
     """
-    own = Checked()
-    part = replace(part, table="joined")
-    if "scene_id" in rows.column_names:
-        names = ["tile_id" if n == "scene_id" else n for n in rows.column_names]
-        rows = rows.rename_columns(names)
+    names = ["tile_id" if n == "scene_id" else n for n in rows.column_names]
+    part = replace(rows.part, table="joined")
+    own = Rows(part, rows.table.rename_columns(names), Checked())
     for check in (check_categories, check_masks, check_values, check_scores):
-        check(part, rows, own)
-    if has(rows, "source_file", "source_line"):
-        check_sources(part, rows, own)
-    if has(rows, "hbb", "hbb_annotated", "visible"):
-        check_boxes(part, rows, own)
+        check(own)
+    if own.has("source_file", "source_line"):
+        check_sources(own)
+    if own.has("hbb", "hbb_annotated", "visible"):
+        check_boxes(own)
     on = tiles_of(part)
     if on is not None:
-        note(part.path, rows, own, "unknown_tile", places_in(on, rows) < 0,
-             lambda i: "there is no such scene")  # fmt: skip
-    if has(rows, "way", "tiles"):
-        odd = ~truths(pc.is_in(rows["way"], value_set=pa.array(WAYS)), null=False)
-        odd |= whole_numbers(rows["tiles"], 0) < 1
-        note(part.path, rows, own, "value", odd,
-             lambda i: f"way {rows['way'][i]} of {rows['tiles'][i]} tiles")  # fmt: skip
-    checked.findings.join(own.findings)
+        own.note("unknown_tile", places_in(on, own) < 0, lambda i: "there is no such scene")
+    if own.has("way", "tiles"):
+        odd = ~truths(pc.is_in(own["way"], value_set=pa.array(WAYS)), null=False)
+        odd |= whole_numbers(own["tiles"], 0) < 1
+        own.note("value", odd, lambda i: f"way {own['way'][i]} of {own['tiles'][i]} tiles")
+    rows.checked.findings.join(own.checked.findings)
 
 
 def check_scene_keys(release: Path) -> Checked:

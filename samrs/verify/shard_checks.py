@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from samrs.core.shards import sha256
 from samrs.verify.mask_checks import check_label_maps, check_masks
-from samrs.verify.parts import Checked, Part
+from samrs.verify.parts import Checked, Part, Rows
 from samrs.verify.row_checks import (
     check_boxes,
     check_categories,
@@ -31,7 +31,7 @@ from samrs.verify.scene_checks import check_joined, check_scenes
 
 BATCH_ROWS = 8192
 
-Check = Callable[[Part, pa.Table, Checked], None]
+Check = Callable[[Rows], None]
 CHECKS: dict[str, Sequence[Check]] = {
     "tiles": (check_tiles, check_values),
     "instances": (check_categories, check_sources, check_boxes, check_values),
@@ -81,9 +81,9 @@ def check_part(part: Part) -> Checked:
     with pq.ParquetFile(part.path) as file:
         for batch in file.iter_batches(batch_size=BATCH_ROWS, row_groups=list(part.row_groups)):
             batch.validate(full=True)
-            rows = pa.Table.from_batches([batch])
+            rows = Rows(part, pa.Table.from_batches([batch]), checked)
             for check in CHECKS[part.table]:
-                check(part, rows, checked)
+                check(rows)
     return checked
 
 

@@ -40,59 +40,17 @@ import pyarrow.parquet as pq
 
 from samrs.core.errors import SamrsError
 from samrs.core.parallel import map_stream
-from samrs.core.records import (
-    CONFLICTS,
-    GEOREFERENCE,
-    INSTANCES,
-    JOINED,
-    MASKS,
-    QUARANTINE,
-    RELEASED,
-    SCENES,
-    SEMANTIC,
-    TILES,
-    TRUTH,
-    UNCERTAIN,
-    first_label,
-    label_names,
-)
+from samrs.core.records import first_label, label_names
 from samrs.core.shards import shard_paths
 from samrs.verify.anchor import Anchor
 from samrs.verify.findings import Findings
 from samrs.verify.kept_checks import KeptChecks
 from samrs.verify.keys import Keyed, check_keys
 from samrs.verify.manifest import MANIFEST, limits_of, read
-from samrs.verify.parts import Checked, Part, Said, forget_tiles
+from samrs.verify.parts import NEEDED, PRODUCTS, Checked, Part, Said, forget_tiles
 from samrs.verify.scene_checks import check_scene_keys
 from samrs.verify.shard_checks import check_bytes, check_part, parts_of, schema_problem
 
-PRODUCTS: dict[str, dict[str, pa.Schema]] = {
-    "normalize": {
-        "tiles": TILES,
-        "instances": INSTANCES,
-        "truth": TRUTH,
-        "semantic": SEMANTIC,
-        "georeference": GEOREFERENCE,
-        "uncertain": UNCERTAIN,
-        "quarantine": QUARANTINE,
-    },
-    "sam_label": {"masks": MASKS},
-    "release": {
-        "tiles": TILES,
-        "instances": RELEASED,
-        "semantic": SEMANTIC,
-        "scenes": SCENES,
-        "joined": JOINED,
-        "conflicts": CONFLICTS,
-    },
-}
-"""Tables of each product."""
-
-NEEDED = {
-    "normalize": ("tiles", "instances"),
-    "sam_label": ("masks",),
-    "release": ("tiles", "instances", "semantic", "scenes", "joined"),
-}
 PART_ROWS = {"semantic": 2048}
 OTHER_PART_ROWS = 65_536
 """Rows that a process checks at once."""
