@@ -7,6 +7,7 @@ square, a box is three tokens, and a single mask that is not stable is left for 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +18,14 @@ from torch import Tensor
 
 from samrs.prompting.types import Prompt
 from samrs.sam import decoder as decoding
-from samrs.sam.computing import CHUNK, check_encoder_precision, one_thread
+from samrs.sam.computing import CHUNK, check_device, check_encoder_precision, one_thread
 from samrs.sam.frame import Logits
 from samrs.sam.modules import image_places, mask_decoder, prompt_encoder
 from samrs.sam.prompted import Prompted
 from samrs.sam.resizing import resized
+from samrs.sam.shells import Names, built
 from samrs.sam.square import Stretched
+from samrs.weights.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,53 @@ class ByTransformers(Prompted):
         chosen = torch.where(stable, 0, 1 + ious[:, 1:].argmax(1))
         each = torch.arange(len(logits), device=logits.device)
         return logits[each, chosen][:, None], ious[each, chosen][:, None]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A segmenter of transformers' models, with the functions that every segmenter has.
+
+    Args:
+        name: its file in ``samrs/segmenters``.
+        kind: transformers' class, loaded when it is needed.
+        config: gives the configuration of a model by its name.
+        names: for the tensors of a file.
+        look: of its models.
+    """
+
+    name: str
+    kind: str
+    config: Callable[[str], Any]
+    names: Names
+    look: Look
+
+    def of_model(self, model: Any, precision: str) -> ByTransformers:
+        """The segmenter with a model of transformers.
+
+        Args:
+            model: of ``kind``, in evaluation mode, on its device.
+            precision: of the image encoder.
+        """
+        return ByTransformers(self.name, model, precision, self.look)
+
+    def load(self, *, checkpoint: Checkpoint, precision: str, device: str) -> ByTransformers:
+        """The segmenter with its weights.
+
+        Args:
+            checkpoint: of a model of its file in ``samrs/weights/checkpoints``.
+            precision: float32, float32-fast or bfloat16.
+            device: ``cpu`` or ``cuda``.
+
+        Raises:
+            ParameterError: there is no GPU, or the precision is not for it.
+            ProductError, CheckpointError: the weights are not there or not the model's.
+        """
+        import transformers
+
+        check_device(device, precision)
+        path, about = checkpoint.verified(), self.config(checkpoint.model)
+        model = built(getattr(transformers, self.kind), about, checkpoint.model, path, self.names)
+        return self.of_model(model.to(device), precision)
 
 
 class _NoPlaces(torch.nn.Module):

@@ -10,8 +10,6 @@ import torch
 from torch import Tensor
 
 from samrs.sam.checkpoints import check_fit, read_tensors
-from samrs.sam.computing import check_device
-from samrs.weights.checkpoint import Checkpoint
 
 HIERA: dict[str, dict[str, Any]] = {
     "sam2.1_hiera_t": {"hidden_size": 96, "num_attention_heads": 1,
@@ -73,27 +71,6 @@ def edgetam_config(model: str) -> Any:
 
 Names = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 """Gives the tensors of a file the names of transformers."""
-
-
-def loaded(
-    kind: Any, config: Any, names: Names, checkpoint: Checkpoint, precision: str, device: str
-) -> Any:
-    """A model with the weights of a checkpoint, in evaluation mode, on a device.
-
-    Args:
-        kind: a class of transformers.
-        config: of the model.
-        names: for the file's tensors.
-        checkpoint: of the model.
-        precision: float32, float32-fast or bfloat16.
-        device: ``cpu`` or ``cuda``.
-
-    Raises:
-        ParameterError: there is no GPU, or the precision is not for this process.
-        ProductError, CheckpointError: the weights are not there or not the model's.
-    """
-    check_device(device, precision)
-    return built(kind, config, checkpoint.model, checkpoint.verified(), names).to(device)
 
 
 def built(kind: Any, config: Any, model: str, path: Path, names: Names) -> Any:

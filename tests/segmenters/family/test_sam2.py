@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -173,9 +174,7 @@ def meta_file(path: Path, model: Sam2Model) -> Path:
     return path
 
 
-def test_a_file_of_metas_is_loaded(
-    model: Sam2Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_metas_is_loaded(model: Sam2Model, tmp_path: Path) -> None:
     from samrs.core.shards import sha256
 
     alike = copy.deepcopy(model)
@@ -183,9 +182,9 @@ def test_a_file_of_metas_is_loaded(
         alike.prompt_encoder.shared_embedding.positional_embedding
     )
     path = meta_file(tmp_path / "small.pt", alike)
-    monkeypatch.setattr(sam2, "config", lambda name: small_config())
+    family = replace(sam2.FAMILY, config=lambda name: small_config())
     checkpoint = Checkpoint("sam2", "sam2.1_hiera_t", path, sha256(path))
-    engine = sam2.load(checkpoint=checkpoint, precision="float32-fast", device="cpu")
+    engine = family.load(checkpoint=checkpoint, precision="float32-fast", device="cpu")
     image = picture(SIZES[1])
     boxes = np.array([[9.0, 9, 60, 50], [40, 50, 120, 90]])
     prompt = Prompt(fallback=np.zeros(2, bool), boxes_xyxy=boxes)
