@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import errno
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,27 @@ def advice(got: object, allowed: Iterable[str], otherwise: str) -> str:
     """
     close = difflib.get_close_matches(str(got), list(allowed), 1)
     return f"did you mean {close[0]}?" if close else otherwise
+
+
+def check_known(
+    where: str, what: str, got: str, allowed: Collection[str], otherwise: str = "use one of these"
+) -> None:
+    """Refuse a name that is none of those there are.
+
+    Args:
+        where: of the parameter.
+        what: it names.
+        got: the name.
+        allowed: the names that exist.
+        otherwise: what to do.
+
+    Raises:
+        ParameterError: it is none of them.
+    """
+    if got not in allowed:
+        raise ParameterError(
+            f"{where}: unknown {what}, got {got!r}; {', '.join(allowed)} are allowed; {otherwise}"
+        )
 
 
 @contextmanager

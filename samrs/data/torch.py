@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, Sampler, get_worker_info
 from torchvision import tv_tensors
 
-from samrs.core.errors import ParameterError, ProductError
+from samrs.core.errors import ProductError, check_known
 from samrs.core.images import decode_labels, decode_rgb
 from samrs.core.records import IGNORE, SCORES
 from samrs.data.reader import Folder, ReleaseReader, TileRecord
@@ -103,15 +103,6 @@ def _boxes(column: Any, size_hw: tuple[int, int]) -> tv_tensors.BoundingBoxes:
     return tv_tensors.BoundingBoxes(torch.from_numpy(values), format="XYXY", canvas_size=size_hw)
 
 
-def _check_masks(masks: str) -> str:
-    if masks not in MASKS:
-        raise ParameterError(
-            f"samrs.data: unknown kind of masks, got {masks!r}; {', '.join(MASKS)} are allowed; "
-            "use one of these"
-        )
-    return masks
-
-
 class ReleaseTiles(Dataset[Item]):
     """Tiles of a release by number.
 
@@ -135,7 +126,8 @@ class ReleaseTiles(Dataset[Item]):
     ) -> None:
         self.reader = ReleaseReader(release)
         self.numbers = self.reader.in_splits(splits)
-        self.masks, self.transforms = _check_masks(masks), transforms
+        check_known("samrs.data", "kind of masks", masks, MASKS)
+        self.masks, self.transforms = masks, transforms
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -228,7 +220,8 @@ class ReleaseStream(IterableDataset[Item]):
     ) -> None:
         self.reader = ReleaseReader(release)
         self.numbers = set(self.reader.in_splits(splits))
-        self.masks, self.transforms = _check_masks(masks), transforms
+        check_known("samrs.data", "kind of masks", masks, MASKS)
+        self.masks, self.transforms = masks, transforms
         self.seed, self.buffer = seed, buffer
         self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         together = torch.distributed.is_available() and torch.distributed.is_initialized()

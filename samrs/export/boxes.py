@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from samrs.core.errors import ParameterError
 from samrs.core.geometry import Array, clip_hbb, hbb_to_polygon
 
 BOXES = ("annotated", "mask")
@@ -15,21 +14,6 @@ COLUMNS = ("hbb", "hbb_annotated", "obb", "mask_hbb", "area")
 """Of a released row, what boxes are made of."""
 
 Row = dict[str, Any]
-
-
-def check_choice(boxes: str) -> None:
-    """Refuse a choice that there is not.
-
-    Args:
-        boxes: one of BOXES.
-
-    Raises:
-        ParameterError: it is none.
-    """
-    if boxes not in BOXES:
-        raise ParameterError(
-            f"export: unknown boxes, got {boxes!r}; {', '.join(BOXES)} are allowed; use one"
-        )
 
 
 def upright(row: Row, boxes: str, size_wh: tuple[int, int]) -> list[float]:

@@ -25,10 +25,11 @@ from types import ModuleType
 from typing import Any
 
 from samrs.core import axis
-from samrs.core.errors import ParameterError, ProductError, UnknownNameError
+from samrs.core.errors import ParameterError, ProductError, UnknownNameError, check_known
 from samrs.core.names import plain_text, safe_name
 from samrs.core.shards import read_table, sha256, write_json
 from samrs.drawing.palette import palette
+from samrs.export.boxes import BOXES
 from samrs.export.files import write_file
 from samrs.export.subset import LEVELS, Subset
 from samrs.release.overlap import RULES
@@ -80,6 +81,8 @@ def export(
     """
     module = axis.load(AXIS, format)
     _check_options(format, module.write, options)
+    if "boxes" in options:
+        check_known("export", "boxes", options["boxes"], BOXES, "use one")
     level = _level(format, module, level)
     images = images and level == "tile"
     subset = replace(subset_of(release, splits, classes, images=images), level=level)

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from samrs.core.errors import ParameterError, ProductError
+from samrs.core.errors import ParameterError, ProductError, check_known
 from samrs.core.records import BACKGROUND, IGNORE
 from samrs.core.rle import polygons_to_rle, rle_to_mask
 from samrs.core.shards import has_table, iter_tables, read_table
@@ -48,11 +48,7 @@ def check_background(rule: str, categories: list[str]) -> None:
         ParameterError: the rule is not one of RULES, or the dataset has a class of that name.
         ProductError: with the background there are more labels than a byte has.
     """
-    if rule not in RULES:
-        raise ParameterError(
-            f"release.background: unknown rule, got {rule!r}; {', '.join(RULES)} are allowed; "
-            "use one of these"
-        )
+    check_known("release.background", "rule", rule, RULES)
     if rule == NONE:
         return
     if BACKGROUND in categories:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from samrs.core.errors import ParameterError, ProductError
+from samrs.core.errors import ProductError, check_known
 from samrs.core.runs import Runs, within_columns
 
 RULES: Mapping[str, int] = {"smaller_on_top": -1, "larger_on_top": 1, "annotation_order": 0}
@@ -31,11 +31,7 @@ def check_rule(rule: str) -> None:
     Raises:
         ParameterError: it is not one of RULES.
     """
-    if rule not in RULES:
-        raise ParameterError(
-            f"release.overlap: unknown rule, got {rule!r}; {', '.join(RULES)} are allowed; "
-            "use one of these"
-        )
+    check_known("release.overlap", "rule", rule, RULES)
 
 
 def check_masks(where: str, runs: Runs, tiles: Ints, sizes_hw: Ints) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from samrs.core.errors import ParameterError, SamrsError
+from samrs.core.errors import ParameterError, SamrsError, check_known
 from samrs.core.rle import polygons_to_rle, rle_area, rle_to_hbb
 from samrs.corrections.records import (
     KINDS,
@@ -133,11 +133,7 @@ class Desk:
             passing[list(self.sample.numbers)] = True
         if not state:
             return passing
-        if state not in STATES:
-            raise ParameterError(
-                f"filter: unknown verdict, got {state!r}; {', '.join(STATES)} are allowed; use one "
-                "of these"
-            )
+        check_known("filter", "verdict", state, STATES)
         marks = self.marks()
         mended = (marks.changed & (CLICKED | DRAWN)) > 0
         if state in VERDICTS:

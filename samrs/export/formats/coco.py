@@ -37,11 +37,11 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from samrs.core.errors import ParameterError
+from samrs.core.errors import check_known
 from samrs.core.records import MADE
 from samrs.core.rle import Rle
 from samrs.core.shards import json_text
-from samrs.export.boxes import BOXES, COLUMNS, check_choice, upright, xywh
+from samrs.export.boxes import BOXES, COLUMNS, upright, xywh
 from samrs.export.files import open_text
 from samrs.export.outlines import simple_rings
 from samrs.export.subset import ExportedTile, Row, Subset
@@ -83,14 +83,9 @@ def write(subset: Subset, out: Path, *, masks: str = "rle", boxes: str = "mask")
         boxes: whose ``bbox`` is, one of BOXES.
 
     Raises:
-        ParameterError: ``masks`` or ``boxes`` is another.
+        ParameterError: ``masks`` is another.
     """
-    if masks not in MASKS:
-        raise ParameterError(
-            f"coco: unknown kind of masks, got {masks!r}; {', '.join(MASKS)} are allowed; use one "
-            "of these"
-        )
-    check_choice(boxes)
+    check_known("coco", "kind of masks", masks, MASKS)
     head = _head(subset)
     image_id = annotation_id = 0
     folder = out / "annotations"

@@ -20,7 +20,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from samrs.export.boxes import COLUMNS, check_choice, rotated
+from samrs.export.boxes import COLUMNS, rotated
 from samrs.export.files import write_file
 from samrs.export.subset import Subset
 
@@ -32,11 +32,7 @@ def write(subset: Subset, out: Path, *, boxes: str = "mask") -> dict[str, Any]:
 
     Args:
         boxes: whose the boxes are, one of BOXES.
-
-    Raises:
-        ParameterError: ``boxes`` is another.
     """
-    check_choice(boxes)
     names = subset.words()
     images = instances = 0
     for tile in subset.tiles([*COLUMNS, "rle", "difficult"]):

@@ -31,7 +31,7 @@ import pyarrow as pa
 
 from samrs.core.records import IMAGE, MADE
 from samrs.core.shards import ShardWriter, json_text, sha256
-from samrs.export.boxes import BOXES, COLUMNS, check_choice, upright, xywh
+from samrs.export.boxes import BOXES, COLUMNS, upright, xywh
 from samrs.export.subset import ExportedTile, Row, Subset
 
 ONE_LEVEL = "a row is a picture with its label map, and a release has no pictures of whole scenes"
@@ -51,11 +51,7 @@ def write(subset: Subset, out: Path, *, boxes: str = "mask") -> dict[str, Any]:
 
     Args:
         boxes: whose ``bbox`` is, one of BOXES.
-
-    Raises:
-        ParameterError: ``boxes`` is another.
     """
-    check_choice(boxes)
     features = _features(subset)
     rows = dict.fromkeys(subset.folders, 0)
     instances = dict.fromkeys(subset.folders, 0)

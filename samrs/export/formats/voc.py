@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from samrs.export.boxes import COLUMNS, check_choice, upright
+from samrs.export.boxes import COLUMNS, upright
 from samrs.export.files import open_text, write_file
 from samrs.export.subset import ExportedTile, Row, Subset
 
@@ -38,11 +38,7 @@ def write(subset: Subset, out: Path, *, boxes: str = "mask") -> dict[str, Any]:
 
     Args:
         boxes: whose the boxes are, one of BOXES.
-
-    Raises:
-        ParameterError: ``boxes`` is another.
     """
-    check_choice(boxes)
     names = [escape(name) for name in subset.categories]
     images = instances = 0
     (out / "Annotations").mkdir()

@@ -29,7 +29,7 @@ from typing import Any
 from samrs.core.errors import ProductError
 from samrs.core.records import MADE
 from samrs.core.shards import json_text
-from samrs.export.boxes import BOXES, COLUMNS, check_choice, upright
+from samrs.export.boxes import BOXES, COLUMNS, upright
 from samrs.export.files import open_bytes
 from samrs.export.subset import ExportedTile, Row, Subset, without_nulls
 
@@ -77,11 +77,7 @@ def write(subset: Subset, out: Path, *, boxes: str = "mask") -> dict[str, Any]:
 
     Args:
         boxes: whose ``hbb`` is, one of BOXES.
-
-    Raises:
-        ParameterError: ``boxes`` is another.
     """
-    check_choice(boxes)
     images = instances = 0
     seen: set[str] = set()
     with ExitStack() as stack:

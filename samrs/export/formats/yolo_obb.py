@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 
 from samrs.core.geometry import Array, hbb_to_polygon, polygon_to_hbb
-from samrs.export.boxes import check_choice
 from samrs.export.outlines import rle_to_obb
 from samrs.export.subset import Row, Subset
 from samrs.export.yolo_layout import share, write_tile, write_yaml
@@ -38,11 +37,7 @@ def write(subset: Subset, out: Path, *, boxes: str = "annotated") -> dict[str, A
 
     Args:
         boxes: whose the boxes are where they may be either, one of BOXES.
-
-    Raises:
-        ParameterError: ``boxes`` is another.
     """
-    check_choice(boxes)
     images = 0
     counts = dict.fromkeys(("annotated", "mask_rectangle", "mask_hbb"), 0)
     for tile in subset.tiles(["obb", "mask_hbb", "area"]):
