@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from samrs.commands.options import COUNT, FOLDER, NEW_FILE, computing
+from samrs.commands.options import COUNT, FILE, FOLDER, NEW_FILE, computing
 
 WORK = Path(".work/nano")
 
@@ -28,6 +28,7 @@ def command() -> None:
     help="Steps at a constant rate and steps of its fall to zero, repeatable.",
 )
 @click.option("--out", type=NEW_FILE, required=True, help="File of the weights, safetensors.")
+@click.option("--start", type=FILE, help="Weights to go on from, without a rehearsal.")
 @click.option(
     "--rehearsal",
     type=click.IntRange(min=0),

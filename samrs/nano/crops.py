@@ -33,6 +33,7 @@ class Crops(torch.utils.data.Dataset[dict[str, Any]]):
     def __init__(self, folder: Path, *, seed: int, items: int, cycles: list[Cycle], rank: int):
         self.folder, self.seed, self.items = folder, seed, items
         self.cycles, self.rank = cycles, rank
+        self.order = np.random.default_rng((seed, 3)).permutation(items)
 
     def __getitem__(self, step: int) -> dict[str, Any]:
         rng = np.random.default_rng((self.seed, step))
@@ -42,13 +43,13 @@ class Crops(torch.utils.data.Dataset[dict[str, Any]]):
         size = int(rng.choice(list(mix), p=list(mix.values())))
         rng = np.random.default_rng((self.seed, step, self.rank))
         count, most = SIZES[size]
-        items = min(self.items, cycle.course.items, FIRST_ITEMS + step)
-        kinds, whole = draw_kinds(rng), cycle.course.whole
+        bank = self.order[self.order < min(self.items, cycle.course.items)][: FIRST_ITEMS + step]
+        kinds, whole, wide = draw_kinds(rng), cycle.course.whole, cycle.course.wide
         images: list[Any] = []
         dense: list[Any] = []
         asked: dict[int, list[Questions]] = {}
         for place in range(count):
-            crop = draw_crop(rng, self.folder, items=items, size=size, most=most)
+            crop = draw_crop(rng, self.folder, bank=bank, size=size, most=most, wide=wide)
             images.append(normalised(crop.image, crop.filled_hw))
             dense.append(dense_targets(crop.ids))
             offset = rng.integers(0, (FRAME - size) // TOKEN + 1, 2)

@@ -5,12 +5,14 @@ track field, has an id of its own and is a part of its parent's mask: a pixel ha
 what is seen there and that of what it stands on.
 
 Item `i` is a procedural scene of seed 10,000,000 + i, or, every sixth, random shapes on random
-ground; items from 3,000 on are airports. Items are drawn once and kept raw under the bank's
-folder: drawing one takes longer than a training step on it. Everything is a function of the seed
+ground; items from 3,000 on are airports, and from 3,600 on things that may fill a frame: track
+fields, bridges, harbors, planes, and large shapes. Items are drawn once and kept raw under the
+bank's folder: drawing one takes longer than a training step on it. Everything is a function of the seed
 and the numbers given, so the same command trains on the same crops.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +26,19 @@ ITEM = 512
 FIRST_SEED = 10_000_000
 FIRST_AIRPORT = 3000
 """Items from here on: in the scenes before, one instance of 360 is a plane."""
+FIRST_LARGE = 3600
+LARGE = (None, "sports", "sports", "river", "river", "marina", "airport", "city")
+"""Themes of items from ``FIRST_LARGE`` on, in turn; None: shapes."""
+LARGE_GSD = (0.2, 0.7)
+"""Metres per px of them: a track field of 170 m spans 240 px or more."""
 LAYERS = 2
-SCALES = (0.75, 2.3)
+SCALES, WIDE_SCALES = (0.75, 2.3), (0.5, 6.0)
+"""Of pieces of items: as pictures of the frame's size show things, and as others do, down to those
+of 128 px, which the frame magnifies eight times."""
 PLAIN = 0.5
 """Share of the crops whose colours are left as they are, save for a little light."""
 FEWEST_PX = 10
-CELLS = {256: (1,), 512: (1, 1, 2), 1024: (1, 2, 2, 4)}
+CELLS = {256: (1,), 512: (1, 1, 2), 1024: (1, 1, 2, 4)}
 """How many pieces a side a crop of each size is put together from."""
 
 
@@ -73,17 +82,21 @@ def draw_item(index: int) -> tuple[Image, Ids]:
         that stands on.
     """
     rng = np.random.default_rng((FIRST_SEED, index))
-    airport = index >= FIRST_AIRPORT
-    if index % 6 == 0 and not airport:
+    large = index >= FIRST_LARGE
+    usual = "airport" if index >= FIRST_AIRPORT else None
+    theme = LARGE[index % len(LARGE)] if large else usual
+    if (large and theme is None) or (index % 6 == 0 and index < FIRST_AIRPORT):
         image, ids = draw_ground(rng, ITEM), np.zeros((ITEM, ITEM, LAYERS), np.int16)
-        paste_shapes(rng, image, ids[..., 0], int(rng.integers(8, 26)))
+        count = rng.integers(3, 9) if large else rng.integers(8, 26)
+        paste_shapes(rng, image, ids[..., 0], int(count), least=48 if large else 6)
         return image, ids
     from samrs.scenes.render import render_scene  # imported late
 
-    gsd = float(np.exp(rng.uniform(np.log(0.12), np.log(1.0))))
+    low, high = LARGE_GSD if large else (0.12, 1.0)
+    gsd = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     scene = render_scene(
         FIRST_SEED + index, size_hw=(ITEM, ITEM), gsd=gsd, density=float(rng.uniform(0.6, 2.0)),
-        theme="airport" if airport else None,
+        theme=theme,
     )  # fmt: skip
     image, ids = scene.image.copy(), np.zeros((ITEM, ITEM, LAYERS), np.int16)
     for number, thing in enumerate(scene.objects, start=1):
@@ -98,12 +111,21 @@ def draw_item(index: int) -> tuple[Image, Ids]:
     return image, ids
 
 
-def draw_crop(rng: Rng, folder: Path, *, items: int, size: int, most: int) -> Crop:
+def draw_crop(
+    rng: Rng,
+    folder: Path,
+    *,
+    bank: Sequence[int] | NDArray[np.int64],
+    size: int,
+    most: int,
+    wide: float = 0.0,
+) -> Crop:
     """A square crop of `size` px, at most `most` instances of it, colours and all distorted.
 
     Args:
-        items: how many items the bank has; one is chosen evenly.
+        bank: numbers of the bank's items; one is chosen evenly for each piece.
         size: px, a key of `CELLS`.
+        wide: share of its pieces with one of ``WIDE_SCALES``.
     """
     cells = int(rng.choice(CELLS[size]))
     side = size // cells
@@ -112,7 +134,9 @@ def draw_crop(rng: Rng, folder: Path, *, items: int, size: int, most: int) -> Cr
     for row in range(cells):
         for column in range(cells):
             place = np.s_[row * side : (row + 1) * side, column * side : (column + 1) * side]
-            part, part_ids = _cut(rng, *load_item(folder, int(rng.integers(items))), side)
+            scales = WIDE_SCALES if wide and rng.random() < wide else SCALES
+            item = load_item(folder, int(rng.choice(bank)))
+            part, part_ids = _cut(rng, *item, side, scales)
             image[place] = part
             ids[place] = np.where(part_ids > 0, part_ids + 1000 * (row * cells + column), 0)
     image = distort_colours(rng, image)
@@ -124,10 +148,12 @@ def draw_crop(rng: Rng, folder: Path, *, items: int, size: int, most: int) -> Cr
     return Crop(image, ids[..., 0], _choose(rng, ids, most), filled)
 
 
-def _cut(rng: Rng, image: Image, ids: Ids, side: int) -> tuple[Image, Ids]:
+def _cut(
+    rng: Rng, image: Image, ids: Ids, side: int, scales: tuple[float, float]
+) -> tuple[Image, Ids]:
     """A random window scaled to `side` px, turned and mirrored."""
-    low = max(SCALES[0], side / ITEM)
-    high = max(SCALES[1], low)
+    low = max(scales[0], side / ITEM)
+    high = max(scales[1], low)
     scale = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     window = min(ITEM, round(side / scale))
     y, x = rng.integers(0, ITEM - window + 1, 2)

@@ -25,22 +25,26 @@ class Course:
         late: the same for the second half of the cooldown.
         whole: share of the questions that are decoded over the whole crop.
         items: of the bank.
+        wide: share of the pieces that are scaled as small pictures are, see ``items.py``.
     """
 
     mix: dict[int, float]
     late: dict[int, float]
     whole: float
     items: int
+    wide: float = 0.0
 
 
 LARGER = {256: 0.60, 512: 0.32, 1024: 0.08}
 LARGEST = {256: 0.45, 512: 0.40, 1024: 0.15}
+HUGE = {256: 0.35, 512: 0.40, 1024: 0.25}
 COURSES = (
     Course({256: 0.84, 512: 0.14, 1024: 0.02}, {256: 0.60, 512: 0.30, 1024: 0.10}, 0.08, 3000),
     Course(LARGER, LARGEST, 0.25, 3000),
     Course(LARGER, LARGEST, 0.25, 3600),
+    Course(LARGEST, HUGE, 0.3, 6000, wide=0.4),
 )
-"""Of the first cycle, the second, and all after it."""
+"""Of the first cycle, the second, the third, and all after it."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,12 @@ class Cycle:
         return COURSES[min(self.number, len(COURSES) - 1)]
 
 
-def cycles_of(said: Sequence[str]) -> list[Cycle]:
+def cycles_of(said: Sequence[str], before: int = 0) -> list[Cycle]:
     """Cycles from words "stable+cooldown".
 
     Args:
         said: the words, each of two numbers of steps.
+        before: cycles that the first weights have behind them.
 
     Raises:
         ParameterError: a word is not of that form.
@@ -94,7 +99,8 @@ def cycles_of(said: Sequence[str]) -> list[Cycle]:
                 "those of the cooldown are needed; write it as 3000+1250"
             )
         first = cycles[-1].end if cycles else 0
-        cycles.append(Cycle(len(cycles), first, int(match[1]), int(match[2])))
+        number = before + len(cycles)
+        cycles.append(Cycle(number, first, int(match[1]), int(match[2])))
     return cycles
 
 

@@ -34,15 +34,16 @@ def draw_ground(rng: Rng, size: int) -> Image:
     return canvas
 
 
-def paste_shapes(rng: Rng, image: Image, ids: Ids, count: int) -> None:
+def paste_shapes(rng: Rng, image: Image, ids: Ids, count: int, least: float = 6) -> None:
     """Draws up to `count` rows of shapes onto `image` and their new ids into `ids`, in place.
 
     Args:
         image: (H, W, 3).
         ids: (H, W), 0 where there is no instance; a later shape hides an earlier one.
+        least: px, their smallest length.
     """
     for _ in range(count):
-        low, high = math.log(6), math.log(0.6 * image.shape[0])
+        low, high = math.log(least), math.log(0.6 * image.shape[0])
         length = math.exp(rng.uniform(low, high))
         parts = OUTLINES[rng.integers(len(OUTLINES))](rng)
         turn = rng.uniform(0, 2 * math.pi)
@@ -87,8 +88,13 @@ def _paint(rng: Rng, cover: list[NDArray[np.float32]], under: NDArray[np.float32
     if rng.random() < 0.35:
         colours = _texture(rng, max(size), coat)[: size[0], : size[1]]
     spread = rng.choice([0, 8, 40])
+    own = rng.random() < 0.25
     for part in cover[1:]:
-        colours = colours + part[..., None] * rng.normal(0, spread + 1e-6, 3)
+        if own:
+            coat = _texture(rng, max(size))[: size[0], : size[1]]
+            colours = colours + (coat - colours) * part[..., None]
+        else:
+            colours = colours + part[..., None] * rng.normal(0, spread + 1e-6, 3)
     if rng.random() < 0.5:
         along = np.linspace(-1, 1, size[1])[None, :] * rng.normal(0, 25)
         down = np.linspace(-1, 1, size[0])[:, None] * rng.normal(0, 25)
@@ -174,10 +180,16 @@ def _ellipse(rng: Rng) -> list[Points]:
 
 
 def _capsule(rng: Rng) -> list[Points]:
+    """Alone, or as a stadium with a smaller one inside and a pitch in that."""
     w = rng.uniform(0.1, 0.4)
     turn = np.linspace(-math.pi / 2, math.pi / 2, 16)
     right = np.stack([0.5 - w + w * np.cos(turn), w * np.sin(turn)], 1)
-    return [np.concatenate([right, -right])]
+    outer = np.concatenate([right, -right])
+    rim = rng.uniform(0.1, 0.4) * w
+    inner = outer * (1 - 2 * rim, 1 - rim / w)
+    a, b = 0.5 - w, 0.8 * (w - rim)
+    pitch = np.array([[-a, -b], [a, -b], [a, b], [-a, b]])
+    return [outer, inner, pitch][: rng.integers(1, 4)]
 
 
 def _hull(rng: Rng) -> list[Points]:

@@ -1,14 +1,18 @@
-"""nano before training."""
+"""nano before training, or as another training left it."""
 
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from samrs.core.errors import ProductError
 from samrs.nano.crops import normalised
 from samrs.nano.items import distort_colours, draw_item
 from samrs.nano.trainee import Trainee
@@ -26,6 +30,28 @@ def first_model(seed: int) -> Trainee:
         weight, bias = whitening_filters(seed)
         model.sam.image_encoder.patch_embed.proj.weight.copy_(weight)
         model.sam.image_encoder.patch_embed.proj.bias.copy_(bias)
+    return model
+
+
+def model_from(path: Path, seed: int) -> Trainee:
+    """nano with the weights of a file; its dense head, which no file holds, is new.
+
+    Args:
+        path: safetensors, as a training writes it.
+        seed: of the dense head.
+
+    Raises:
+        ProductError: the file does not hold nano's weights.
+    """
+    torch.manual_seed(seed)
+    model = Trainee(build_nano()).train()
+    try:
+        model.sam.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise ProductError(
+            f"{path}: it does not hold nano's weights, got {str(error).splitlines()[0]}; what "
+            "`samrs nano train` wrote is needed; name such a file, or begin without --start"
+        ) from error
     return model
 
 

@@ -8,9 +8,11 @@ are SAM's kind (pixel-wise, dice, and the squared error of the predicted IoU). A
 anywhere in the 1024 px frame, since the encoder knows no absolute position. What is written is a
 running mean of the weights (``task.py``).
 
-Progress is kept under ``--work``, in a folder for each seed, number of processes and length of the
-rehearsal: the same command goes on where it was stopped, further cycles prolong a finished run, and
-larger numbers one that does not cool down yet.
+``--start`` goes on from weights of a file, such as the bundled ones, with cycles as the last are.
+
+Progress is kept under ``--work``, in a folder for each seed, number of processes and start: the
+same command goes on where it was stopped, further cycles prolong a finished run, and larger numbers
+one that does not cool down yet.
 
 ``--processes`` share a step, each with its own crops and one thread; their gradients are averaged.
 Two of them use two cores better than two threads do, which wait for each other thousands of times a
@@ -29,10 +31,11 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.multiprocessing.spawn import start_processes
 
+from samrs.core.shards import sha256
 from samrs.nano.crops import Crops
 from samrs.nano.rehearsal import Rehearsal
-from samrs.nano.schedule import Cycle, cycles_of
-from samrs.nano.start import first_model
+from samrs.nano.schedule import COURSES, Cycle, cycles_of
+from samrs.nano.start import first_model, model_from
 from samrs.nano.task import NanoTask, RunningMean
 from samrs.nano.trainee import batch_loss
 from samrs.training.loop import fit
@@ -46,6 +49,7 @@ def train(
     bank: Path,
     work: Path,
     out: Path,
+    start: Path | None = None,
     rehearsal: int = 0,
     keep_every: int = 100,
     processes: int = 1,
@@ -57,6 +61,7 @@ def train(
         cycles: each "stable+cooldown", in steps.
         items: at most so many of the bank's.
         bank: folder of pictures; those that are missing are drawn.
+        start: weights to go on from, without a rehearsal; the cycles are further ones of theirs.
         rehearsal: steps of box filling before the first one.
         keep_every: steps between two checkpoints, with which the weights are written to ``out``.
         processes: that share a step; they change the result.
@@ -64,16 +69,19 @@ def train(
 
     Raises:
         ParameterError: a cycle is not readable.
+        ProductError: ``start`` does not hold nano's weights.
         TrainingError: a loss is not finite.
     """
+    begun = f"rehearsal-{rehearsal}" if start is None else f"start-{sha256(start)[:8]}"
     run = Run(
-        cycles=cycles_of(cycles),
+        cycles=cycles_of(cycles, before=0 if start is None else len(COURSES) - 1),
         items=items,
         seed=seed,
         bank=bank,
-        work=work / f"seed-{seed}-processes-{processes}-rehearsal-{rehearsal}",
+        work=work / f"seed-{seed}-processes-{processes}-{begun}",
         out=out,
-        rehearsal=rehearsal,
+        start=start,
+        rehearsal=0 if start else rehearsal,
         every=keep_every,
         workers=workers,
     )
@@ -109,6 +117,7 @@ class Run:
     bank: Path
     work: Path
     out: Path
+    start: Path | None
     rehearsal: int
     every: int
     workers: int
@@ -121,7 +130,7 @@ class Run:
         """
         runtime = {"device": "cpu", "threads": 1, "workers": self.workers}
         torch.set_num_threads(1)
-        model = first_model(self.seed)
+        model = first_model(self.seed) if self.start is None else model_from(self.start, self.seed)
         if self.rehearsal and rank == 0:
             task: NanoTask = Rehearsal(model, steps=self.rehearsal, seed=self.seed)
             fit(
