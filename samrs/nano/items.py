@@ -7,8 +7,8 @@ what is seen there and that of what it stands on.
 Item `i` is a procedural scene of seed 10,000,000 + i, or, every sixth, random shapes on random
 ground; items from 3,000 on are airports, and from 3,600 on things that may fill a frame: track
 fields, bridges, harbors, planes, and large shapes. Items are drawn once and kept raw under the
-bank's folder: drawing one takes longer than a training step on it. Everything is a function of the seed
-and the numbers given, so the same command trains on the same crops.
+bank's folder: drawing one takes longer than a training step on it. Everything is a function of the
+seed and the numbers given, so the same command trains on the same crops.
 """
 
 import os
