@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
-from samrs.core.errors import ParameterError
+from samrs.core.errors import ParameterError, ProductError
 from samrs.nano import crops as batches
 from samrs.nano import items as bank
 from samrs.nano import schedule
@@ -64,7 +64,7 @@ def test_an_item_is_the_same_every_time(items: Path) -> None:
 @pytest.mark.parametrize("size", bank.CELLS)
 def test_a_crop_holds_whole_numbers_of_its_instances(items: Path, size: int) -> None:
     crops = [
-        draw_crop(np.random.default_rng(4), items, items=2, size=size, most=6) for _ in range(2)
+        draw_crop(np.random.default_rng(4), items, bank=[0, 1], size=size, most=6) for _ in range(2)
     ]
     assert np.array_equal(crops[0].image, crops[1].image)
     assert crops[0].image.shape == (size, size, 3)
@@ -111,7 +111,7 @@ def test_a_crop_asks_for_parents_with_their_parts(tmp_path: Path) -> None:
     np.save(path, packed)
     found = set()
     for seed in range(20):
-        crop = draw_crop(np.random.default_rng(seed), tmp_path, items=1, size=256, most=6)
+        crop = draw_crop(np.random.default_rng(seed), tmp_path, bank=[0], size=256, most=6)
         for mask in crop.masks:
             parent = (mask & (crop.ids == 1)).any()
             found.add(bool(parent))
@@ -288,5 +288,36 @@ def test_the_first_layer_starts_white() -> None:
 
 
 def test_a_cycle_knows_its_course() -> None:
-    cycles = cycles_of(["1000+100", "200+400", "10+10", "10+10"])
-    assert [COURSES.index(cycle.course) for cycle in cycles] == [0, 1, 2, 2]
+    cycles = cycles_of(["1000+100", "200+400", "10+10", "10+10", "10+10"])
+    assert [COURSES.index(cycle.course) for cycle in cycles] == [0, 1, 2, 3, 3]
+    assert [COURSES.index(cycle.course) for cycle in cycles_of(["10+10"], before=3)] == [3]
+
+
+def test_a_training_goes_on_from_weights(tmp_path: Path, tiny: dict[str, Any]) -> None:
+    """One step of a warm-up leaves them nearly as they were, which are not those of its seed."""
+    trained(tmp_path / "first", "1+0", **{**tiny, "seed": 7})
+    start = tmp_path / "first" / "nano.safetensors"
+    before, own = load_file(start), first_model(tiny["seed"]).sam.state_dict()
+    after = trained(tmp_path / "second", "1+0", start=start, **tiny)
+    assert not equal(before, after)
+    for name, value in before.items():
+        assert torch.allclose(value.float(), after[name].float(), atol=0.02), name
+    assert not all(torch.allclose(own[n].float(), after[n].float(), atol=0.02) for n in after)
+
+
+def test_a_file_that_is_not_nanos_is_refused(tmp_path: Path, tiny: dict[str, Any]) -> None:
+    other = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(1)}, other)
+    with pytest.raises(ProductError, match="does not hold nano's weights, got"):
+        trained(tmp_path, "1+0", start=other, **tiny)
+
+
+def test_items_of_large_things_are_large() -> None:
+    """A track field or bridge takes a good part of them; shapes are 48 px or longer."""
+    sides = []
+    for index in range(bank.FIRST_LARGE, bank.FIRST_LARGE + len(bank.LARGE)):
+        _, ids = draw_item(index)
+        areas = np.bincount(ids.ravel())[1:]
+        sides.append(areas.max() ** 0.5)
+    assert min(sides) > 32
+    assert max(sides) > 100
