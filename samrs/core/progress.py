@@ -15,6 +15,21 @@ T = TypeVar("T")
 LOG_SECONDS = 15.0
 
 
+def told() -> int:
+    """The level down to which this process logs, for ``tell`` in those it starts."""
+    return log.getEffectiveLevel()
+
+
+def tell(level: int) -> None:
+    """Log down to a level in a new process, which takes no settings from the one that began it.
+
+    Args:
+        level: of ``told``.
+    """
+    logging.basicConfig(format="%(message)s")
+    log.setLevel(level)
+
+
 def progress(
     items: Iterable[T],
     *,

@@ -31,6 +31,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.multiprocessing.spawn import start_processes
 
+from samrs.core.progress import tell, told
 from samrs.core.shards import sha256
 from samrs.nano.crops import Crops
 from samrs.nano.rehearsal import Rehearsal
@@ -90,12 +91,13 @@ def train(
         return
     run.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=run.work) as meeting:
-        arguments = (run, processes, Path(meeting) / "meeting")
+        arguments = (run, processes, Path(meeting) / "meeting", told())
         start_processes(_one_of, arguments, nprocs=processes)  # type: ignore[no-untyped-call]
 
 
-def _one_of(rank: int, run: Run, processes: int, meeting: Path) -> None:
+def _one_of(rank: int, run: Run, processes: int, meeting: Path, level: int) -> None:
     """One of several training processes."""
+    tell(level)
     distributed.init_process_group(
         "gloo", init_method=f"file://{meeting.absolute()}", rank=rank, world_size=processes
     )

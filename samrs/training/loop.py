@@ -29,7 +29,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from samrs.core.errors import ParameterError, TrainingError
-from samrs.core.progress import progress
+from samrs.core.progress import progress, tell, told
 from samrs.training.bfloat16 import warn_of_emulation
 from samrs.training.checkpoints import KeptCheckpoints, checkpoint_path, last_checkpoint
 from samrs.training.ranks import check_together, sum_of_all, told_plainly, trainer_options
@@ -249,7 +249,7 @@ class _ShowProgress(Callback):
     """Progress of the steps: a bar on a terminal, quiet log lines elsewhere."""
 
     def __init__(self, desc: str) -> None:
-        self.desc = desc
+        self.desc, self.told = desc, told()
         self._done: Iterator[int] = iter(())
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -261,6 +261,7 @@ class _ShowProgress(Callback):
 
         if not trainer.is_global_zero:
             return
+        tell(self.told)  # of several processes each is a new one
         left = range(trainer.global_step, task.steps)
         self._done = progress(left, desc=self.desc, unit="step", note=note)
         next(self._done, None)

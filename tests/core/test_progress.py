@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import re
 import time
 from collections.abc import Iterator
@@ -70,3 +71,24 @@ def test_what_is_left_goes_by_the_sizes_of_items(
     ]
     assert "ETA" not in caplog.messages[0]
     assert "ETA 00:00" in caplog.messages[1]
+
+
+def _told_of_five(level: int) -> None:
+    progress.tell(level)
+    assert list(progress.progress(range(5), desc="far", unit="step")) == list(range(5))
+
+
+@pytest.mark.parametrize(("level", "lines"), [(logging.INFO, 1), (logging.WARNING, 0)])
+def test_a_new_process_tells_as_its_parent(
+    level: int, lines: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    one = multiprocessing.get_context("spawn").Process(target=_told_of_five, args=(level,))
+    one.start()
+    one.join(60)
+    assert one.exitcode == 0
+    assert capfd.readouterr().err.count("far: 5 steps done") == lines
+
+
+def test_the_level_told_is_that_of_this_process(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR, logger="samrs")
+    assert progress.told() == logging.ERROR

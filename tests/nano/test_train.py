@@ -269,7 +269,10 @@ def test_two_processes_take_one_run(tmp_path: Path, items: Path) -> None:
         "--cycles", "1+0", "--cycles", "1+1", "--items", "2", "--bank", items, "--work", tmp_path,
         "--out", tmp_path / "nano.safetensors",
     ]  # fmt: skip
-    subprocess.run([str(part) for part in command], check=True, timeout=300)
+    done = subprocess.run(
+        [str(part) for part in command], check=True, timeout=300, stderr=subprocess.PIPE, text=True
+    )
+    assert "nano: 3 steps done" in done.stderr, "long work tells how far it is"
     written = load_file(tmp_path / "nano.safetensors")
     assert set(written) == set(build_nano().state_dict())
     (work,) = (path for path in tmp_path.iterdir() if path.is_dir())
