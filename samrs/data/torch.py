@@ -103,7 +103,43 @@ def _boxes(column: Any, size_hw: tuple[int, int]) -> tv_tensors.BoundingBoxes:
     return tv_tensors.BoundingBoxes(torch.from_numpy(values), format="XYXY", canvas_size=size_hw)
 
 
-class ReleaseTiles(Dataset[Item]):
+class _Tiles:
+    """Tiles of a release; the arguments are those of ``ReleaseTiles``."""
+
+    def __init__(
+        self,
+        release: Folder | Path | str,
+        splits: Sequence[str] | None,
+        masks: str,
+        transforms: Transforms | None,
+    ) -> None:
+        self.reader = ReleaseReader(release)
+        self.numbers = self.reader.in_splits(splits)
+        check_known("samrs.data", "kind of masks", masks, MASKS)
+        self.masks, self.transforms = masks, transforms
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Names of instances' classes by number."""
+        return self.reader.categories
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of label ids in ``semantic``: the categories, after the background where told."""
+        return self.reader.labels
+
+    def _item(self, number: int) -> Item:
+        record = self.reader.read(number)
+        where = f"{self.reader.folder}: tile {record.tile_id}"
+        item = tile_item(record, where, self.masks)
+        known = torch.zeros(256, dtype=torch.bool)
+        known[: len(self.labels)] = known[IGNORE] = True
+        if not bool(known[item["semantic"].as_subclass(Tensor).int()].all()):
+            refuse(where, "labels that are none of the categories")
+        return item if self.transforms is None else self.transforms(item)
+
+
+class ReleaseTiles(_Tiles, Dataset[Item]):
     """Tiles of a release by number.
 
     Args:
@@ -124,37 +160,13 @@ class ReleaseTiles(Dataset[Item]):
         masks: str = "rle",
         transforms: Transforms | None = None,
     ) -> None:
-        self.reader = ReleaseReader(release)
-        self.numbers = self.reader.in_splits(splits)
-        check_known("samrs.data", "kind of masks", masks, MASKS)
-        self.masks, self.transforms = masks, transforms
-
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """Names of instances' classes by number."""
-        return self.reader.categories
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of label ids in ``semantic``: the categories, after the background where told."""
-        return self.reader.labels
+        super().__init__(release, splits, masks, transforms)
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def __getitem__(self, index: int) -> Item:
-        return _item(self.reader, self.numbers[index], self.masks, self.transforms)
-
-
-def _item(reader: ReleaseReader, number: int, masks: str, transforms: Transforms | None) -> Item:
-    record = reader.read(number)
-    where = f"{reader.folder}: tile {record.tile_id}"
-    item = tile_item(record, where, masks)
-    known = torch.zeros(256, dtype=torch.bool)
-    known[: len(reader.labels)] = known[IGNORE] = True
-    if not bool(known[item["semantic"].as_subclass(Tensor).int()].all()):
-        refuse(where, "labels that are none of the categories")
-    return item if transforms is None else transforms(item)
+        return self._item(self.numbers[index])
 
 
 class GroupSampler(Sampler[int]):
@@ -188,7 +200,7 @@ class GroupSampler(Sampler[int]):
             yield from rng.permutation(together).tolist()
 
 
-class ReleaseStream(IterableDataset[Item]):
+class ReleaseStream(_Tiles, IterableDataset[Item]):
     """Tiles of a release in one pass: every tile once over all ranks and workers together.
 
     Row groups are dealt out to ranks and to each one's workers, so that none is read twice. Ranks
@@ -218,10 +230,7 @@ class ReleaseStream(IterableDataset[Item]):
         rank: int | None = None,
         ranks: int | None = None,
     ) -> None:
-        self.reader = ReleaseReader(release)
-        self.numbers = set(self.reader.in_splits(splits))
-        check_known("samrs.data", "kind of masks", masks, MASKS)
-        self.masks, self.transforms = masks, transforms
+        super().__init__(release, splits, masks, transforms)
         self.seed, self.buffer = seed, buffer
         self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         together = torch.distributed.is_available() and torch.distributed.is_initialized()
@@ -229,16 +238,6 @@ class ReleaseStream(IterableDataset[Item]):
         self.ranks = (
             ranks if ranks is not None else torch.distributed.get_world_size() if together else 1
         )
-
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """Names of instances' classes by number."""
-        return self.reader.categories
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of label ids in ``semantic``: the categories, after the background where told."""
-        return self.reader.labels
 
     def set_epoch(self, epoch: int) -> None:
         """Choose another order; workers that live on are told."""
@@ -248,7 +247,8 @@ class ReleaseStream(IterableDataset[Item]):
         info = get_worker_info()
         worker, workers = (info.id, info.num_workers) if info else (0, 1)
         share, shares = self.rank * workers + worker, self.ranks * workers
-        groups = [[n for n in g if n in self.numbers] for g in self.reader.groups()]
+        wanted = set(self.numbers)
+        groups = [[n for n in g if n in wanted] for g in self.reader.groups()]
         groups = [group for group in groups if group]
         rng = None
         if self.seed is not None:
@@ -259,7 +259,7 @@ class ReleaseStream(IterableDataset[Item]):
             rng = np.random.default_rng([*key, share])
         own = (number for group in groups[share::shares] for number in group)
         for number in own if rng is None else _mixed(own, self.buffer, rng):
-            yield _item(self.reader, number, self.masks, self.transforms)
+            yield self._item(number)
 
 
 def _mixed(numbers: Iterator[int], size: int, rng: np.random.Generator) -> Iterator[int]:

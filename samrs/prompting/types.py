@@ -6,7 +6,6 @@ one (see ``core/records.py``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
@@ -140,34 +139,3 @@ class Segmenter(Protocol):
 
     def decode(self, state: Any, prompt: Prompt) -> Prediction:
         """One mask per prompt of the image in ``state``; empty prompts give empty lists."""
-
-
-class SoftSegmenter(Segmenter, Protocol):
-    """A segmenter that knows how sure it is of every px, which some recipes need.
-
-    Attributes:
-        encodes_parts: whether ``encode_corner`` costs what it shows, and not a whole image.
-    """
-
-    encodes_parts: bool
-
-    def encode_corner(self, image: NDArray[np.uint8], shown_hw: tuple[int, int]) -> Any:
-        """``encode`` of a square image that shows nothing beyond its first rows and columns.
-
-        Args:
-            shown_hw: number of rows and columns, px.
-        """
-
-    def answers(self, state: Any, prompt: Prompt) -> Iterator[Answer]:
-        """The soft mask of each prompt.
-
-        Args:
-            state: what ``encode`` gave for the image.
-        """
-
-    def candidates(self, state: Any, prompt: Prompt) -> Iterator[list[Answer]]:
-        """Several soft masks for each prompt: SAM's whole, part and subpart.
-
-        Args:
-            state: what ``encode`` gave for the image.
-        """

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from samrs.prompting.types import Prompt
 from samrs.sam import decoder as decoding
-from samrs.sam.computing import CHUNK, check_device, check_encoder_precision, one_thread
+from samrs.sam.computing import check_device, check_encoder_precision, one_thread
 from samrs.sam.frame import Logits
 from samrs.sam.modules import image_places, mask_decoder, prompt_encoder
 from samrs.sam.prompted import Prompted
@@ -71,8 +71,6 @@ class ByTransformers(Prompted):
         look: the model's.
     """
 
-    encodes_parts = False
-
     def __init__(self, name: str, model: Any, precision: str, look: Look) -> None:
         check_encoder_precision(name, precision)
         self.name = name
@@ -92,11 +90,6 @@ class ByTransformers(Prompted):
             for values in (look.mean, look.std)
         ]
 
-    @property
-    def chunk(self) -> int:
-        """Prompts worth giving at once."""
-        return CHUNK[self.device.type]
-
     @torch.inference_mode()
     def encode(self, image: NDArray[np.uint8]) -> Seen:
         """Embed an image (H, W, 3) uint8 RGB."""
@@ -107,15 +100,6 @@ class ByTransformers(Prompted):
         )
         details = decoding.details_of(fine, coarse)
         return Seen(embedding.contiguous(), details, (image.shape[0], image.shape[1]))
-
-    def encode_corner(self, image: NDArray[np.uint8], shown_hw: tuple[int, int]) -> Seen:
-        """Embed a square image (S, S, 3) that shows nothing beyond its first rows and columns, at
-        the cost of the whole: a token here sees all others early.
-
-        Args:
-            shown_hw: rows and columns; as good as any.
-        """
-        return self.encode(image)
 
     def pixels(self, image: NDArray[np.uint8]) -> Tensor:
         """What the encoder sees (1, 3, S, S) of an image, as the model's own processor gives it.

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from samrs.prompting.types import Prompt
 from samrs.sam import decoder as decoding
-from samrs.sam.computing import CHUNK, check_encoder_precision, one_thread
+from samrs.sam.computing import check_encoder_precision, one_thread
 from samrs.sam.encoder import encode_with_detail
 from samrs.sam.frame import Logits, input_size
 from samrs.sam.places import portable
@@ -89,7 +89,6 @@ class HqSegmenter(Prompted):
     """
 
     name = NAME
-    encodes_parts = False
 
     def __init__(self, sam: Sam, finer: Finer, precision: str) -> None:
         check_encoder_precision(NAME, precision)
@@ -100,11 +99,6 @@ class HqSegmenter(Prompted):
         self.frame = int(sam.image_encoder.img_size)
         super().__init__(Padded(self.frame), portable(sam.prompt_encoder))
         self.places = self.prompts.get_dense_pe()
-
-    @property
-    def chunk(self) -> int:
-        """Prompts worth giving at once."""
-        return CHUNK[self.device.type]
 
     @torch.inference_mode()
     def encode(self, image: NDArray[np.uint8]) -> Seen:
@@ -117,15 +111,6 @@ class HqSegmenter(Prompted):
         cells += _enlarged(self.finer.compress_vit_feat, detail.flatten(1, 2))
         finer = decoding.grid(cells, embedding.shape[-2:]).flatten(2)[0]
         return Seen(embedding, finer, (image.shape[0], image.shape[1]))
-
-    def encode_corner(self, image: NDArray[np.uint8], shown_hw: tuple[int, int]) -> Seen:
-        """Embed a square image (S, S, 3) that shows nothing beyond its first rows and columns, at
-        the cost of the whole.
-
-        Args:
-            shown_hw: rows and columns; as good as any.
-        """
-        return self.encode(image)
 
     def pixels(self, image: NDArray[np.uint8]) -> Tensor:
         """What the encoder sees (1, 3, S, S) of an image, as the model's own processor gives it.

@@ -13,6 +13,7 @@ from segment_anything.modeling import PromptEncoder
 from samrs.core.rle import polygons_to_rle, rle_to_mask
 from samrs.prompting.types import Answer, Floats, Prompt
 from samrs.sam.chunked import Chunked
+from samrs.sam.computing import CHUNK
 from samrs.sam.frame import Logits
 from samrs.sam.mask_prompts import Marks, marks
 from samrs.sam.square import Square
@@ -36,7 +37,12 @@ class Prompted(Chunked):
     Args:
         square: how a tile lies in what the model sees.
         prompts: the prompt encoder, as it is asked.
+
+    Attributes:
+        encodes_parts: whether ``encode_corner`` costs what it shows, and not a whole image.
     """
+
+    encodes_parts = False
 
     def __init__(self, square: Square, prompts: PromptEncoder) -> None:
         self.square, self.prompts = square, prompts
@@ -46,9 +52,23 @@ class Prompted(Chunked):
         """Where it is computed."""
         return torch.device(self.prompts.no_mask_embed.weight.device)
 
+    @property
+    def chunk(self) -> int:
+        """Prompts worth giving at once."""
+        return CHUNK[self.device.type]
+
     @abstractmethod
     def encode(self, image: NDArray[np.uint8]) -> Any:
         """What can be known of an image (H, W, 3) uint8 RGB before any prompt."""
+
+    def encode_corner(self, image: NDArray[np.uint8], shown_hw: tuple[int, int]) -> Any:
+        """Embed a square image (S, S, 3) that shows nothing beyond its first rows and columns, at
+        the cost of the whole where tokens see all others early.
+
+        Args:
+            shown_hw: rows and columns.
+        """
+        return self.encode(image)
 
     def answer(self, low_res: Logits, iou: np.float32, state: State) -> Answer:
         """One soft mask, brought to the tile's px.
