@@ -421,6 +421,18 @@ class Quarantine:
             }
         )
 
+    def tell(self, source_file: str, reason: str, what: str, line: int | None = None) -> None:
+        """Set something aside, in a sentence that begins with its file and line.
+
+        Args:
+            source_file: relative to the dataset's folder.
+            reason: the word it is counted under.
+            what: the rest of the sentence.
+            line: from 1; None where the whole file is meant.
+        """
+        where = source_file if line is None else f"{source_file}:{line}"
+        self.add(source_file, line, reason, f"{where}: {what}")
+
     def counts(self) -> dict[str, int]:
         """Number of rows by reason, sorted by reason."""
         reasons = [str(row["reason"]) for row in self.rows]

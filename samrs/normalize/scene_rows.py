@@ -34,7 +34,7 @@ from samrs.core.rle import Rle, crop_rle, crop_to_rle, rle_to_mask
 from samrs.core.tiling import Window, listed_boxes, windows
 from samrs.normalize.spool import Spool
 from samrs.normalize.uncertain import uncertain_rows
-from samrs.reading.annotations import image_name, set_scene_aside, sound_annotations, where_of
+from samrs.reading.annotations import image_name, set_scene_aside, sound_annotations
 from samrs.reading.scene_image import SceneImage, open_scene
 
 SCHEMAS = {
@@ -188,13 +188,13 @@ def _on_data(
         if ((wide > 0) & (high > 0)).any():
             shown.append(annotation)
             continue
-        quarantine.add(
+        quarantine.tell(
             annotation.source_file,
-            annotation.source_line,
             "box where its image has no data",
-            f"{where_of(annotation)}: nothing is seen there, got {annotation.category} at "
-            f"{annotation.hbb.tolist()} where all px are nodata; boxes on measurements are "
-            "allowed; remove it, or bring the image that shows it",
+            f"nothing is seen there, got {annotation.category} at {annotation.hbb.tolist()} where "
+            "all px are nodata; boxes on measurements are allowed; remove it, or bring the image "
+            "that shows it",
+            annotation.source_line,
         )
     return shown
 
@@ -281,13 +281,13 @@ def _with_fitting_truth(
     for annotation in annotations:
         if annotation.truth is not None and annotation.truth["size"] != [*size_wh[::-1]]:
             height, width = annotation.truth["size"]
-            quarantine.add(
+            quarantine.tell(
                 annotation.source_file,
-                annotation.source_line,
                 "true mask of another size",
-                f"{where_of(annotation)}: true mask does not fit its image, got {width} x {height} "
-                f"px for an image of {size_wh[0]} x {size_wh[1]} px; equal sizes are allowed; the "
-                "box stays, correct the mask or the size",
+                f"true mask does not fit its image, got {width} x {height} px for an image of "
+                f"{size_wh[0]} x {size_wh[1]} px; equal sizes are allowed; the box stays, correct "
+                "the mask or the size",
+                annotation.source_line,
             )
             annotation = replace(annotation, truth=None)
         fitting.append(annotation)

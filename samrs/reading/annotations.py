@@ -191,12 +191,11 @@ def set_lost_links_aside(root: Path, quarantine: Quarantine) -> None:
     """
     for path, why in lost_links(root):
         where = relative_name(path, root)
-        quarantine.add(
+        quarantine.tell(
             where,
-            None,
             "link that leads nowhere",
-            f"{where}: link to a folder that is missing, got {why}; links to what is there are "
-            "allowed; mend or remove it",
+            f"link to a folder that is missing, got {why}; links to what is there are allowed; "
+            "mend or remove it",
         )
 
 
@@ -213,23 +212,19 @@ def pair_files(
         more_labels: annotation files beside ``labels``, which an image may have or not.
     """
     for key in sorted(set(images) - set(labels)):
-        where = relative_name(images[key], root)
-        quarantine.add(
-            where,
-            None,
+        quarantine.tell(
+            relative_name(images[key], root),
             "image without annotation",
-            f"{where}: no annotation file, got none of that name; the format demands one, be it "
-            "empty; add it or remove the image",
+            "no annotation file, got none of that name; the format demands one, be it empty; add "
+            "it or remove the image",
         )
     alone = [path for key, path in labels.items() if key not in images]
     alone += [path for more in more_labels for key, path in more.items() if key not in images]
     for path in sorted(set(alone)):
-        where = relative_name(path, root)
-        quarantine.add(
-            where,
-            None,
+        quarantine.tell(
+            relative_name(path, root),
             "annotation without image",
-            f"{where}: no image, got none of that name; one is needed; add it or remove the file",
+            "no image, got none of that name; one is needed; add it or remove the file",
         )
     return sorted(set(images) & set(labels))
 
@@ -371,12 +366,11 @@ def set_image_aside(
     """
     where, told = relative_name(image, root), relative_name(label, root)
     set_aside(told, None, error, quarantine)
-    quarantine.add(
+    quarantine.tell(
         where,
-        None,
         "image of a bad annotation file",
-        f"{where}: set aside with its annotations, got {told} that does not parse; a good file is "
-        "needed; correct it",
+        f"set aside with its annotations, got {told} that does not parse; a good file is needed; "
+        "correct it",
     )
 
 
@@ -388,12 +382,11 @@ def leave_out_regions(where: str, count: int, quarantine: Quarantine) -> None:
         count: of its regions.
     """
     if count:
-        quarantine.add(
+        quarantine.tell(
             where,
-            None,
             "ignored regions",
-            f"{where}: regions are left out, got {count} that the annotators ignored; objects are "
-            "allowed; nothing is to be done, but objects without boxes lie there",
+            f"regions are left out, got {count} that the annotators ignored; objects are allowed; "
+            "nothing is to be done, but objects without boxes lie there",
         )
 
 
@@ -404,12 +397,11 @@ def set_folder_aside(where: str, count: int, quarantine: Quarantine) -> None:
         where: relative name of the folder.
         count: of its images.
     """
-    quarantine.add(
+    quarantine.tell(
         where,
-        None,
         "folder without labels",
-        f"{where}: none of its {count} images has labels, got no file of them; labels are needed, "
-        "an empty file for an image without objects; put them there",
+        f"none of its {count} images has labels, got no file of them; labels are needed, an empty "
+        "file for an image without objects; put them there",
     )
 
 
@@ -441,12 +433,12 @@ def sound_annotations(
             sound.append(annotation)
             continue
         box = annotation.hbb if annotation.obb is None else annotation.obb.ravel()
-        quarantine.add(
+        quarantine.tell(
             annotation.source_file,
-            annotation.source_line,
             reason,
-            f"{where_of(annotation)}: {reason}, got {annotation.category} at {box.tolist()}; "
-            f"{allowed} are allowed; correct the annotation",
+            f"{reason}, got {annotation.category} at {box.tolist()}; {allowed} are allowed; "
+            "correct the annotation",
+            annotation.source_line,
         )
     return sound
 
@@ -475,10 +467,10 @@ def set_scene_aside(
     """
     quarantine.add(where, None, reason, detail)
     for annotation in record.annotations:
-        quarantine.add(
+        quarantine.tell(
             annotation.source_file,
-            annotation.source_line,
             "annotation of a bad image",
-            f"{where_of(annotation)}: set aside with its image {where}, got {reason} there; a good "
-            "image is needed; correct it",
+            f"set aside with its image {where}, got {reason} there; a good image is needed; "
+            "correct it",
+            annotation.source_line,
         )

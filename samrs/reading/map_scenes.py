@@ -103,12 +103,11 @@ def _scene(
         quarantine.add(where, None, error.reason, str(error))
         return None
     if place is None:
-        quarantine.add(
+        quarantine.tell(
             where,
-            None,
             "image without coordinate system",
-            f"{where}: image without coordinate system, got no place on the map; a GeoTIFF is "
-            "needed; write one, or bring boxes in px",
+            "image without coordinate system, got no place on the map; a GeoTIFF is needed; write "
+            "one, or bring boxes in px",
         )
         return None
     annotations: Items[Annotation] = Items()
@@ -129,12 +128,11 @@ def _scene(
             annotations.uncertain.append((SET_ASIDE, None))
         first += file.count
     if own is None and not annotations and not negatives:
-        quarantine.add(
+        quarantine.tell(
             where,
-            None,
             "image without annotation",
-            f"{where}: no feature meets it, got none in {len(over_all)} files; nobody says that it "
-            "is without objects; give it a file of its own name, be it without features",
+            f"no feature meets it, got none in {len(over_all)} files; nobody says that it is "
+            "without objects; give it a file of its own name, be it without features",
         )
         return None
     return SceneRecord(
@@ -212,13 +210,12 @@ def _annotations(
 def _tell_outside(file: FeatureFile, quarantine: Quarantine) -> None:
     outside = [f.line for index, f in enumerate(file.features) if index not in file.met]
     if outside:
-        quarantine.add(
+        quarantine.tell(
             file.where,
-            outside[0],
             "features outside the images",
-            f"{file.where}:{outside[0]}: features meet no image, got {len(outside)} of "
-            f"{len(file.features)}; places in an image, longitude before latitude, are allowed; "
-            "remove them, or bring the images",
+            f"features meet no image, got {len(outside)} of {len(file.features)}; places in an "
+            "image, longitude before latitude, are allowed; remove them, or bring the images",
+            outside[0],
         )
 
 

@@ -51,13 +51,13 @@ def pair_annotations(
     if left and same_objects and all(len(m) == len(t) for m, t in by_category.values()):
         _pair_contradicting(kept, pairs, left, quarantine)
     for box in left.values():
-        quarantine.add(
+        quarantine.tell(
             box.source_file,
-            box.source_line,
             "box without its pair",
-            f"{where_of(box)}: no box of the other file means this object, "
-            f"got {box.category} at {box.hbb.tolist()}; the horizontal and the rotated file list "
-            "the same objects; correct either file",
+            f"no box of the other file means this object, got {box.category} at "
+            f"{box.hbb.tolist()}; the horizontal and the rotated file list the same objects; "
+            "correct either file",
+            box.source_line,
         )
     return pairs
 
@@ -108,12 +108,12 @@ def _pair_contradicting(
     for i in alone:
         pair = pairs[i]
         if pair is not None:
-            quarantine.add(
+            quarantine.tell(
                 pair.source_file,
-                pair.source_line,
                 "boxes contradict each other",
-                f"{where_of(pair)}: another place or category than in the other file, got "
-                f"{pair.category} at {pair.hbb.tolist()} against {kept[i].category} at "
-                f"{kept[i].hbb.tolist()} of {where_of(kept[i])}; one object has one of each; both "
-                "boxes stay, correct either file",
+                f"another place or category than in the other file, got {pair.category} at "
+                f"{pair.hbb.tolist()} against {kept[i].category} at {kept[i].hbb.tolist()} of "
+                f"{where_of(kept[i])}; one object has one of each; both boxes stay, correct either "
+                "file",
+                pair.source_line,
             )

@@ -276,13 +276,11 @@ def _report_labels_alone(
         if folder not in folders:
             left_over.add(folder or ".")
             continue
-        where = labels[name].name
-        quarantine.add(
-            where,
-            None,
+        quarantine.tell(
+            labels[name].name,
             "annotation without image",
-            f"{where}: no image of that name, got none in the folder images/ beside it; one is "
-            "needed; add it or remove the file",
+            "no image of that name, got none in the folder images/ beside it; one is needed; add "
+            "it or remove the file",
         )
     for folder in sorted(left_over):
         log.info("yolo: %s is not read, no folder of images goes with it", folder)
@@ -320,12 +318,11 @@ class _Splits:
         if not self._any:
             return _prefix(folder, "all")
         where = folder or "."
-        self._quarantine.add(
+        self._quarantine.tell(
             where,
-            None,
             "images of no split",
-            f"{where}: its images are of no split, got none in data.yaml that names "
-            "it; train, val and test are allowed; name the folder there or remove it",
+            "its images are of no split, got none in data.yaml that names it; train, val and test "
+            "are allowed; name the folder there or remove it",
         )
         return None
 
@@ -337,13 +334,12 @@ class _Splits:
             folder = "" if place == self._root else f"{relative_name(place, self._root)}/"
             other = self._folders.setdefault(folder, split)
             if other != split:
-                self._quarantine.add(
+                self._quarantine.tell(
                     self._where,
-                    None,
                     "folder in two splits",
-                    f"{self._where}: folder in two splits, got {entry!r} for {split}, which is of "
-                    f"{other} already; one split an image is allowed; it is read as {other}, "
-                    "correct the file",
+                    f"folder in two splits, got {entry!r} for {split}, which is of {other} "
+                    f"already; one split an image is allowed; it is read as {other}, correct the "
+                    "file",
                 )
             return
         where = relative_name(place, self._root)
@@ -361,12 +357,11 @@ class _Splits:
             if other == split:
                 return
             reason, got = "image in two splits", f"{line!r}, which is of {other} already"
-        self._quarantine.add(
+        self._quarantine.tell(
             where,
-            number,
             reason,
-            f"{where}:{number}: {reason}, got {got}; each image in one list is allowed; correct "
-            "the list",
+            f"{reason}, got {got}; each image in one list is allowed; correct the list",
+            number,
         )
 
     def _place(self, entry: str, path: str) -> Path | None:

@@ -102,13 +102,12 @@ def read_voc(root: Path, quarantine: Quarantine, *, first: int) -> Iterator[Scen
             uncertain=annotations.uncertain,
         )
     if first == 1 and at_zero:
-        quarantine.add(
+        quarantine.tell(
             at_zero[0],
-            None,
             "corners are not 1-based",
-            f"{at_zero[0]}: corners are not 1-based, got some at 0 or below in {len(at_zero)} "
-            "files; 1 is VOC's first pixel, and boxes were read so; if these are 0-based (as "
-            "FiftyOne and Datumaro write them) say format voc_zero_based",
+            f"corners are not 1-based, got some at 0 or below in {len(at_zero)} files; 1 is VOC's "
+            "first pixel, and boxes were read so; if these are 0-based (as FiftyOne and Datumaro "
+            "write them) say format voc_zero_based",
         )
 
 
@@ -161,12 +160,12 @@ def _splits(root: Path, images: dict[str, str], quarantine: Quarantine) -> dict[
             if named is None and line.strip():
                 missing.append((position, line.strip()))
             elif named is not None and found.setdefault(named, split) != split:
-                quarantine.add(
+                quarantine.tell(
                     where,
-                    position,
                     "image in two splits",
-                    f"{where}:{position}: image in two splits, got {line.strip()!r}, which is of "
-                    f"{found[named]} already; one split an image is allowed; correct the list",
+                    f"image in two splits, got {line.strip()!r}, which is of {found[named]} "
+                    "already; one split an image is allowed; correct the list",
+                    position,
                 )
         _tell_missing(where, missing, quarantine)
     return found
@@ -176,13 +175,12 @@ def _tell_missing(where: str, missing: list[tuple[int, str]], quarantine: Quaran
     """List, once a list, what it names and is not there: a split may lack the images meant."""
     if missing:
         position, line = missing[0]
-        quarantine.add(
+        quarantine.tell(
             where,
-            position,
             "listed image is missing",
-            f"{where}:{position}: listed image is missing, got {line!r} and {len(missing) - 1} "
-            "others, which are not there; names of images as their files spell them are allowed; "
-            "correct the list",
+            f"listed image is missing, got {line!r} and {len(missing) - 1} others, which are not "
+            "there; names of images as their files spell them are allowed; correct the list",
+            position,
         )
 
 

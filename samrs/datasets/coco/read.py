@@ -122,13 +122,11 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     listed = {scene.path for scene in scenes}
     for path in paths:
         if path not in listed:
-            where = relative_name(path, root)
-            quarantine.add(
-                where,
-                None,
+            quarantine.tell(
+                relative_name(path, root),
                 "image without annotation",
-                f"{where}: no COCO file lists it, got none with its name; every image is listed, "
-                "be it without boxes; list it or remove it",
+                "no COCO file lists it, got none with its name; every image is listed, be it "
+                "without boxes; list it or remove it",
             )
     ids: dict[str, set[Any]] = {file.name: set() for file in files}
     for scene in scenes:
@@ -302,11 +300,11 @@ def _id(entry: Any, key: str) -> int | str | None:
 
 
 def _add(quarantine: Quarantine, file: _File, position: int, reason: str, got: str) -> None:
-    quarantine.add(
+    quarantine.tell(
         file.name,
-        position,
         reason,
-        f"{file.name}:{position}: {reason}, got {got}; each entry has its image; correct the file",
+        f"{reason}, got {got}; each entry has its image; correct the file",
+        position,
     )
 
 

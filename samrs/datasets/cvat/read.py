@@ -191,13 +191,11 @@ def _find_images(root: Path, quarantine: Quarantine) -> list[_Listed]:
             )
     for path in paths:
         if path not in found:
-            where = relative_name(path, root)
-            quarantine.add(
-                where,
-                None,
+            quarantine.tell(
+                relative_name(path, root),
                 "image without annotation",
-                f"{where}: no file lists it, got none with its name; every image is listed, be it "
-                "without shapes; list it or remove it",
+                "no file lists it, got none with its name; every image is listed, be it without "
+                "shapes; list it or remove it",
             )
     with_shapes = ([one for one in entries if one.shapes] for entries in found.values())
     return [

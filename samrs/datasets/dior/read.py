@@ -209,12 +209,11 @@ def _with_obb(box: Annotation, pair: Annotation) -> Annotation:
 
 def _set_split_aside(folder: str, num_images: int, quarantine: Quarantine) -> None:
     if num_images:
-        quarantine.add(
+        quarantine.tell(
             folder,
-            None,
             "split without annotations",
-            f"{folder}: none of its images is annotated, got {num_images} images; one XML file "
-            "an image is needed; add the test annotations or remove the folder",
+            f"none of its images is annotated, got {num_images} images; one XML file an image is "
+            "needed; add the test annotations or remove the folder",
         )
 
 
@@ -244,12 +243,12 @@ def _listed_splits(root: Path, splits: Mapping[str, str], quarantine: Quarantine
                     continue
                 known = listed.setdefault(stem, "test" if splits[stem] == "test" else split)
                 if known != split:
-                    quarantine.add(
+                    quarantine.tell(
                         where,
-                        number,
                         "image in two splits",
-                        f"{where}:{number}: image in two splits, got {stem!r}, which is of "
-                        f"{known} already; one split an image is allowed; correct the list",
+                        f"image in two splits, got {stem!r}, which is of {known} already; one "
+                        "split an image is allowed; correct the list",
+                        number,
                     )
     return listed
 

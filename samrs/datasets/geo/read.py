@@ -206,12 +206,11 @@ def _layers(root: Path, options: Options, quarantine: Quarantine) -> Mapping[str
     twins = [stem for stem in found if stem.endswith(suffixes)]
     for stem in twins:
         where = relative_name(found.pop(stem), root)
-        quarantine.add(
+        quarantine.tell(
             where,
-            None,
             "second layer of a name",
-            f"{where}: another file has its name, got the suffix {Path(where).suffix}; one layer "
-            "of a name is allowed; remove or rename one",
+            f"another file has its name, got the suffix {Path(where).suffix}; one layer of a name "
+            "is allowed; remove or rename one",
         )
     return found
 

@@ -220,12 +220,11 @@ def _add(
 def _report_unknown(labels: NDArray[np.uint8], where: str, quarantine: Quarantine) -> None:
     num_unknown = int((labels == IGNORE).sum())
     if num_unknown:
-        quarantine.add(
+        quarantine.tell(
             where,
-            None,
             "unknown label colour",
-            f"{where}: px of colours that mean no class, got {num_unknown} px; iSAID's 16 colours "
-            "are allowed; these px count as unlabelled",
+            f"px of colours that mean no class, got {num_unknown} px; iSAID's 16 colours are "
+            "allowed; these px count as unlabelled",
         )
 
 
@@ -238,12 +237,11 @@ def _annotations(
         if instance.votes[label] == 0:
             colour = [code >> shift & 255 for shift in (16, 8, 0)]
             annotations.uncertain.append((SET_ASIDE, hbb_to_polygon(instance.hull)))
-            quarantine.add(
+            quarantine.tell(
                 where,
-                None,
                 "unknown class",
-                f"{where}: instance without class, got no class colour below id colour "
-                f"{colour}; each instance has one; correct either mask",
+                f"instance without class, got no class colour below id colour {colour}; each "
+                "instance has one; correct either mask",
             )
             continue
         hbb = np.array(instance.hull, dtype=np.float64)

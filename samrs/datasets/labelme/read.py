@@ -169,22 +169,19 @@ def _find_images(
             found.append(_File(path, where, data, fitting[0]))
             listed.add(fitting[0])
             continue
-        quarantine.add(
+        quarantine.tell(
             where,
-            None,
             "annotation without image",
-            f"{where}: annotation without image, got imagePath {reprlib.repr(told)}, which "
+            f"annotation without image, got imagePath {reprlib.repr(told)}, which "
             f"{len(fitting) or 'no'} images are; the name of one image is allowed; add it or "
             "remove the file",
         )
     for image in sorted(set(paths) - listed):
-        where = relative_name(image, root)
-        quarantine.add(
-            where,
-            None,
+        quarantine.tell(
+            relative_name(image, root),
             "image without annotation",
-            f"{where}: no file is of it, got none with its name; labelme writes one for each image "
-            "that was looked at; save it there or remove the image",
+            "no file is of it, got none with its name; labelme writes one for each image that was "
+            "looked at; save it there or remove the image",
         )
     return found
 

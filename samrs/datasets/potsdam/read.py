@@ -116,12 +116,11 @@ def _label_map(path: Path, root: Path, quarantine: Quarantine) -> NDArray[np.uin
     num_unknown = int((labels == _UNKNOWN).sum())
     if num_unknown:
         labels[labels == _UNKNOWN] = IGNORE
-        quarantine.add(
+        quarantine.tell(
             where,
-            None,
             "unknown label colour",
-            f"{where}: px of colours that mean no class, got {num_unknown} px; the six colours of "
-            "the benchmark are allowed; these px count as unlabelled",
+            f"px of colours that mean no class, got {num_unknown} px; the six colours of the "
+            "benchmark are allowed; these px count as unlabelled",
         )
     return labels
 

@@ -200,12 +200,11 @@ def _by_image(
 
 
 def _tell_twice(where: str, name: str, other: str, count: int, quarantine: Quarantine) -> None:
-    quarantine.add(
+    quarantine.tell(
         where,
-        None,
         "image in two files",
-        f"{where}: image in two files, got {count} boxes of {name}, whose boxes {other} has; one "
-        "file an image is allowed; remove either",
+        f"image in two files, got {count} boxes of {name}, whose boxes {other} has; one file an "
+        "image is allowed; remove either",
     )
 
 
@@ -220,12 +219,11 @@ def _tell_unlisted(
         if path.parent not in used:
             alone[path.parent] += 1
             continue
-        quarantine.add(
+        quarantine.tell(
             where,
-            None,
             "image without annotation",
-            f"{where}: no feature is of it, got none with its name as image_id; nobody says that "
-            "it is without objects; add its boxes or remove it",
+            "no feature is of it, got none with its name as image_id; nobody says that it is "
+            "without objects; add its boxes or remove it",
         )
     for folder, count in sorted(alone.items()):
         set_folder_aside(relative_name(folder, root), count, quarantine)

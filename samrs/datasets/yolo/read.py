@@ -203,12 +203,12 @@ def _line_by_line(picture: Picture, set_: _Set, quarantine: Quarantine) -> Items
     if size_wh is not None:
         return read_items(numbered, partial(_parse, set_, size_wh), where, quarantine)
     for line, _ in numbered:
-        quarantine.add(
+        quarantine.tell(
             where,
-            line,
             "annotation of a bad image",
-            f"{where}:{line}: set aside with its image {picture.image.name}, got a size that does "
-            "not read; a good image is needed; correct it",
+            f"set aside with its image {picture.image.name}, got a size that does not read; a good "
+            "image is needed; correct it",
+            line,
         )
     return Items()
 
