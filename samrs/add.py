@@ -181,13 +181,10 @@ def _read(params: Path) -> tuple[YAML, CommentedMap]:
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096
-    yaml.representer.add_representer(type(None), _null)
+    null = "tag:yaml.org,2002:null", "null"
+    yaml.representer.add_representer(type(None), lambda of, _: of.represent_scalar(*null))
     values: CommentedMap = yaml.load(params.read_text(encoding="utf-8"))
     return yaml, values
-
-
-def _null(representer: Any, _: None) -> Any:
-    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
 def _write(params: Path, yaml: YAML, values: CommentedMap) -> None:

@@ -111,7 +111,7 @@ def card(
         counts=_table(
             ("", "here", "in SAMRS's paper"), _counts(release, name, tiles, rows, manifest)
         ),
-        splits=_table(("split", "tiles"), _by_split(tiles)),
+        splits=_table(("split", "tiles"), list(tiles.groupby("split").size().items())),
         classes=_table(*_classes(first_label(manifest), manifest["categories"], rows, scores)),
         quality=_table(*_quality(rows, scores)),
         made=_table(("", ""), _made(manifest)),
@@ -186,10 +186,6 @@ def _counts(
         *([("background share of the px", f"{background:.1%}", None)] if background else []),
         ("Parquet, MB", f"{size:,.1f}", None),
     ]
-
-
-def _by_split(tiles: pd.DataFrame) -> list[tuple[Any, ...]]:
-    return [(split, int(count)) for split, count in tiles.groupby("split").size().items()]
 
 
 def _classes(

@@ -48,7 +48,8 @@ class ShardWriter:
     ) -> None:
         self.product, self.table, self.schema = product, table, schema
         self._most = SHARD_BYTES if shard_bytes is None else shard_bytes
-        self._images = [field.name for field in schema if _is_image(field.type)]
+        structs = [field for field in schema if pa.types.is_struct(field.type)]
+        self._images = [f.name for f in structs if f.type.get_field_index("bytes") >= 0]
         self._rows: list[Mapping[str, Any]] = []
         self._writer: pq.ParquetWriter | None = None
         self._bytes, self._pending = 0, 0
@@ -134,10 +135,6 @@ class ShardWriter:
         if kind is None and (self._rows or (not self.finished and self._writer is None)):
             self._flush()
         self._finish_shard()
-
-
-def _is_image(column: pa.DataType) -> bool:
-    return bool(pa.types.is_struct(column) and column.get_field_index("bytes") >= 0)
 
 
 def fresh_product(product: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,12 @@ class Picture:
     size_wh: tuple[int, int]
     image: bytes | None
     shapes: list[Shape]
+
+    def write_image(self, folder: Path) -> None:
+        """Write the image into a folder, which is made; nothing where images are left out."""
+        if self.image is not None:
+            folder.mkdir(exist_ok=True)
+            (folder / self.file).write_bytes(self.image)
 
 
 def cropped(rle: Rle) -> tuple[tuple[int, int, int, int], NDArray[np.bool_]]:

@@ -243,7 +243,7 @@ class Subset:
             label_map = None if maps is None else self._map(maps, row)
             if row["split"] not in self.splits:
                 continue
-            image = row.pop("image")
+            image, place = row.pop("image"), places.get(row["scene_id"])
             tile = ExportedTile(
                 name=self.unique(row["tile_id"], seen),
                 split=safe_name(row["split"]),
@@ -251,7 +251,7 @@ class Subset:
                 image=image["bytes"] if self.images else None,
                 label_map=label_map,
                 about=row,
-                place=self._place(places, row),
+                place=place and place.of_part(row["x0"], row["y0"]),
                 rows=self._kept(instances),
             )
             yield self._painted(tile) if repaint else tile
@@ -289,10 +289,6 @@ class Subset:
         """By scene, where it lies: those of which it is known."""
         places = {row["scene_id"]: place_of(row) for row in self.scenes()}
         return {name: place for name, place in places.items() if place is not None}
-
-    def _place(self, places: dict[str, Georeference], tile: Row) -> Georeference | None:
-        place = places.get(tile["scene_id"])
-        return place and place.of_part(tile["x0"], tile["y0"])
 
     def rows(self, table: str, columns: Sequence[str], batch_rows: int) -> Iterator[Row]:
         """Rows of a table of the release, checked as they are read.

@@ -50,17 +50,14 @@ def write_yaml(subset: Subset, out: Path) -> None:
     for split in subset.splits:
         folders.setdefault(use_of(split), []).append(f"images/{safe_name(split)}")
     uses = [use for use in SPLITS if use in folders]
-    value: dict[str, Any] = {use: _one_or_list(folders[use]) for use in uses}
+    several = {use: folders[use] for use in uses}
+    value: dict[str, Any] = {u: f if len(f) > 1 else f[0] for u, f in several.items()}
     value["names"] = dict(enumerate(subset.categories))
     missing = "".join(f"# {_missing(use)}\n" for use in DEMANDED if use not in folders)
     for use in DEMANDED:
         if use not in folders:
             log.warning("%s: %s", subset.name, _missing(use))
     write_file(out / "data.yaml", missing + yaml_text(value))
-
-
-def _one_or_list(folders: list[str]) -> str | list[str]:
-    return folders[0] if len(folders) == 1 else folders
 
 
 def _missing(use: str) -> str:

@@ -59,7 +59,8 @@ def gallery(releases: Mapping[str, Path], places: int) -> dict[str, Any]:
     classes = _classes([card["told"]["name"] for card in found])
     for card in found:
         card["told"]["class"] = classes[card["told"]["name"]]
-    scores = [(name, words) for name, (words, _) in SCORES.items() if _any_has(found, name)]
+    known = {name for card in found for name in card["told"]}
+    scores = [(name, words) for name, (words, _) in SCORES.items() if name in known]
     found.sort(key=_worst_first)
     return {
         "cards": found,
@@ -79,10 +80,6 @@ def named(name: str) -> dict[str, str]:
 def _worst_first(card: Mapping[str, Any]) -> tuple[bool, float]:
     quality = card["told"].get("quality")
     return quality is None, float(quality or 0)
-
-
-def _any_has(found: Sequence[Mapping[str, Any]], score: str) -> bool:
-    return any(score in card["told"] for card in found)
 
 
 def _classes(names: Sequence[str]) -> dict[str, str]:

@@ -92,7 +92,7 @@ class Place(NamedTuple):
         difficult: bool = False,
         truth: Rle | None = None,
     ) -> Annotation:
-        """What stands there; the arguments are those of ``Annotation``."""
+        """What stands there; ``truth``, ``difficult`` and the others are as of ``Annotation``."""
         return Annotation(
             category=category,
             hbb=hbb,

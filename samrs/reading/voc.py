@@ -22,7 +22,6 @@ from samrs.core.names import clean_id
 from samrs.core.records import Annotation, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
-    Items,
     Place,
     files_by_stem,
     first_folder,
@@ -30,7 +29,6 @@ from samrs.reading.annotations import (
     number,
     pair_files,
     placed,
-    read_items,
     read_text,
     relative_name,
     says_yes,
@@ -39,7 +37,7 @@ from samrs.reading.annotations import (
 )
 from samrs.reading.files import files_below
 from samrs.reading.splits import split_of, split_of_folders
-from samrs.reading.xml import XmlItems, child_text, declared_size
+from samrs.reading.xml import XmlItems, child_text, read_objects
 
 ANNOTATIONS = ("Annotations", "annotations")
 IMAGES = ("JPEGImages", "images")
@@ -82,10 +80,11 @@ def read_voc(root: Path, quarantine: Quarantine, *, first: int) -> Iterator[Scen
     names = {stem: relative_name(images[stem], root) for stem in (*alone, *stems)}
     splits = _splits(root, names, quarantine)
     at_zero: list[str] = []
+    parse = partial(_parse, first)
     for stem in stems:
         where = relative_name(labels[stem], root)
         try:
-            annotations, size_wh = _read_file(labels[stem], where, first, quarantine)
+            annotations, size_wh = read_objects(labels[stem], where, "object", parse, quarantine)
         except AnnotationError as error:
             set_image_aside(images[stem], labels[stem], root, error, quarantine)
             continue
@@ -109,16 +108,6 @@ def read_voc(root: Path, quarantine: Quarantine, *, first: int) -> Iterator[Scen
             "first pixel, and boxes were read so; if these are 0-based (as FiftyOne and Datumaro "
             "write them) say format voc_zero_based",
         )
-
-
-def _read_file(
-    path: Path, where: str, first: int, quarantine: Quarantine
-) -> tuple[Items[Annotation], tuple[int, int] | None]:
-    """The objects of a file and the size it declares, without the file's tree."""
-    objects, bad = XmlItems(path, where, "annotation", "object"), Quarantine()
-    annotations = read_items(objects, partial(_parse, first), where, bad, "object")
-    quarantine.rows += bad.rows
-    return annotations, declared_size(objects.root)
 
 
 def _files(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as PlainXml
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ import defusedxml.ElementTree as SafeXml
 from defusedxml.common import DefusedXmlException
 
 from samrs.core.errors import AnnotationError
+from samrs.core.records import Annotation, Quarantine
+from samrs.reading.annotations import Items, Place, read_items
 from samrs.reading.files import read_bytes
 
 _NAMED = re.compile(rb"""encoding\s*=\s*["'](?:utf-8|us-ascii|iso-8859-1)["']""", re.IGNORECASE)
@@ -163,6 +165,30 @@ class XmlItems:
             raise _not_well_formed(error, self._where) from error
         _check_root(root, self._where, self._tag)
         self.root = root
+
+
+def read_objects(
+    path: Path,
+    where: str,
+    items: str,
+    parse: Callable[[Place, Any], Annotation],
+    quarantine: Quarantine,
+) -> tuple[Items[Annotation], tuple[int, int] | None]:
+    """The objects of a file whose root is ``annotation``, and the size that it declares.
+
+    Args:
+        where: what to name in errors.
+        items: as of ``XmlItems``.
+        parse: as of ``read_items``.
+        quarantine: takes what is bad, nothing of a file with a fault.
+
+    Raises:
+        AnnotationError: as ``read_xml``.
+    """
+    objects, bad = XmlItems(path, where, "annotation", items), Quarantine()
+    found = read_items(objects, parse, where, bad, "object")
+    quarantine.rows += bad.rows
+    return found, declared_size(objects.root)
 
 
 def child_text(element: Any, path: str, where: str) -> str:

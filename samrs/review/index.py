@@ -83,7 +83,7 @@ class Index:
         self.sha256 = sha256(release / "manifest.json")
         self.categories: list[str] = list(self.manifest["categories"])
         tiles = read_table(release, "tiles", ["tile_id", "scene_id", "split"])
-        names = set(_stored_columns(release))
+        names = pq.read_schema(shard_paths(release, "instances")[0]).names
         rows = read_table(release, "instances", [c for c in COLUMNS if c in names])
         self.tile_ids: pa.Array = tiles["tile_id"].combine_chunks()
         place = pc.index_in(rows["tile_id"], value_set=self.tile_ids).to_numpy()
@@ -224,11 +224,6 @@ class Index:
             )
         keys: NDArray[np.float32] = known[name]
         return keys
-
-
-def _stored_columns(release: Path) -> list[str]:
-    """Names of the columns that the release's table of instances has."""
-    return list(pq.read_schema(shard_paths(release, "instances")[0]).names)
 
 
 def _numbers(rows: pa.Table, name: str) -> NDArray[np.float32] | None:

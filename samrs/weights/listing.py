@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from samrs.drawing.tables import aligned
 from samrs.weights.models import Model, models
 
 COSTS = Path(__file__).parents[1] / "models" / "costs.json"
@@ -33,13 +34,8 @@ def gates() -> list[str]:
 
 def describe() -> str:
     """The list as text."""
-    table = [COLUMNS, *rows()]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    ]
-    return "\n".join([*lines, "", ABOUT_COST, *gates()])
+    table = aligned([COLUMNS, *rows()], texts=True)
+    return "\n".join([table, "", ABOUT_COST, *gates()])
 
 
 ABOUT_COST = (

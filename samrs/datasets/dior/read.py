@@ -36,7 +36,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,7 +50,6 @@ from samrs.core.parallel import map_many
 from samrs.core.records import Annotation, Outline, Quarantine, SceneRecord
 from samrs.reading.annotations import (
     IMAGE_SUFFIXES,
-    Items,
     Place,
     category_of,
     files_by_stem,
@@ -59,7 +58,6 @@ from samrs.reading.annotations import (
     number,
     pair_files,
     placed,
-    read_items,
     read_text,
     relative_name,
     says_yes,
@@ -67,7 +65,7 @@ from samrs.reading.annotations import (
     set_image_aside,
 )
 from samrs.reading.pairing import pair_annotations, unpaired
-from samrs.reading.xml import XmlItems, child_text, child_texts, declared_size
+from samrs.reading.xml import child_text, child_texts, read_objects
 
 CATEGORIES: tuple[str, ...] = (
     "airplane",
@@ -172,7 +170,8 @@ def _read_boxes(root: Path, files: tuple[Path, Path, Path | None]) -> _Read:
     quarantine = Quarantine()
     parse = _parse_obb if label == oriented else _parse_hbb
     try:
-        boxes, size_wh = _read_objects(label, root, parse, quarantine)
+        where = relative_name(label, root)
+        boxes, size_wh = read_objects(label, where, "object", parse, quarantine)
     except AnnotationError as error:
         set_image_aside(image, label, root, error, quarantine)
         return _Read(None, None, quarantine.rows, [])
@@ -182,9 +181,10 @@ def _read_boxes(root: Path, files: tuple[Path, Path, Path | None]) -> _Read:
     told: Sequence[Annotation] = boxes
     if oriented is not None:
         try:
-            rotated, _ = _read_objects(oriented, root, _parse_obb, quarantine)
+            where = relative_name(oriented, root)
+            rotated, _ = read_objects(oriented, where, "object", _parse_obb, quarantine)
         except AnnotationError as error:
-            set_aside(relative_name(oriented, root), None, error, quarantine)
+            set_aside(where, None, error, quarantine)
             return _Read(tuple(boxes), size_wh, quarantine.rows, uncertain)
         pairs = pair_annotations(boxes, rotated, quarantine, same_objects=True)
         uncertain = uncertain + rotated.uncertain + unpaired(rotated, pairs)
@@ -251,17 +251,6 @@ def _listed_splits(root: Path, splits: Mapping[str, str], quarantine: Quarantine
                         number,
                     )
     return listed
-
-
-def _read_objects(
-    path: Path, root: Path, box: Callable[[Place, Any], Annotation], quarantine: Quarantine
-) -> tuple[Items[Annotation], tuple[int, int] | None]:
-    """The objects of a file, and the size that it declares."""
-    where = relative_name(path, root)
-    objects, bad = XmlItems(path, where, "annotation", "object"), Quarantine()
-    boxes = read_items(objects, box, where, bad, "object")
-    quarantine.rows += bad.rows
-    return boxes, declared_size(objects.root)
 
 
 def _parse_hbb(at: Place, element: Any) -> Annotation:

@@ -46,11 +46,10 @@ from samrs.reading.annotations import (
     number,
     pair_files,
     placed,
-    read_items,
     relative_name,
     set_image_aside,
 )
-from samrs.reading.xml import XmlItems, child_text, declared_size
+from samrs.reading.xml import child_text, read_objects
 
 CATEGORIES: tuple[str, ...] = (
     "A220",
@@ -124,14 +123,12 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
     for scene_id, split, image, label in sorted(found, key=lambda scene: scene[0]):
         where = relative_name(label, root)
         try:
-            objects, bad = XmlItems(label, where, "annotation", "objects/object"), Quarantine()
-            annotations = read_items(objects, _parse_object, where, bad, "object")
+            annotations, size_wh = read_objects(
+                label, where, "objects/object", _parse_object, quarantine
+            )
         except AnnotationError as error:
             set_image_aside(image, label, root, error, quarantine)
             continue
-        quarantine.rows += bad.rows
-        size_wh = declared_size(objects.root)
-        del objects
         yield SceneRecord(
             scene_id=scene_id,
             split=split,

@@ -78,10 +78,8 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         raise missing_dataset(root, "hrsc2016", _LAYOUT)
     for folder in folders:
         images = files_by_stem(folder / "AllImages", IMAGE_SUFFIXES)
-        labelled = folder / "Annotations"
-        labels = files_by_stem(labelled, (".xml",)) if labelled.is_dir() else {}
-        painted = folder / "Segmentations"
-        segmented = files_by_stem(painted, (".png",)) if painted.is_dir() else {}
+        labels = files_by_stem(folder / "Annotations", (".xml",))
+        segmented = files_by_stem(folder / "Segmentations", (".png",))
         for stem in pair_files(images, labels, root, quarantine, segmented):
             files = (images[stem], labels[stem], segmented.get(stem))
             found.append((clean_id(stem), folder.name.lower(), *files))

@@ -142,8 +142,12 @@ def read_scenes(root: Path, quarantine: Quarantine) -> Iterator[SceneRecord]:
         for path, items in _by_image(file, where, Images(paths, root), quarantine).items():
             if path in found:
                 twice.add(path)
-                _tell_twice(
-                    where, relative_name(path, root), found[path][0], len(items), quarantine
+                quarantine.tell(
+                    where,
+                    "image in two files",
+                    f"image in two files, got {len(items)} boxes of {relative_name(path, root)}, "
+                    f"whose boxes {found[path][0]} has; one file an image is allowed; remove "
+                    "either",
                 )
             else:
                 found[path] = (where, items)
@@ -197,15 +201,6 @@ def _by_image(
             continue
         found[path].append((position, properties or {}))
     return found
-
-
-def _tell_twice(where: str, name: str, other: str, count: int, quarantine: Quarantine) -> None:
-    quarantine.tell(
-        where,
-        "image in two files",
-        f"image in two files, got {count} boxes of {name}, whose boxes {other} has; one file an "
-        "image is allowed; remove either",
-    )
 
 
 def _tell_unlisted(

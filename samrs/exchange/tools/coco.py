@@ -39,9 +39,7 @@ def write(pictures: Iterable[Picture], categories: Sequence[str], out: Path) -> 
     for number, picture in enumerate(pictures, start=1):
         width, height = picture.size_wh
         images.append({"id": number, "file_name": picture.file, "width": width, "height": height})
-        if picture.image is not None:
-            (out / "images").mkdir(exist_ok=True)
-            (out / "images" / picture.file).write_bytes(picture.image)
+        picture.write_image(out / "images")
         for shape in picture.shapes:
             annotations.append(_annotation(shape, len(annotations) + 1, number, categories))
     named = [{"id": i, "name": name} for i, name in enumerate(categories, start=1)]

@@ -41,9 +41,7 @@ def write(pictures: Iterable[Picture], categories: Sequence[str], out: Path) -> 
         file.write("  <version>1.1</version>\n")
         file.write(f"  {_meta(categories)}\n")  # Datumaro reads no file without
         for number, picture in enumerate(pictures):
-            if picture.image is not None:
-                (out / "images").mkdir(exist_ok=True)
-                (out / "images" / picture.file).write_bytes(picture.image)
+            picture.write_image(out / "images")
             width, height = picture.size_wh
             name = quoteattr(picture.file)
             file.write(f'  <image id="{number}" name={name} width="{width}" height="{height}">\n')

@@ -42,9 +42,7 @@ def write(pictures: Iterable[Picture], categories: Sequence[str], out: Path) -> 
     """
     tasks = []
     for picture in pictures:
-        if picture.image is not None:
-            (out / "images").mkdir(exist_ok=True)
-            (out / "images" / picture.file).write_bytes(picture.image)
+        picture.write_image(out / "images")
         result = [_region(shape, picture.size_wh) for shape in picture.shapes]
         image = f"/data/local-files/?d=images/{picture.file}"
         about = {"data": {"image": image, "file": picture.file}}

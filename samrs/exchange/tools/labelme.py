@@ -33,8 +33,7 @@ def write(pictures: Iterable[Picture], categories: Sequence[str], out: Path) -> 
         categories: the classes, in order.
     """
     for picture in pictures:
-        if picture.image is not None:
-            (out / picture.file).write_bytes(picture.image)
+        picture.write_image(out)
         width, height = picture.size_wh
         about: dict[str, Any] = {
             "version": "5.0.0",

@@ -23,9 +23,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from samrs.core.names import safe_name
 from samrs.core.progress import progress
 from samrs.core.records import Georeference
@@ -74,8 +71,5 @@ def _scenes(subset: Subset) -> Iterator[Map]:
 def _tiles(subset: Subset) -> Iterator[Map]:
     for tile in subset.tiles([], semantic=True):
         about = tile.about
-        yield about["split"], about["tile_id"], tile.size_hw, _blocks(tile.labels()), tile.place
-
-
-def _blocks(labels: NDArray[np.uint8]) -> Iterator[Painted]:
-    yield 0, 0, labels
+        windows = iter([(0, 0, tile.labels())])
+        yield about["split"], about["tile_id"], tile.size_hw, windows, tile.place
