@@ -52,8 +52,9 @@ def models() -> Iterator[Model]:
     """All models, segmenter by segmenter."""
     for segmenter in axis.names(CHECKPOINTS):
         those = axis.load(CHECKPOINTS, segmenter)
-        for name, weights in {**those.BUNDLED, **those.PUBLISHED}.items():
-            yield Model(segmenter, name, weights, those.TERMS, those.GATE, those.ABILITIES)
+        gate = getattr(those, "GATE", "")
+        for name, weights in {**getattr(those, "BUNDLED", {}), **those.PUBLISHED}.items():
+            yield Model(segmenter, name, weights, those.TERMS, gate, those.ABILITIES)
 
 
 def segmenters_of(model: str) -> list[str]:

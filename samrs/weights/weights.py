@@ -59,9 +59,10 @@ def find_checkpoint(segmenter: str, model: str) -> Checkpoint:
     if segmenter not in axis.names(CHECKPOINTS):
         return Checkpoint(segmenter, model)
     those = axis.load(CHECKPOINTS, segmenter)
-    _known("model", model, [*those.BUNDLED, *those.PUBLISHED])
-    if model in those.BUNDLED:
-        path: Path = those.BUNDLED[model]
+    bundled: dict[str, Path] = getattr(those, "BUNDLED", {})
+    _known("model", model, [*bundled, *those.PUBLISHED])
+    if model in bundled:
+        path = bundled[model]
         return Checkpoint(segmenter, model, path, sha256(path))
     source: Source = those.PUBLISHED[model]
     path = cache_folder() / source.file
@@ -69,7 +70,7 @@ def find_checkpoint(segmenter: str, model: str) -> Checkpoint:
         if not source.urls:
             raise SourceError(
                 f"{path}: the weights of {segmenter} {model} are not there, got no file; "
-                f"{those.TERMS}; {those.GATE or 'they are not fetched'}: get them at "
+                f"{those.TERMS}; {getattr(those, 'GATE', 'they are not fetched')}: get them at "
                 f"{source.page} and put the file there"
             )
         fetch_all([source], path.parent, terms=those.TERMS, parallel=1)

@@ -5,14 +5,10 @@ Zhou et al., EdgeTAM: On-Device Track Anything Model (arXiv 2501.07256).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from samrs.fetch.source import Source
 from samrs.prompting.abilities import sam_like
 
 PAGE = "https://github.com/facebookresearch/EdgeTAM/tree/main/checkpoints"
 TERMS = "Apache-2.0"
-GATE = ""
 ABILITIES = sam_like()
-BUNDLED: dict[str, Path] = {}
 PUBLISHED = {"edgetam": Source("edgetam.pt", (), None, "", PAGE)}

@@ -18,7 +18,6 @@ BASE = "d0d9250bd6a38ebbb901aa29e8d37787e366f7be"
 MOBILE = "f706ad9c4eb7f219c00d9050e46328518ffb65d2"
 """Revision of MobileSAM's repository."""
 TERMS = "Apache-2.0"
-GATE = ""
 URL = "https://dl.fbaipublicfiles.com/segment_anything/"
 ABILITIES = sam_like()
 NANO = Path(__file__).parents[2] / "models" / "nano.safetensors"

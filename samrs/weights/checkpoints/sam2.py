@@ -5,14 +5,11 @@ Ravi et al., SAM 2: Segment Anything in Images and Videos (arXiv 2408.00714).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from samrs.fetch.source import Source
 from samrs.prompting.abilities import sam_like
 
 PAGE = "https://github.com/facebookresearch/sam2"
 TERMS = "Apache-2.0"
-GATE = ""
 URL = "https://dl.fbaipublicfiles.com/segment_anything_2/092824/"
 ABILITIES = sam_like()
 
@@ -21,7 +18,6 @@ def _published(file: str, sha256: str, size: int | None = None) -> Source:
     return Source(file, (URL + file,), f"sha256:{sha256}", "", PAGE, size)
 
 
-BUNDLED: dict[str, Path] = {}
 PUBLISHED = {
     "sam2.1_hiera_t": _published(
         "sam2.1_hiera_tiny.pt",

@@ -5,8 +5,6 @@ Carion et al., SAM 3: Segment Anything with Concepts (arXiv 2511.16719).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from samrs.fetch.source import Source
 from samrs.prompting.abilities import sam_like
 
@@ -14,5 +12,4 @@ PAGE = "https://huggingface.co/facebook/sam3"
 TERMS = "SAM License"
 GATE = f"accept the SAM License at {PAGE}, and keep its model.safetensors as sam3.safetensors"
 ABILITIES = sam_like(1008)
-BUNDLED: dict[str, Path] = {}
 PUBLISHED = {"sam3": Source("sam3.safetensors", (), None, "", PAGE)}
