@@ -134,9 +134,9 @@ def _probe_body(
     total: dict[tuple[str, float], Any] = dict.fromkeys(probes, 0)
     for index in progress(benchmark.test, desc=f"{desc}: test", unit="tile"):
         image, labels = tiles.read_once(index, benchmark.test)
-        seen, counts = ask(image), cell_counts(labels, classes)
+        seen, counts = ask(image[None]), cell_counts(labels, classes)
         for (name, share), of_share in probes.items():
-            total[name, share] += confusions(seen.scores(name, of_share), counts)
+            total[name, share] += confusions(seen.scores(name, of_share)[0], counts)
     return {
         share: [
             {

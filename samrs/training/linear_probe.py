@@ -46,12 +46,12 @@ Probe = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Features:
-    """What there is to learn from in an image, on a grid of cells.
+    """What there is to learn from in images of one size, on a grid of cells.
 
     Attributes:
-        levels: (h, w, C) each, none finer than the grid, by name; a cell has those of all.
+        levels: (N, C, h, w) each, none finer than the grid, by name; a cell has those of all.
         grid: rows and columns that all levels span.
-        size: rows and columns that show the image; the others are padding.
+        size: rows and columns that show the images; the others are padding.
     """
 
     levels: Mapping[str, Sequence[Tensor]]
@@ -59,15 +59,15 @@ class Features:
     size: tuple[int, int]
 
     def cells(self, name: str) -> Tensor:
-        """Features (cells, C) of all cells that show the image, row after row.
+        """Features (N, cells, C) of all cells that show the images, row after row.
 
         Args:
             name: of the features.
         """
-        return torch.cat([self._spread(level) for level in self.levels[name]], dim=1)
+        return torch.cat([self._spread(level) for level in self.levels[name]], dim=2)
 
     def scores(self, name: str, probes: Sequence[Probe]) -> Tensor:
-        """Answers (cells, probes, classes) float64 of all cells that show the image.
+        """Answers (N, cells, probes, classes) float64 of all cells that show the images.
 
         Args:
             name: of the features.
@@ -76,20 +76,18 @@ class Features:
         weights = torch.cat([weight for weight, _ in probes], dim=1)
         found = torch.cat([offset for _, offset in probes])
         levels = self.levels[name]
-        parts = torch.split(weights, [level.shape[2] for level in levels])
+        parts = torch.split(weights, [level.shape[1] for level in levels])
         for level, part in zip(levels, parts, strict=True):
-            found = found + self._spread(level.double() @ part)
-        return found.view(len(found), len(probes), -1)
+            answered = level.permute(0, 2, 3, 1).double() @ part
+            found = found + self._spread(answered.permute(0, 3, 1, 2))
+        return found.view(*found.shape[:2], len(probes), -1)
 
     def _spread(self, level: Tensor) -> Tensor:
+        """A level (N, C, h, w) as (N, cells, C)."""
         rows, columns = self.size
-        if level.shape[:2] != self.grid:
-            level = _resampled(level, self.grid, mode="bilinear")
-        return level[:rows, :columns].flatten(0, 1)
-
-
-def _resampled(level: Tensor, grid: tuple[int, int], mode: str) -> Tensor:
-    return F.interpolate(level.permute(2, 0, 1)[None], grid, mode=mode)[0].permute(1, 2, 0)
+        if level.shape[2:] != self.grid:
+            level = F.interpolate(level, self.grid, mode="bilinear")
+        return level[:, :, :rows, :columns].permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def frozen(network: MultiHeadNetwork) -> MultiHeadNetwork:
@@ -97,20 +95,17 @@ def frozen(network: MultiHeadNetwork) -> MultiHeadNetwork:
     return network.eval().to(memory_format=torch.channels_last)
 
 
-def network_features(network: MultiHeadNetwork, image: Image) -> Features:
+def network_features(network: MultiHeadNetwork, images: Image) -> Features:
     """``encoder``: all its levels side by side, ``decoder``: what the heads see.
 
     Args:
         network: from ``frozen``; it stays as it is.
-        image: (H, W, 3) RGB.
+        images: (N, H, W, 3) RGB.
     """
-    height, width = image.shape[:2]
-    padded = cv2.copyMakeBorder(
-        image, 0, -height % STRIDE, 0, -width % STRIDE, cv2.BORDER_CONSTANT, value=PAD_RGB
-    )
-    grid = padded.shape[0] // CELL, padded.shape[1] // CELL
+    height, width = images.shape[1:3]
+    given = torch.from_numpy(_padded(images, STRIDE)).to(network.mean.device).permute(0, 3, 1, 2)
+    grid = given.shape[2] // CELL, given.shape[3] // CELL
     with torch.inference_mode():
-        given = torch.from_numpy(padded).to(network.mean.device).permute(2, 0, 1)[None]
         normal = (given - network.mean) / network.std
         levels = network.encoder(normal.contiguous(memory_format=torch.channels_last))
         decoded = network.decoder(levels)
@@ -120,24 +115,40 @@ def network_features(network: MultiHeadNetwork, image: Image) -> Features:
     return Features(levels, grid, (-(-height // CELL), -(-width // CELL)))
 
 
-def colour_features(image: Image) -> Features:
+def _padded(images: Image, side: int) -> Image:
+    """Images (N, H, W, 3) whose sides are multiples of ``side``."""
+    below, right = -images.shape[1] % side, -images.shape[2] % side
+    if not (below or right):
+        return images
+    border = [
+        cv2.copyMakeBorder(each, 0, below, 0, right, cv2.BORDER_CONSTANT, value=PAD_RGB)
+        for each in images
+    ]
+    return np.stack(border).astype(np.uint8)
+
+
+def colour_features(images: Image) -> Features:
     """``rgb``: the mean colour of each cell, what no network has touched.
 
     Args:
-        image: (H, W, 3) RGB.
+        images: (N, H, W, 3) RGB.
     """
-    rows, columns = size = -(-image.shape[0] // CELL), -(-image.shape[1] // CELL)
-    small = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
-    pixels = (small.astype(np.float32) - MEAN_RGB) / np.asarray(STD_RGB, np.float32)
-    return Features({"rgb": [torch.from_numpy(pixels.astype(np.float32))]}, size, size)
+    rows, columns = size = -(-images.shape[1] // CELL), -(-images.shape[2] // CELL)
+    small = [cv2.resize(each, (columns, rows), interpolation=cv2.INTER_AREA) for each in images]
+    pixels = (np.stack(small).astype(np.float32) - MEAN_RGB) / np.asarray(STD_RGB, np.float32)
+    level = torch.from_numpy(pixels.astype(np.float32)).permute(0, 3, 1, 2)
+    return Features({"rgb": [level]}, size, size)
 
 
 def _level(found: Tensor, grid: tuple[int, int]) -> Tensor:
-    """A network's level (1, C, h, w) as (h, w, C) on the CPU, no finer than the grid."""
-    level = found[0].permute(1, 2, 0).float()
-    if level.shape[1] > grid[1]:
-        level = _resampled(level, grid, mode="area")
-    return level.cpu().contiguous()
+    """A network's level (N, C, h, w) on the CPU, no finer than the grid.
+
+    Channels lie side by side, as in the network: other layouts are copied at each step.
+    """
+    level = found.float()
+    if level.shape[3] > grid[1]:
+        level = F.interpolate(level, grid, mode="area")
+    return level.cpu().contiguous(memory_format=torch.channels_last)
 
 
 def learning_window(tile: PackedTile, rng: np.random.Generator) -> Window:
@@ -174,33 +185,32 @@ class Sample:
 def sample_tile(
     tile: PackedTile, ask: Callable[[Image], Features], rng: np.random.Generator
 ) -> Sample:
-    """Labelled cells of a tile's windows.
+    """Labelled cells of a tile's windows, which the network sees in one pass.
 
     Args:
         tile: to learn from.
-        ask: gives the features of an image.
+        ask: gives the features of images.
     """
     windows = [learning_window(tile, rng) for _ in range(WINDOWS)]
-    parts = [sample(ask(tile.image(w)), tile.labels(w), rng) for w in windows]
-    return Sample(
-        {name: torch.cat([p.features[name] for p in parts]) for name in parts[0].features},
-        torch.cat([part.labels for part in parts]),
-    )
+    features = ask(np.stack([tile.image(window) for window in windows]))
+    return sample(features, np.stack([tile.labels(window) for window in windows]), rng)
 
 
 def sample(features: Features, labels: Image, rng: np.random.Generator) -> Sample:
-    """Draw at most ``CELLS`` labelled cells; a cell's label is that of its middle pixel.
+    """Draw at most ``CELLS`` labelled cells an image; a cell's label is that of its middle pixel.
 
     Args:
-        features: of the tile.
-        labels: (H, W), 255 where nothing is known.
+        features: of the images.
+        labels: (N, H, W), 255 where nothing is known.
     """
-    middle = _whole_cells(labels)[CELL // 2 :: CELL, CELL // 2 :: CELL].ravel()
-    chosen = np.sort(rng.permutation(np.flatnonzero(middle != IGNORE))[:CELLS])
-    at = torch.from_numpy(chosen)
+    middle = _whole_cells(labels)[:, CELL // 2 :: CELL, CELL // 2 :: CELL]
+    flat = middle.reshape(len(labels), -1)
+    drawn = [np.sort(rng.permutation(np.flatnonzero(each != IGNORE))[:CELLS]) for each in flat]
+    at = np.repeat(np.arange(len(flat)), [len(each) for each in drawn]), np.concatenate(drawn)
+    place = tuple(torch.from_numpy(index) for index in at)
     return Sample(
-        {name: features.cells(name)[at] for name in features.levels},
-        torch.from_numpy(middle[chosen].astype(np.int64)),
+        {name: features.cells(name)[place] for name in features.levels},
+        torch.from_numpy(flat[at].astype(np.int64)),
     )
 
 
@@ -270,7 +280,7 @@ def cell_counts(labels: Image, classes: int) -> Tensor:
         labels: (H, W), 255 where nothing is known.
         classes: their number.
     """
-    whole = _whole_cells(labels)
+    (whole,) = _whole_cells(labels[None])
     rows, columns = whole.shape[0] // CELL, whole.shape[1] // CELL
     cells = whole.reshape(rows, CELL, columns, CELL).transpose(0, 2, 1, 3).reshape(-1, CELL**2)
     counts = np.stack([(cells == label).sum(axis=1) for label in range(classes)])
@@ -281,7 +291,7 @@ def confusions(scores: Tensor, counts: Tensor) -> Tensor:
     """Pixels (probes, classes, classes) by true class (row) and answered class (column).
 
     Args:
-        scores: of a tile, from ``Features.scores``.
+        scores: (cells, probes, classes) of a tile, from ``Features.scores``.
         counts: of the tile, from ``cell_counts``.
     """
     answers = scores.argmax(dim=2)
@@ -290,5 +300,6 @@ def confusions(scores: Tensor, counts: Tensor) -> Tensor:
 
 
 def _whole_cells(labels: Image) -> NDArray[np.uint8]:
-    height, width = labels.shape
-    return np.pad(labels, ((0, -height % CELL), (0, -width % CELL)), constant_values=IGNORE)
+    height, width = labels.shape[1:]
+    below, right = (0, -height % CELL), (0, -width % CELL)
+    return np.pad(labels, ((0, 0), below, right), constant_values=IGNORE)
