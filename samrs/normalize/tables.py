@@ -95,7 +95,9 @@ class Tables:
 
     def told(self) -> str:
         """In words how many scenes were cut and how many were kept."""
-        return f"{self._cut} of {self._counted} scenes cut, the others kept from earlier runs"
+        kept = self._counted - self._cut
+        told = f"{self._cut} of {self._counted} scenes cut"
+        return f"{told}, {kept} kept from earlier runs" if kept else told
 
     def write(self, found: Found) -> None:
         """Add a scene; where a shard ends after it, that of every table does.

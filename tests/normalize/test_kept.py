@@ -111,6 +111,21 @@ def test_the_decoded_label_map_of_a_kept_scene_is_released(tmp_path: Path) -> No
     assert all(ref() is None for ref in maps)
 
 
+def test_scenes_are_said_to_be_kept_where_some_are(
+    source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "samrs")
+    again(source, tmp_path / "work")
+    again(source, tmp_path / "work")
+    scene(source, 4, seed=99)
+    again(source, tmp_path / "work")
+    assert [line for line in caplog.messages if "scenes cut" in line] == [
+        "normalize out: 18 of 18 scenes cut",
+        "normalize out: 0 of 18 scenes cut, 18 kept from earlier runs",
+        "normalize out: 1 of 18 scenes cut, 17 kept from earlier runs",
+    ]
+
+
 @pytest.mark.parametrize(
     "name",
     [n if n in UNMARKED else pytest.param(n, marks=pytest.mark.slow) for n in NAMES],
