@@ -37,10 +37,10 @@ def stripes(side: int = 64) -> tuple[np.ndarray, np.ndarray]:
 
 def test_colours_are_told_apart_by_colour() -> None:
     image, labels = stripes()
-    features = colour_features(image)
-    found = sample(features, labels, np.random.default_rng(0))
+    features = colour_features(image[None])
+    found = sample(features, labels[None], np.random.default_rng(0))
     probe = fit(sums(found.features["rgb"], found.labels, 3))
-    (matrix,) = confusions(features.scores("rgb", [probe]), cell_counts(labels, 3))
+    (matrix,) = confusions(features.scores("rgb", [probe])[0], cell_counts(labels, 3))
     assert matrix.tolist() == np.diag(np.bincount(labels.ravel())).tolist()
 
 
@@ -86,9 +86,9 @@ def test_features_of_a_network_lie_on_the_cells_of_the_tile_and_leave_it_as_it_i
     network = MultiHeadNetwork(**ENCODER, heads={"benchmark": 3}, seed=0).eval()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     image = np.random.default_rng(0).integers(0, 256, (70, 50, 3), dtype=np.uint8)
-    features = network_features(network, image)
+    features = network_features(network, image[None])
     found = {name: features.cells(name) for name in features.levels}
-    assert {len(each) for each in found.values()} == {18 * 13}
+    assert {each.shape[:2] for each in found.values()} == {(1, 18 * 13)}
     assert all(torch.isfinite(each).all() for each in found.values())
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
@@ -97,7 +97,7 @@ def test_cells_of_a_sample_bear_the_label_and_the_features_of_their_place() -> N
     image, labels = stripes()
     labels = labels.copy()
     labels[:, 32:] = IGNORE
-    found = sample(colour_features(image), labels, np.random.default_rng(0))
+    found = sample(colour_features(image[None]), labels[None], np.random.default_rng(0))
     assert len(found.labels) == 16 * 8
     assert (found.features["rgb"].argmax(dim=1) == found.labels).all()
 
@@ -105,15 +105,34 @@ def test_cells_of_a_sample_bear_the_label_and_the_features_of_their_place() -> N
 def test_answers_of_levels_are_those_of_the_features_of_each_cell() -> None:
     network = frozen(MultiHeadNetwork(**ENCODER, heads={"benchmark": 3}, seed=0))
     image = np.random.default_rng(0).integers(0, 256, (70, 50, 3), dtype=np.uint8)
-    features = network_features(network, image)
+    features = network_features(network, image[None])
     rng = torch.Generator().manual_seed(0)
     for name in features.levels:
         cells = features.cells(name).double()
-        weights = torch.randn(2, cells.shape[1], 3, generator=rng, dtype=torch.float64)
+        weights = torch.randn(2, cells.shape[2], 3, generator=rng, dtype=torch.float64)
         offsets = torch.randn(2, 3, generator=rng, dtype=torch.float64)
         scores = features.scores(name, list(zip(weights, offsets, strict=True)))
-        wanted = torch.einsum("nc,pck->npk", cells, weights) + offsets
+        wanted = torch.einsum("inc,pck->inpk", cells, weights) + offsets
         torch.testing.assert_close(scores, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_images_that_are_asked_about_together_do_not_change_each_other() -> None:
+    network = frozen(MultiHeadNetwork(**ENCODER, heads={"benchmark": 3}, seed=0))
+    images = np.random.default_rng(0).integers(0, 256, (3, 70, 50, 3), dtype=np.uint8)
+    labels = np.random.default_rng(1).integers(0, 3, (3, 70, 50), dtype=np.uint8)
+    labels[1], labels[2, :30] = IGNORE, IGNORE
+    together = network_features(network, images)
+    apart = [network_features(network, image[None]) for image in images]
+    for name in together.levels:
+        alone = torch.cat([each.cells(name) for each in apart])
+        torch.testing.assert_close(together.cells(name), alone, rtol=1e-4, atol=1e-4)
+    found, rng = sample(together, labels, np.random.default_rng(2)), np.random.default_rng(2)
+    parts = [sample(one, each[None], rng) for one, each in zip(apart, labels, strict=True)]
+    assert [len(part.labels) for part in parts] == [CELLS, 0, 10 * 12]
+    assert torch.equal(found.labels, torch.cat([part.labels for part in parts]))
+    for name in together.levels:
+        alone = torch.cat([part.features[name] for part in parts])
+        torch.testing.assert_close(found.features[name], alone, rtol=1e-4, atol=1e-4)
 
 
 def test_what_is_learned_from_a_tile_holds_a_labelled_pixel() -> None:
@@ -137,12 +156,12 @@ def test_a_tile_is_learned_from_in_windows_with_the_labels_of_their_places() -> 
     labels = (np.arange(4 * WINDOW) // (2 * WINDOW)).astype(np.uint8)[None].repeat(400, axis=0)
     image, seen = (np.eye(3)[labels] * 200).astype(np.uint8), []
 
-    def ask(part: np.ndarray) -> Features:
-        seen.append(part.shape)
-        return colour_features(part)
+    def ask(parts: np.ndarray) -> Features:
+        seen.append(parts.shape)
+        return colour_features(parts)
 
     found = sample_tile(packed(image, labels), ask, np.random.default_rng(0))
-    assert seen == [(WINDOW, WINDOW, 3)] * WINDOWS
+    assert seen == [(WINDOWS, WINDOW, WINDOW, 3)]
     assert len(found.labels) == WINDOWS * CELLS
     assert set(found.labels.tolist()) == {0, 1}
     right = found.features["rgb"].argmax(dim=1) == found.labels
@@ -151,6 +170,7 @@ def test_a_tile_is_learned_from_in_windows_with_the_labels_of_their_places() -> 
 
 def test_tiles_without_a_labelled_pixel_are_refused() -> None:
     image, labels = stripes()
-    nothing = sample(colour_features(image), np.full_like(labels, IGNORE), np.random.default_rng(0))
+    unlabelled = np.full_like(labels, IGNORE)[None]
+    nothing = sample(colour_features(image[None]), unlabelled, np.random.default_rng(0))
     with pytest.raises(ProductError, match="probe: nothing to learn from, got tiles without"):
         fit(sums(nothing.features["rgb"], nothing.labels, 3))
