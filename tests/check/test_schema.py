@@ -108,7 +108,7 @@ def test_a_wrong_parameter_is_one_sentence(tmp_path: Path, old: str, new: str, s
             [r"unknown parameter, got release\.min_areas; .*did you mean min_area\?"],
         ),
         (
-            r"\nprompt: hbox",
+            r"\nprompt: auto",
             "\npromt: hbox",
             [r"unknown parameter, got promt; .*did you mean prompt\?", "got prompt = None"],
         ),

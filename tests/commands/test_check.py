@@ -33,7 +33,7 @@ def test_a_valid_checkout_is_told_so_with_a_note_on_the_placeholder(checkout: Pa
 def test_every_fault_is_a_sentence_and_the_status_1(checkout: Path) -> None:
     path = checkout / "params.yaml"
     text = path.read_text(encoding="utf-8").replace("\nmodel: nano", "\nmodel: nanno")
-    path.write_text(text.replace("\nprompt: hbox", "\npromt: hbox"), encoding="utf-8")
+    path.write_text(text.replace("\nprompt: auto", "\npromt: auto"), encoding="utf-8")
     (checkout / ".dvc" / "config").write_text("")
     done = call("check")
     assert (done.exit_code, done.stdout) == (1, "")

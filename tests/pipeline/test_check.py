@@ -37,7 +37,7 @@ def project(tmp_path: Path) -> Path:
 
 def test_a_typo_in_the_parameters_leaves_every_output_in_place(project: Path) -> None:
     before = (project / LABELS).read_bytes()
-    set_line(project, "\nprompt: hbox\n", "\nprompt: hboxx\npromt: hbox\n")
+    set_line(project, "\nprompt: auto", "\nprompt: hboxx\npromt: hbox")
     said = run(project, "dvc", "repro", "release@dota", status=255)
     assert "got 'hboxx'" in said
     assert "did you mean hbox?" in said

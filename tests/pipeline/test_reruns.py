@@ -111,7 +111,7 @@ def test_second_repro_runs_nothing(repo: Path) -> None:
 
 def test_experiment_reruns_what_the_prompt_decides_and_switching_back_nothing(repo: Path) -> None:
     assert ran(repo, "exp", "run", "-S", "prompt=rbox") == {"check"} | LABELLING
-    assert ran(repo, "exp", "run", "-S", "prompt=hbox") <= {"check"}
+    assert ran(repo, "exp", "run", "-S", "prompt=auto") <= {"check"}
     assert ran(repo, "exp", "run", "-S", "prompt=rbox") == set()
     run(repo, "git", "checkout", "-q", "--", ".")
     run(repo, "dvc", "checkout", "-q")
