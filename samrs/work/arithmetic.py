@@ -16,7 +16,8 @@ import sys
 from samrs.core.errors import ParameterError
 
 PORTABLE, TRAINED = "float32", "32-true"
-"""The precisions of labels and of trainings whose sums are those of every CPU."""
+"""The precision of labels whose sums are those of every CPU, and that of trainings which are held
+likewise, where gradients of some convolutions still follow it."""
 HELD = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 """Environment variables of oneDNN and torch, read once in a process."""
 
