@@ -20,6 +20,7 @@ RECIPES = (
     "hbox+point",
     "hbox_wide",
     "zoom",
+    "two_sizes",
     "soft_rbox",
     "soft_rbox+zoom",
 )

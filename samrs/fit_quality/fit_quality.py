@@ -45,7 +45,8 @@ RECIPES = (
     ("hbox", "rhbox", "rotated", "soft_rbox"),
     ("hbox", "hbox+point", "consensus"),
     ("hbox", "hbox_mask", "zoom", "soft_rbox+zoom"),
-    *[("hbox",)] * 8,
+    ("hbox", "fit", "two_sizes", "soft_rbox+two_sizes"),
+    *[("hbox",)] * 7,
 )
 """Asked of the first, second and so on of every twelve scenes: more scenes beat more recipes."""
 FOLDS = 5
