@@ -76,11 +76,17 @@ class Compiled:
             except BackendCompilerFailed as error:
                 raise ParameterError(
                     "precision: bfloat16-compiled does not compile here, got "
-                    f"{str(error).splitlines()[0]}; a C++ compiler is needed; install g++, or use "
-                    "bfloat16"
+                    f"{str(error).splitlines()[0]}; {_needed(error)} bfloat16"
                 ) from error
             self._ready.add(pixels.shape)
         return out
+
+
+def _needed(error: Exception) -> str:
+    """What is needed and to be done, up to the other precision's name."""
+    if "InvalidCxxCompiler" in str(error):
+        return "a C++ compiler is needed; install g++, or use"
+    return "torch.compile has to take the encoder; use"
 
 
 def one_thread() -> None:

@@ -29,9 +29,13 @@ def by_onednn(values: Tensor) -> bool:
 
 
 def _rounded_by_onednn(values: Tensor) -> bool:
-    """Whether oneDNN multiplies these in bfloat16, which it rounds once with what comes behind."""
+    """Whether oneDNN multiplies these in bfloat16, which it rounds once with what comes behind.
+
+    ``torch.compile`` fuses that itself, and takes oneDNN's form with constant weights only.
+    """
     return (
-        values.dtype == torch.bfloat16
+        not torch.compiler.is_compiling()
+        and values.dtype == torch.bfloat16
         and values.device.type == "cpu"
         and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     )
