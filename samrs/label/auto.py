@@ -84,8 +84,8 @@ def chosen_for(choice: Path, *, segmenter: str, model: str) -> dict[str, str | N
     if {key: made[key] for key in MEASURED} != {"segmenter": segmenter, "model": model}:
         raise ParameterError(
             f"prompt: auto was chosen for {made['segmenter']} {made['model']}, got {segmenter} "
-            f"{model}; the ablation of these or a recipe's name is needed; set `prompt: hbox`, or run "
-            "`dvc repro compare-prompts` and `samrs choose-prompt --write`"
+            f"{model}; the ablation of these or a recipe's name is needed; set `prompt: hbox`, or "
+            "run `dvc repro compare-prompts` and `samrs choose-prompt --write`"
         )
     return made
 
