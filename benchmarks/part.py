@@ -85,8 +85,8 @@ def with_ranges(folder: Path) -> Iterator[Sent]:
             if asked:
                 self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
             self.send_header("Content-Length", str(last - first + 1))
+            sent.requests += 1  # before the client can go on and ask for the sum
             self.end_headers()
-            sent.requests += 1
             if not body:
                 return
             with path.open("rb") as file:
@@ -94,8 +94,8 @@ def with_ranges(folder: Path) -> Iterator[Sent]:
                 left = last - first + 1
                 while left:
                     block = file.read(min(left, BLOCK))
-                    self.wfile.write(block)  # until a client that wanted the head hangs up
                     sent.sizes[self.path] = sent.sizes.get(self.path, 0) + len(block)
+                    self.wfile.write(block)  # until a client that wanted the head hangs up
                     left -= len(block)
 
         def log_message(self, *_: object) -> None:
