@@ -74,19 +74,18 @@ class Compiled:
             try:
                 out = self._function(encoder, pixels)
             except BackendCompilerFailed as error:
+                said = str(error).splitlines()[0]
+                if "InvalidCxxCompiler" in said:
+                    raise ParameterError(
+                        f"precision: bfloat16-compiled does not compile here, got {said}; a C++ "
+                        "compiler is needed; install g++, or use bfloat16"
+                    ) from error
                 raise ParameterError(
-                    "precision: bfloat16-compiled does not compile here, got "
-                    f"{str(error).splitlines()[0]}; {_needed(error)} bfloat16"
+                    f"precision: torch.compile fails in bfloat16-compiled, got {said}; an encoder "
+                    "that it takes is needed; use bfloat16"
                 ) from error
             self._ready.add(pixels.shape)
         return out
-
-
-def _needed(error: Exception) -> str:
-    """What is needed and to be done, up to the other precision's name."""
-    if "InvalidCxxCompiler" in str(error):
-        return "a C++ compiler is needed; install g++, or use"
-    return "torch.compile has to take the encoder; use"
 
 
 def one_thread() -> None:

@@ -74,7 +74,7 @@ def test_the_projects_own_are_valid() -> None:
             r"normalize\.dota: min_visible is not a share, got 7\.0",
         ),
         ("min_quality: 0.0", "min_quality: 60.0", r"release\.min_quality: out of range, got 60"),
-        ("crop: 128", "crop: 100", r"pretrain\.crop: does not fit .*got 100"),
+        ("crop: 96", "crop: 100", r"pretrain\.crop: does not fit .*got 100"),
         (r"    - 0\.5", "    - 5.0", r"finetune\.potsdam\.shares: not a share, got 5\.0"),
         (
             r"    scales:[^\n]*\n    - 1\.0",

@@ -21,6 +21,7 @@ def test_training_gets_its_cycles_in_order(monkeypatch: pytest.MonkeyPatch) -> N
         {
             "cycles": ("3000+1250", "600+800"),
             "out": Path("n.safetensors"),
+            "start": None,
             "rehearsal": 1500,
             "items": 7,
             "seed": 0,

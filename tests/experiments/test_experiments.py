@@ -61,7 +61,7 @@ def test_an_experiment_reruns_down_to_its_target_and_becomes_a_branch(repo: Path
     changed = run(repo, "git", "diff", "--name-only", "main", "prompt-rbox").split()
     assert {"dvc.lock", "params.yaml", "metrics/sam_label/dota.json"} <= set(changed)
     text = run(repo, "python", "-m", "tools.review", "metrics", "main", "prompt-rbox")
-    assert "| `prompt` | `hbox` | `rbox` |" in text
+    assert "| `prompt` | `auto` | `rbox` |" in text
     assert "**Gate passed**" in text
     assert "sam_label" in text
     # the road to a green check: docs/experiments.md
@@ -89,7 +89,7 @@ def test_after_a_failed_experiment_there_is_a_way_back(repo: Path) -> None:
 
 @pytest.mark.slow
 def test_a_queue_runs_each_value_once_and_keeps_the_workspace(repo: Path) -> None:
-    values = ("point", "hbox", "rhbox")
+    values = ("point", "auto", "rhbox")
     queued = run(repo, "dvc", "exp", "run", "--queue", "-S", f"prompt={','.join(values)}", "stats")
     assert queued.count("Queued experiment") == len(values)
     log = repo / "ran.txt"
@@ -107,7 +107,7 @@ def test_a_queue_runs_each_value_once_and_keeps_the_workspace(repo: Path) -> Non
     assert set(found) == set(values)
     assert len(set(found.values())) == len(values)
     assert run(repo, "git", "status", "--porcelain") == ""
-    assert yaml.safe_load((repo / "params.yaml").read_text(encoding="utf-8"))["prompt"] == "hbox"
+    assert yaml.safe_load((repo / "params.yaml").read_text(encoding="utf-8"))["prompt"] == "auto"
 
 
 def test_an_unknown_parameter_is_refused(repo: Path) -> None:

@@ -30,6 +30,7 @@ def project(root: Path) -> Path:
         shutil.copy(ROOT / name, root / name)
     params = root / "params.yaml"
     said = params.read_text().replace("segmenter: sam", "segmenter: box")
+    said = said.replace("prompt: auto", "prompt: hbox")
     params.write_text(said.replace("batch_size: 12", "batch_size: 16"))  # one sample a subset
     for format in FORMATS:
         WRITERS[format](root / "mine" / format)
