@@ -116,7 +116,7 @@ def test_one_tile_is_learned_by_heart(tmp_path: Path) -> None:
     product = discs.write_tiles(tmp_path / "p", names, [("train", scene.image, labels)])
     tiles = SemanticTiles(product, tmp_path / "cache")
     network = MultiHeadNetwork(**ENCODER, heads={"p": len(names)}, seed=SEED)
-    settings = Settings(**{**STEPS, "steps": 300})
+    settings = Settings(**{**STEPS, "steps": 500})
     train_network(
         network,
         {"p": tiles},
