@@ -213,6 +213,9 @@ class Quality:
     def uncalibrated(self, labels: Mapping[str, Any]) -> str | None:
         """Why the estimate of these labels is no more than a rank; None where it is calibrated.
 
+        A part of a recipe is the same at another size: the level holds there
+        (``docs/models/quality.md``).
+
         Args:
             labels: the manifest of a sam_label product.
         """
@@ -220,9 +223,9 @@ class Quality:
         for name in ("segmenter", "model_sha256"):
             if (got := labels.get(name)) != fitted[name]:
                 return f"{name} {got}, fitted on {fitted[name]}"
-        foreign = set(str(labels.get("recipe")).split("+")) - set(fitted["prompts"])
-        if foreign:
-            return f"prompts {sorted(foreign)}, fitted on {fitted['prompts']}"
+        parts = {part.partition("@")[0] for part in str(labels.get("recipe")).split("+")}
+        if foreign := parts - set(fitted["prompts"]):
+            return f"prompts {', '.join(sorted(foreign))}, fitted on {', '.join(fitted['prompts'])}"
         return None
 
 

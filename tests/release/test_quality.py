@@ -121,7 +121,10 @@ def test_labels_of_what_it_was_not_fitted_on_are_said_to_be_uncalibrated() -> No
     fitted = BUNDLED.about["fitted_on"]
     labels = {**fitted, "recipe": "+".join(fitted["prompts"][:2])}
     assert BUNDLED.uncalibrated(labels) is None
-    assert "prompts ['vague'], fitted" in str(BUNDLED.uncalibrated({**labels, "recipe": "vague"}))
+    assert BUNDLED.uncalibrated({**labels, "recipe": "soft_rbox+two_sizes@96"}) is None
+    assert BUNDLED.uncalibrated({**labels, "recipe": "fit@96"}) is None
+    told = str(BUNDLED.uncalibrated({**labels, "recipe": "fit@96+vague@3+dim"}))
+    assert told.startswith("prompts dim, vague, fitted on consensus, fit, hbox, ")
     assert "segmenter grabcut" in str(BUNDLED.uncalibrated({**labels, "segmenter": "grabcut"}))
     assert "model_sha256 00ff" in str(BUNDLED.uncalibrated({**labels, "model_sha256": "00ff"}))
 
