@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from samrs.core.errors import MissingInputError, ParameterError, ProductError, advice, full_disk
 from samrs.core.records import IGNORE
 from samrs.training.adapter import AdapterEncoder
+from samrs.training.convolutions import layout, steady
 from samrs.training.encoder_names import TIMM
 from samrs.training.hiera import HieraEncoder, is_hiera
 from samrs.training.initial_weights import is_file, load_encoder
@@ -66,6 +67,7 @@ class MultiHeadNetwork(nn.Module):
         ProductError: a file's weights do not fit the encoder.
 
     Attributes:
+        layout: of images in memory, see ``lay_out``.
         loaded: what became of the file's tensors, see ``initial_weights.Loaded``; None without one.
     """
 
@@ -88,15 +90,27 @@ class MultiHeadNetwork(nn.Module):
         self.mean: Tensor
         self.std: Tensor
         self.heads = nn.ModuleDict({name: head(outputs) for name, outputs in heads.items()})
+        steady(self)
+        self.layout = torch.contiguous_format
         self.register_buffer("mean", torch.tensor(MEAN_RGB).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD_RGB).view(3, 1, 1), persistent=False)
 
     def decoded(self, images: Tensor) -> Decoded:
         """What the heads see of uint8 RGB images (B, 3, H, W), sides divisible by 32."""
         pixels = (images - self.mean) / self.std
-        levels = self.encoder(pixels.contiguous(memory_format=torch.channels_last))
+        levels = self.encoder(pixels.contiguous(memory_format=self.layout))
         found: Decoded = self.decoder(levels)
         return found
+
+    def lay_out(self, device: torch.device, precision: str) -> None:
+        """Lay weights and images out in memory as ``convolutions.layout`` says.
+
+        Args:
+            device: where the network will compute from here on.
+            precision: likewise.
+        """
+        self.layout = layout(device, precision)
+        self.to(memory_format=self.layout)
 
     def forward(self, images: Tensor, parts: Mapping[str, int]) -> dict[str, Tensor]:
         """Logits (B_s, outputs_s, H, W) of each subset.

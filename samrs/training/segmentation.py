@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
@@ -24,7 +23,7 @@ from samrs.training.networks import MultiHeadNetwork
 from samrs.training.optimizer import Rates, optimizer_and_schedule
 from samrs.training.ranks import sum_of_all
 from samrs.training.sampling import Draws, split_batch
-from samrs.training.settings import Settings
+from samrs.training.settings import Settings, device_of
 from samrs.training.tiles import SemanticTiles
 from samrs.training.watching import Log, Validate, best, set_aside
 
@@ -155,7 +154,7 @@ def train_network(
     draws = Draws(sizes, parts, seed=seed)
     crops = Crops(tiles, indices, draws, crop=settings.crop, seed=seed)
     network.check_side(settings.crop)
-    network.to(memory_format=torch.channels_last)
+    network.lay_out(device_of(runtime), settings.precision)
     task = SegmentationTask(network, crops, settings, seed=seed)
     watch: list[Callback] = []
     if any(aside.values()):

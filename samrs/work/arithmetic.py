@@ -17,7 +17,7 @@ from samrs.core.errors import ParameterError
 
 PORTABLE, TRAINED = "float32", "32-true"
 """The precision of labels whose sums are those of every CPU, and that of trainings which are held
-likewise, where gradients of some convolutions still follow it."""
+likewise (``samrs/training/convolutions.py``)."""
 HELD = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 """Environment variables of oneDNN and torch, read once in a process."""
 

@@ -1,6 +1,6 @@
 """Prints a hash of what two steps of the demo's network learn, and the probes of it.
 
-    python -m tests.training.portable
+    python -m tests.training.portable [THREADS]
 
 Run by test_portable in processes that tell libraries otherwise of the CPU.
 """
@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from samrs.work import arithmetic
-
-THREADS = 2
-"""Sums of gradients follow the number of threads."""
 
 
 def main() -> None:
@@ -30,7 +28,7 @@ def main() -> None:
     from tests.training.conftest import HELD_OUT, PROTOCOL, RUNTIME, SEED, SETTINGS
 
     settings = Settings(**{**SETTINGS, "crop": 64, "batch_size": 3, "steps": 2})
-    runtime: dict[str, Any] = {**RUNTIME, "threads": THREADS}
+    runtime: dict[str, Any] = {**RUNTIME, "threads": int(sys.argv[1]) if sys.argv[1:] else 2}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         splits = ["train"] * 4 + ["val"]

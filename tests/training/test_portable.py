@@ -1,5 +1,5 @@
-"""A small training in float32 is the same bytes whatever the CPU has; other CPUs are emulated,
-slowly. The demo's is not (docs/decisions/training-in-float32.md)."""
+"""A small training in float32 is the same bytes whatever the CPU has, and with any number of
+threads; other CPUs are emulated, slowly. Sizes of caches: test_convolutions.py."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def learned(*by: str, **env: str) -> str:
+def learned(*by: str, threads: int = 2, **env: str) -> str:
     """What ``tests.training.portable`` prints in a process of its own."""
     free = {k: v for k, v in os.environ.items() if k not in HELD}
     done = subprocess.run(
-        [*by, sys.executable, "-m", "tests.training.portable"],
+        [*by, sys.executable, "-m", "tests.training.portable", str(threads)],
         cwd=ROOT, env={**free, **env}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -35,8 +35,9 @@ def known() -> str:
     return (ROOT / "tests" / "training" / "portable.txt").read_text(encoding="utf-8")
 
 
-def test_training_and_probes_are_the_same_whatever_the_libraries_are_told_of_the_cpu() -> None:
+def test_training_is_the_same_whatever_libraries_are_told_of_the_cpu_by_three_threads() -> None:
     found = learned(
+        threads=3,
         MKL_CBWR="COMPATIBLE", ATEN_CPU_CAPABILITY="default", ONEDNN_MAX_CPU_ISA="SSE41",
         OPENBLAS_CORETYPE="Haswell", OMP_NUM_THREADS="1",
     )  # fmt: skip
