@@ -20,8 +20,8 @@ not), their sum, and its ratio to `full`. Outputs of `change` and `labels_alone`
 those of `full`, byte by byte; the script ends with an error where one differs.
 
 `--segmenter box` (usual) stands in for SAM: its masks are the boxes, so that labelling costs next
-to nothing in both and the ratio is of what is not labelling; `sam` labels with `nano` and tells the
-ratio of a whole pipeline. `--arms` leaves out some.
+to nothing in both and the ratio is of what is not labelling; `sam` labels with `nano`, by the
+recipe `--prompt`, and tells the ratio of a whole pipeline. `--arms` leaves out some.
 """
 
 from __future__ import annotations
@@ -140,6 +140,7 @@ def begin(project: Path, inbox: Path, given: argparse.Namespace) -> None:
     yaml = YAML()
     params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params |= {"origin": "official", "segmenter": given.segmenter, "precision": given.precision}
+    params["prompt"] = given.prompt or params["prompt"]
     params["normalize"]["dota"] |= {"tile": given.tile, "overlap": given.tile // 5}
     params["datasets"] = {"dota": params["datasets"]["dota"]}
     params["subsets"] = {"dota": "sota"}
@@ -184,7 +185,7 @@ def measure(work: Path, given: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
     Args:
         work: an empty folder; it takes about 15 GB.
-        given: scenes, side, tile, segmenter, precision and arms.
+        given: scenes, side, tile, segmenter, prompt, precision and arms.
     """
     pictures = Pictures(REAL)
     inbox = work / "inbox"
@@ -225,6 +226,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=1250, help="of a scene, px")
     parser.add_argument("--tile", type=int, default=512, help="side of a tile, px")
     parser.add_argument("--segmenter", choices=("box", "sam"), default="box")
+    parser.add_argument("--prompt", help="recipe; that of params.yaml unless given")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--work", type=Path, required=True, help="a folder that is not there yet")
