@@ -12,9 +12,10 @@ from tests.pipeline.closure import ROOT, imports
 FLOORS = (
     "core",
     "drawing executors fetch measures prompting reading scenes work",
-    "corrections",
-    "training weights",
-    "datasets download finetune label look normalize pretrain prompts release sam stats",
+    "corrections weights",
+    "sam",
+    "training",
+    "datasets download finetune label look normalize pretrain prompts release stats",
     "ablation add comparison nano segmenters verify",
     "card",
     "check data export fit_quality",

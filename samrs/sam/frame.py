@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segment_anything.utils.transforms import ResizeLongestSide
+from PIL import Image
 from torch.nn import functional
 
 Logits = NDArray[np.float32]
@@ -25,8 +25,30 @@ INSIDE, OUTSIDE = 1000.0, -1000.0
 
 def input_size(size_hw: tuple[int, int], frame: int) -> tuple[int, int]:
     """Height and width of a tile resized to a long side of ``frame`` px."""
-    height, width = ResizeLongestSide.get_preprocess_shape(size_hw[0], size_hw[1], frame)
-    return int(height), int(width)
+    scale = frame / max(size_hw)
+    return int(size_hw[0] * scale + 0.5), int(size_hw[1] * scale + 0.5)
+
+
+def points_in_frame(
+    points_xy: NDArray[np.float64], size_hw: tuple[int, int], frame: int
+) -> NDArray[np.float64]:
+    """Points (..., 2) of a tile as they lie in the frame.
+
+    Args:
+        points_xy: px of the tile.
+        size_hw: the tile's.
+        frame: side of SAM's frame, px.
+    """
+    height, width = input_size(size_hw, frame)
+    scaled = np.asarray(points_xy, np.float64) * [width / size_hw[1], height / size_hw[0]]
+    return np.asarray(scaled, np.float64)
+
+
+def resized(image: NDArray[np.uint8], frame: int) -> NDArray[np.uint8]:
+    """An image (H, W, 3) uint8 with a long side of ``frame`` px, by Pillow, as SamPredictor's."""
+    height, width = input_size((image.shape[0], image.shape[1]), frame)
+    found = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(found, np.uint8)
 
 
 def mask_to_prompt(mask: NDArray[np.bool_], frame: int, prompt_hw: tuple[int, int]) -> torch.Tensor:

@@ -12,7 +12,6 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segment_anything.utils.transforms import ResizeLongestSide
 from torch.nn import functional
 
 from samrs.prompting.types import FLOOR, Floats
@@ -72,8 +71,7 @@ class Padded:
 
     def points(self, points_xy: Floats, size_hw: tuple[int, int]) -> Floats:
         """``points_xy`` in the square, as ``Square.points`` says."""
-        mapped: Floats = ResizeLongestSide(self.side).apply_coords(points_xy, size_hw)
-        return mapped
+        return frame.points_in_frame(points_xy, size_hw, self.side)
 
     def mask(self, mask: NDArray[np.bool_], prompt_hw: tuple[int, int]) -> torch.Tensor:
         """As ``Square.mask``."""

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from segment_anything.modeling import ImageEncoderViT, Sam
-from segment_anything.utils.transforms import ResizeLongestSide
 
 from samrs.prompting.types import Prompt
 from samrs.sam import checkpoints, frame, mobile
@@ -82,7 +81,6 @@ class SamSegmenter(Prompted):
             partial(embed, self.encoder), sam.mask_decoder
         )
         self.frame = int(sam.image_encoder.img_size)
-        self.transform = ResizeLongestSide(self.frame)
         super().__init__(Padded(self.frame), portable(sam.prompt_encoder))
         self.places = self.prompts.get_dense_pe()
         self._empty: torch.Tensor | None = None
@@ -114,7 +112,7 @@ class SamSegmenter(Prompted):
         one_thread()
         size_hw = (image.shape[0], image.shape[1])
         if frame.input_size(size_hw, self.frame) != size_hw:
-            image = self.transform.apply_image(image)
+            image = frame.resized(image, self.frame)
         seen = torch.from_numpy(np.require(image, requirements=["C", "W"])).to(self.sam.device)
         pixels = self.sam.preprocess(seen.permute(2, 0, 1).contiguous()[None])
         precise: torch.Tensor = pixels.to(next(self.encoder.parameters()).dtype)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from segment_anything.utils.transforms import ResizeLongestSide
 from torch.nn import functional
 
 from samrs.sam import frame
@@ -70,3 +71,16 @@ def test_logits_in_the_padding_are_no_mask() -> None:
     low[200:] = 5
     crop, _, _ = frame.logits_to_crop(low, SIDE, (400, 1024), FLOOR)
     assert crop.size == 0
+
+
+@pytest.mark.parametrize("size_hw", SIZES, ids=str)
+def test_images_and_points_come_to_the_frame_as_segment_anything_brings_them(
+    size_hw: tuple[int, int],
+) -> None:
+    rng, theirs = np.random.default_rng(3), ResizeLongestSide(SIDE)
+    assert frame.input_size(size_hw, SIDE) == theirs.get_preprocess_shape(*size_hw, SIDE)
+    points = rng.uniform(0, 3000, (4, 5, 2))
+    ours = frame.points_in_frame(points, size_hw, SIDE)
+    assert (ours == theirs.apply_coords(points, size_hw)).all()
+    image = rng.integers(0, 256, (*size_hw, 3), dtype=np.uint8)
+    assert (frame.resized(image, SIDE) == theirs.apply_image(image)).all()
