@@ -57,6 +57,7 @@ LIBRARIES = (
     "torch",
     "numpy",
     "opencv-python-headless",
+    "pillow",
     "pycocotools",
     "segment-anything",
     "timm",

@@ -27,7 +27,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from samrs.sam.mask_prompts import Marks
-from samrs.sam.products import layer, linear, normed, product, small
+from samrs.sam.norms import normed
+from samrs.sam.products import layer, linear, product, small
 
 UPSCALED = {"cpu": 1, "cuda": 16}
 """Prompts whose masks are brought to full size at once: one fits a core's cache; a GPU would wait

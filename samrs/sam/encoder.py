@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from samrs.sam.attention import attended
-from samrs.sam.products import convolved, layer, linear, normed, patches, product
+from samrs.sam.norms import normed
+from samrs.sam.products import convolved, layer, linear, patches, product
 
 
 def encode(encoder: ImageEncoderViT, pixels: Tensor) -> Tensor:

@@ -24,8 +24,9 @@ from samrs.sam import decoder as decoding
 from samrs.sam.computing import check_encoder_precision, one_thread
 from samrs.sam.encoder import encode_with_detail
 from samrs.sam.frame import Logits, input_size
+from samrs.sam.norms import normed
 from samrs.sam.places import portable
-from samrs.sam.products import convolved, convolved_by, linear, normed
+from samrs.sam.products import convolved, convolved_by, linear
 from samrs.sam.prompted import Prompted
 from samrs.sam.resizing import resized
 from samrs.sam.square import Padded

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 
 import torch
-from segment_anything.modeling.common import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -114,14 +113,18 @@ def convolved_by(
     c = convolution
     if by_onednn(seen):  # torch takes other libraries for some sizes
         found: Tensor = torch.mkldnn_convolution(
-            seen, weight, bias, _pads(c), c.stride, c.dilation, c.groups
+            seen, weight, bias, pads(c), c.stride, c.dilation, c.groups
         )
         return found
     return functional.conv2d(seen, weight, bias, c.stride, c.padding, c.dilation, c.groups)
 
 
-def _pads(convolution: nn.Conv2d) -> tuple[int, ...]:
-    """Of height and width; segment_anything's are numbers."""
+def pads(convolution: nn.Conv2d) -> tuple[int, ...]:
+    """Of height and width.
+
+    Args:
+        convolution: whose padding is numbers, as segment_anything's are, and no word.
+    """
     assert not isinstance(convolution.padding, str)
     return convolution.padding
 
@@ -143,15 +146,6 @@ def patches(convolution: nn.Conv2d, seen: Tensor) -> Tensor:
     whole = seen[..., : height * high, : width * wide]
     cells = whole.reshape(batch, channels, height, high, width, wide).permute(0, 2, 4, 1, 3, 5)
     return linear(cells.flatten(3), convolution.weight.flatten(1), convolution.bias)
-
-
-def normed(norm: LayerNorm2d, rows: Tensor) -> Tensor:
-    """``LayerNorm2d`` of (..., C), whose channels are the last dimension.
-
-    Args:
-        norm: made for channels that come first.
-    """
-    return functional.layer_norm(rows, norm.weight.shape, norm.weight, norm.bias, norm.eps)
 
 
 def waves(turns: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,14 +18,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from samrs.sam.products import by_onednn, convolved_by, linear
+from samrs.sam.products import by_onednn, convolved_by, linear, pads
 
 SUMMED_BY = 2
 """Threads that sum a gradient of weights, on any number of cores."""
 
 
 class SteadyConv2d(nn.Conv2d):
-    """A convolution, of one group and zeros around the image, that sums alike on every CPU."""
+    """A convolution, of one group and zeros around the image.
+
+    In float32 on a CPU its sums follow neither the size of the caches nor the number of threads.
+    """
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if not by_onednn(input) or torch.is_autocast_enabled("cpu"):
@@ -61,13 +64,10 @@ class _Steady(torch.autograd.Function):
             return found
 
         of_seen = None
-        if ctx.needs_input_grad[0]:
-            strided = max(of.stride) > 1
-            of_seen = (
-                _spread(grad, weight, seen.shape[2:], of)
-                if strided
-                else gradients(True, False, False)[0]
-            )
+        if ctx.needs_input_grad[0] and max(of.stride) > 1:
+            of_seen = _spread(grad, weight, seen.shape[2:], of)
+        elif ctx.needs_input_grad[0]:
+            of_seen, *_ = gradients(True, False, False)
         with _threads(SUMMED_BY):
             _, of_weight, of_bias = gradients(False, True, of.bias is not None)
         return of_seen, of_weight, of_bias, None
@@ -75,6 +75,7 @@ class _Steady(torch.autograd.Function):
 
 @contextmanager
 def _threads(number: int) -> Iterator[None]:
+    """Let torch compute by so many threads, whatever it was told before."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:
@@ -87,13 +88,8 @@ def _spread(grad: Tensor, weight: Tensor, size_hw: torch.Size, of: nn.Conv2d) ->
     """The gradient (B, in, H, W) of what a convolution sees, of that of what it gives."""
     cells = linear(grad.flatten(2).mT.contiguous(), weight.flatten(1).mT.contiguous())
     return functional.fold(
-        cells.mT.contiguous(), size_hw, of.kernel_size, of.dilation, _pads(of), of.stride
+        cells.mT.contiguous(), size_hw, of.kernel_size, of.dilation, pads(of), of.stride
     )
-
-
-def _pads(of: nn.Conv2d) -> tuple[int, ...]:
-    assert not isinstance(of.padding, str)  # ``steady`` takes none
-    return of.padding
 
 
 def steady(network: nn.Module) -> None:

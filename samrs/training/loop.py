@@ -4,9 +4,9 @@ A fixed number of steps. ``Task`` says what a step is: batch, loss, optimizer an
 
 Checkpoints lie in the caller's work folder. A killed run goes on from its last one and ends with
 the same weights: a step's batch follows from its number, each step seeds torch, and Lightning
-restores weights, optimizer, schedule and loop. On x86-64 CPUs in float32 networks of convolutions
-end with the same weights on any of them, with any number of threads; elsewhere on one kind of
-machine, as the order of floating-point sums differs (docs/decisions/training-in-float32.md).
+restores weights, optimizer, schedule and loop. In float32 on an x86-64 CPU the sums of a network of
+convolutions follow neither the CPU nor the number of threads; elsewhere this holds on one kind of
+machine (docs/decisions/training-in-float32.md).
 """
 
 from __future__ import annotations

@@ -111,17 +111,14 @@ def parts(folder: str) -> list[str]:
 KEEPERS: dict[str, tuple[Sequence[str], Sequence[str], set[str]]] = {
     "label": (
         ["samrs.label.label", *parts("segmenters"), *parts("prompts")], label.LIBRARIES,
-        # tables and tensors as they are stored; what resizes pictures has to count from the next
-        # change of labelling on
-        {"pyarrow", "safetensors", "pillow"},
+        {"pyarrow", "safetensors"},  # tables and tensors as they are stored
     ),
     "normalize": (kept_scenes.CODE, kept_scenes.LIBRARIES, {"defusedxml"}),  # texts
     "release": (kept_units.CODE, kept_units.LIBRARIES, set()),
     "verify": (kept_checks.CODE, kept_checks.LIBRARIES, set()),
     "training": (
         TRAINING, benchmark.LIBRARIES,
-        # scipy: intervals of what is kept; segment-anything: a norm beside the products
-        {"pyarrow", "pycocotools", "safetensors", "scipy", "segment-anything"},
+        {"pyarrow", "pycocotools", "safetensors", "scipy"},  # scipy: intervals of what is kept
     ),
 }  # fmt: skip
 """Work that is kept: its code, the libraries whose versions count, and others that do not."""
