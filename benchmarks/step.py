@@ -20,12 +20,13 @@ from unittest.mock import patch
 
 from samrs.work import arithmetic
 
-arithmetic.begin("float32")  # before torch is imported, as stages do
+if __name__ == "__main__":
+    arithmetic.begin(arithmetic.TRAINED)  # before torch is imported, as stages do
 
-import torch  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
+import torch
+from torch import Tensor, nn
 
-from samrs.training import networks  # noqa: E402
+from samrs.training import networks
 
 OUTPUTS = 18
 
