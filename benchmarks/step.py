@@ -18,10 +18,10 @@ from functools import partial
 from typing import NamedTuple
 from unittest.mock import patch
 
-from samrs.work import arithmetic
+from samrs.arithmetic import instructions
 
 if __name__ == "__main__":
-    arithmetic.begin(arithmetic.TRAINED)  # before torch is imported, as stages do
+    instructions.begin(instructions.TRAINED)  # before torch is imported, as stages do
 
 import torch
 from torch import Tensor, nn

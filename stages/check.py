@@ -21,7 +21,14 @@ EVERY = ("samrs/core", "stages/stage.py")
 """What every stage imports: folders of code, and files."""
 WORK = (*EVERY, "samrs/reading/splits.py", "samrs/weights/checkpoint.py", "samrs/work")
 """What stages import that keep finished work."""
-LABEL = ("samrs/label", "samrs/prompting", "samrs/prompts", "samrs/sam", "samrs/segmenters")
+LABEL = (
+    "samrs/arithmetic",
+    "samrs/label",
+    "samrs/prompting",
+    "samrs/prompts",
+    "samrs/sam",
+    "samrs/segmenters",
+)
 """What stages import that ask a segmenter."""
 SHARED = {
     "data/code/every": EVERY,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from samrs.arithmetic import instructions
 from samrs.finetune.headline import surely_gained
-from samrs.work import arithmetic
 from stages.stage import arguments, declared, running, runtime, section, work_folder, write_metrics
 
 
@@ -14,7 +14,7 @@ def main() -> None:
         "benchmark", "normalized", "pretrained", "out", "metrics", "headline"
     )
     params = declared()
-    arithmetic.begin(params["finetune"][benchmark]["precision"])
+    instructions.begin(params["finetune"][benchmark]["precision"])
     from samrs.finetune.finetune import finetune  # with torch, which must find instructions held
 
     values = section(finetune, params, f"finetune.{benchmark}", given="runtime")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samrs.work import arithmetic
+from samrs.arithmetic import instructions
 from stages.stage import (
     arguments,
     copy_plot,
@@ -23,7 +23,7 @@ def main() -> None:
         "released", "out", "metrics", "history", "headline"
     )
     params = declared()
-    arithmetic.begin(params["pretrain"]["precision"])
+    instructions.begin(params["pretrain"]["precision"])
     from samrs.pretrain import pretrain  # with torch, which must find instructions held
 
     values = section(pretrain, params, "pretrain", given="runtime")

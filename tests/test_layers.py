@@ -11,10 +11,9 @@ from tests.pipeline.closure import ROOT, imports
 
 FLOORS = (
     "core",
-    "drawing executors fetch measures prompting reading scenes work",
+    "arithmetic drawing executors fetch measures prompting reading scenes work",
     "corrections weights",
-    "sam",
-    "training",
+    "sam training",
     "datasets download finetune label look normalize pretrain prompts release stats",
     "ablation add comparison nano segmenters verify",
     "card",
@@ -38,6 +37,7 @@ ONLY_IN = {
     "dvc_data": ("samrs/publish/storage.py",),
     "starlette": ("samrs/review/guard.py", "samrs/review/server.py"),
     "torch": (
+        "samrs/arithmetic/products.py",
         "samrs/data/torch.py",
         "samrs/nano",
         "samrs/sam",

@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from samrs.arithmetic import instructions
 from samrs.core.images import decode_rgb
 from samrs.core.rle import Rle, rle_to_mask
 from samrs.label.scores import mask_scores
 from samrs.prompting.recipes import parse_recipe
 from samrs.prompting.types import Boxes
-from samrs.work import arithmetic
 
 PACKAGES = ("segment-anything",)
 
 
 def load(weights: Path, precision: str) -> Callable[[Path, NDArray[np.float64]], list[Rle]]:
     """The engine as the stage makes it; torch is imported after the process is held or not."""
-    arithmetic.begin(precision)
+    instructions.begin(precision)
     import torch
     from segment_anything import sam_model_registry
 

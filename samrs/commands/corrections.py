@@ -96,13 +96,13 @@ def answer(ctx: click.Context, release: Path, to: Path | None, device: str) -> N
     \b
     samrs corrections answer data/release/sota
     """
+    from samrs.arithmetic import instructions
     from samrs.corrections.places import places
     from samrs.review.answering import answer_clicks
     from samrs.verify.refusal import listed_release
-    from samrs.work import arithmetic
 
     manifest = listed_release(release)
-    arithmetic.begin(str(manifest.get("precision", arithmetic.PORTABLE)))
+    instructions.begin(str(manifest.get("precision", instructions.PORTABLE)))
     folder = to or places(release).corrections
     found = answer_clicks(release, folder, device)
     for instance, tile, why in found.left:

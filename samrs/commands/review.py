@@ -62,10 +62,10 @@ def command(
     samrs review data/release/sota --sample 200 --seed 7
     samrs review data/release/sota --beside other/release/sota
     """
+    from samrs.arithmetic import instructions
     from samrs.corrections.places import places
     from samrs.review.review import open_review
     from samrs.review.serving import serve
-    from samrs.work import arithmetic
 
     if estimate and sample is None:
         raise click.UsageError("--estimate is of a sample: name its size with --sample.")
@@ -84,5 +84,5 @@ def command(
         told = review.write_metrics() or {}
         click.echo(f"{review.metrics}: {told['judged']} of {told['sampled']} masks judged")
         return
-    arithmetic.begin(str(review.desk.index.manifest.get("precision", arithmetic.PORTABLE)))
+    instructions.begin(str(review.desk.index.manifest.get("precision", instructions.PORTABLE)))
     serve(review, port, lambda address: click.echo(f"review: {address}\nCtrl-C ends it."))

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
+from samrs.arithmetic import instructions
 from samrs.core import axis
 from samrs.core.errors import ImageError
 from samrs.core.images import decode_rgb
@@ -46,7 +47,6 @@ from samrs.prompting.recipes import Recipe, parse_recipe
 from samrs.prompting.types import Boxes
 from samrs.prompting.view import View
 from samrs.weights.checkpoint import Checkpoint
-from samrs.work import arithmetic
 from samrs.work.fingerprint import fingerprint
 
 log = logging.getLogger("samrs")
@@ -151,14 +151,14 @@ def _code(recipe: Recipe, segmenter: ModuleType) -> list[str]:
 
 
 def segmenter_of(checkpoint: Checkpoint, precision: str) -> ModuleType:
-    """The module of a checkpoint's segmenter; where this process is the first to need torch, its
-    arithmetic is what the precision asks for.
+    """The module of a checkpoint's segmenter; where this process is the first to need torch, it
+    is held at the instructions that the precision asks for.
 
     Args:
         precision: as ``label`` takes it.
     """
     if checkpoint.path is not None:
-        arithmetic.begin(precision)
+        instructions.begin(precision)
     return axis.load(SEGMENTERS, checkpoint.segmenter)
 
 

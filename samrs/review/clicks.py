@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from samrs.arithmetic.instructions import PORTABLE
 from samrs.core import axis
 from samrs.core.errors import ParameterError, ProductError, SamrsError
 from samrs.core.rle import Rle, rle_area
@@ -26,7 +27,6 @@ from samrs.corrections.records import Box
 from samrs.prompting.types import POINT_INSIDE, POINT_OUTSIDE, Prompt, Segmenter
 from samrs.review.kept import Kept
 from samrs.weights.weights import find_checkpoint
-from samrs.work.arithmetic import PORTABLE
 
 log = logging.getLogger("samrs")
 STATES = 24

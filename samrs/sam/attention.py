@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from samrs.sam.products import product
+from samrs.arithmetic.products import product
 
 PIECE = 2**18
 """Scores at a time in float32: 1 MB, half the second-level cache of a core of the machine it was

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from samrs.arithmetic import instructions
 from samrs.core.errors import ParameterError
-from samrs.work import arithmetic
 
 PRECISIONS = ("float32", "float32-fast", "bfloat16", "bfloat16-compiled")
 """On CPUs float32 is the same on all, the others are as fast as each allows. The last is compiled
@@ -125,4 +125,4 @@ def check_device(device: str, precision: str) -> None:
             "check `nvidia-smi`, or use cpu or auto"
         )
     if torch.device(device).type == "cpu":
-        arithmetic.check(precision, torch.backends.cpu.get_cpu_capability())
+        instructions.check(precision, torch.backends.cpu.get_cpu_capability())

@@ -26,9 +26,9 @@ from segment_anything.modeling.transformer import Attention, TwoWayTransformer
 from torch import Tensor
 from torch.nn import functional
 
+from samrs.arithmetic.products import layer, linear, product, small
 from samrs.sam.mask_prompts import Marks
 from samrs.sam.norms import normed
-from samrs.sam.products import layer, linear, product, small
 
 UPSCALED = {"cpu": 1, "cuda": 16}
 """Prompts whose masks are brought to full size at once: one fits a core's cache; a GPU would wait

@@ -15,9 +15,9 @@ from segment_anything.modeling.image_encoder import (
 from torch import Tensor, nn
 from torch.nn import functional
 
+from samrs.arithmetic.products import convolved, layer, linear, patches, product
 from samrs.sam.attention import attended
 from samrs.sam.norms import normed
-from samrs.sam.products import convolved, layer, linear, patches, product
 
 
 def encode(encoder: ImageEncoderViT, pixels: Tensor) -> Tensor:

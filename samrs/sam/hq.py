@@ -19,6 +19,7 @@ from segment_anything.modeling.common import LayerNorm2d
 from segment_anything.modeling.mask_decoder import MLP
 from torch import Tensor, nn
 
+from samrs.arithmetic.products import convolved, convolved_by, linear
 from samrs.prompting.types import Prompt
 from samrs.sam import decoder as decoding
 from samrs.sam.computing import check_encoder_precision, one_thread
@@ -26,7 +27,6 @@ from samrs.sam.encoder import encode_with_detail
 from samrs.sam.frame import Logits, input_size
 from samrs.sam.norms import normed
 from samrs.sam.places import portable
-from samrs.sam.products import convolved, convolved_by, linear
 from samrs.sam.prompted import Prompted
 from samrs.sam.resizing import resized
 from samrs.sam.square import Padded

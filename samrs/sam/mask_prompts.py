@@ -13,8 +13,8 @@ import torch
 from segment_anything.modeling import PromptEncoder
 from torch import Tensor
 
+from samrs.arithmetic.products import patches
 from samrs.sam.norms import normed
-from samrs.sam.products import patches
 
 
 @dataclass(frozen=True)

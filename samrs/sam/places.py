@@ -12,7 +12,7 @@ from segment_anything.modeling import PromptEncoder
 from segment_anything.modeling.prompt_encoder import PositionEmbeddingRandom
 from torch import Tensor
 
-from samrs.sam.products import waves
+from samrs.arithmetic.products import waves
 
 
 def portable(encoder: PromptEncoder) -> PromptEncoder:

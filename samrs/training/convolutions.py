@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from samrs.sam.products import by_onednn, convolved_by, linear, pads
+from samrs.arithmetic.products import by_onednn, convolved_by, linear, pads
 
 SUMMED_BY = 2
 """Threads that sum a gradient of weights, on any number of cores."""

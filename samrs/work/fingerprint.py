@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def fingerprint(
     """
     told = [
         dict(parameters),
-        {path.relative_to(ROOT).as_posix(): sha256(path) for path in closure(*map(_file, code))},
+        {path.relative_to(ROOT).as_posix(): sha256(path) for path in files_of(code)},
         {name: _version(name) for name in libraries},
         [sha256(path) if path.is_file() else read_manifest(path) for path in inputs],
     ]
@@ -67,6 +67,18 @@ def prune_units(folder: Path, used: Collection[str]) -> None:
             remove_idle(place)
 
 
+def files_of(code: Iterable[str]) -> set[Path]:
+    """The files of modules of this package and all of it that they import.
+
+    Args:
+        code: names of the modules.
+
+    Raises:
+        ValueError: there is no such module.
+    """
+    return closure(*(path for module in code for path in _own_files(module)))
+
+
 def closure(*files: Path, packages: Sequence[str] = PACKAGE) -> set[Path]:
     """Files and all of ``packages`` that they import, directly or not."""
     seen: set[Path] = set()
@@ -80,7 +92,11 @@ def closure(*files: Path, packages: Sequence[str] = PACKAGE) -> set[Path]:
 
 
 def imports(file: Path, *, packages: Sequence[str] = PACKAGE) -> set[Path]:
-    """The non-empty files of ``packages`` that a file imports itself, within functions too."""
+    """The non-empty files of ``packages`` that a file imports itself, within functions too.
+
+    Those of the packages that a module lies in are run before it and belong to them, but for the
+    top one, which knows its version only.
+    """
     found: set[Path] = set()
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
@@ -89,23 +105,33 @@ def imports(file: Path, *, packages: Sequence[str] = PACKAGE) -> set[Path]:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             continue
-        found.update(path for name in names if (path := _file_of(name, packages)))
+        for name in names:
+            found.update(_files_of(name, packages))
     return {path for path in found if path.stat().st_size}
 
 
-def _file(module: str) -> Path:
-    """The file of a module of this package.
+def _files_of(module: str, packages: Sequence[str]) -> Iterator[Path]:
+    """The file of a module and those of the packages that it lies in."""
+    if path := _file_of(module, packages):
+        yield path
+    words = module.split(".")
+    for depth in range(2, len(words)):
+        if path := _file_of(".".join(words[:depth]), packages):
+            yield path
+
+
+def _own_files(module: str) -> Iterator[Path]:
+    """As ``_files_of``, of a module of this package, without empty ones.
 
     Raises:
         ValueError: there is none.
     """
-    path = _file_of(module, PACKAGE)
-    if path is None:
+    if _file_of(module, PACKAGE) is None:
         raise ValueError(
             f"fingerprint: no module of this project, got {module!r}; names such as samrs.pretrain "
             "are allowed; name the modules that do the work"
         )
-    return path
+    return (path for path in _files_of(module, PACKAGE) if path.stat().st_size)
 
 
 def _file_of(module: str, packages: Sequence[str]) -> Path | None:

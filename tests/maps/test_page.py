@@ -67,7 +67,7 @@ def test_the_commands_without_dvc_run(tmp_path: Path, monkeypatch: pytest.Monkey
     harbor(tmp_path)
     monkeypatch.chdir(tmp_path)
     # a process of tests has torch, with whatever instructions it found
-    monkeypatch.setattr("samrs.work.arithmetic.check", lambda *given: None)
+    monkeypatch.setattr("samrs.arithmetic.instructions.check", lambda *given: None)
     for program, *words in COMMANDS:
         if program == "samrs" and words[0] != "add":
             more = ["--segmenter", "box"] if words[0] == "label" and "zoom" not in words else []

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from samrs.arithmetic import instructions
 from samrs.core.shards import read_manifest, write_manifest
 from samrs.corrections.read import read_corrections
 from samrs.corrections.records import Anchor, Clicks
 from samrs.corrections.store import Edit, Store
 from samrs.review.answering import answer_clicks
 from samrs.review.desk import Desk
-from samrs.work import arithmetic
 from tests.commands.calls import call, refused
 
 
 def test_clicks_of_a_file_are_answered_once(
     desk: Desk, release: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arithmetic, "check", lambda *_: None)  # torch is there already
+    monkeypatch.setattr(instructions, "check", lambda *_: None)  # torch is there already
     folder = desk.store.folder
     rows = [desk.pictures.row(number) for number in (4, 5)]
     x, y = (rows[0]["hbb"][0] + rows[0]["hbb"][2]) / 2, (rows[0]["hbb"][1] + rows[0]["hbb"][3]) / 2

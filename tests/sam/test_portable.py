@@ -15,14 +15,14 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from samrs.arithmetic.instructions import HELD
+from samrs.arithmetic.products import waves
 from samrs.sam.checkpoints import build_sam
 from samrs.sam.decoder import decode
 from samrs.sam.encoder import encode
 from samrs.sam.mask_prompts import marks
 from samrs.sam.places import portable
-from samrs.sam.products import waves
 from samrs.weights.checkpoints.sam import NANO
-from samrs.work.arithmetic import HELD
 from tests.conftest import ROOT
 from tests.demo.settings import cpu
 

@@ -18,7 +18,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from samrs.work import arithmetic
+from samrs.arithmetic import instructions
 
 SYMBOL = "_ZZN4dnnl4impl3cpu3x643cpuEvE4cpu_"
 """``dnnl::impl::cpu::x64::cpu()::cpu_``, an ``Xbyak::util::Cpu``."""
@@ -32,7 +32,7 @@ LACKING = 77
 def main() -> None:
     """The command line."""
     encoder, side, batch = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    arithmetic.begin(arithmetic.TRAINED)
+    instructions.begin(instructions.TRAINED)
     # or a kernel would outlive a size, in torch's cache of them or in oneDNN's
     os.environ.update({"LRU_CACHE_CAPACITY": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0"})
     import torch
@@ -53,7 +53,7 @@ def main() -> None:
     for size in SIZES:
         ctypes.memmove(levels, struct.pack("3I", first, size, third), 12)
         network = MultiHeadNetwork(encoder, None, "unet", {"a": 5}, seed=1)
-        network.lay_out(torch.device("cpu"), arithmetic.TRAINED)
+        network.lay_out(torch.device("cpu"), instructions.TRAINED)
         torch.manual_seed(0)  # of what is left out at random
         found = network(images, {"a": batch})["a"]
         torch.nn.functional.cross_entropy(found, labels).backward()

@@ -14,12 +14,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from samrs.work import arithmetic
+from samrs.arithmetic import instructions
 
 
 def main() -> None:
     """The command line."""
-    arithmetic.begin(arithmetic.TRAINED)
+    instructions.begin(instructions.TRAINED)
     # With torch, which must find instructions held:
     from samrs.finetune.finetune import finetune
     from samrs.pretrain import pretrain

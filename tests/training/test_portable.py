@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from samrs.work.arithmetic import HELD
+from samrs.arithmetic.instructions import HELD
 from tests.conftest import ROOT
 from tests.demo.settings import cpu
 

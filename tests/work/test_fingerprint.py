@@ -86,6 +86,15 @@ def test_an_edit_of_a_module_that_training_uses_changes_it(
     assert name(code=[work]) != before
 
 
+@pytest.mark.parametrize("package", ["sam", "segmenters"])
+def test_an_edit_of_what_a_package_does_when_a_module_of_it_is_imported_changes_it(
+    copied: Path, package: str
+) -> None:
+    before = name(code=["samrs.segmenters.sam"])
+    edit(copied / package / "__init__.py")
+    assert name(code=["samrs.segmenters.sam"]) != before
+
+
 @pytest.mark.parametrize("work", TRAINING)
 def test_an_edit_of_a_module_that_training_does_not_use_leaves_it(copied: Path, work: str) -> None:
     before = name(code=[work])
@@ -134,7 +143,7 @@ DISTRIBUTIONS = {
 def libraries_of(code: Sequence[str]) -> set[str]:
     """The distributions that modules and what they import of this project import."""
     found: set[str] = set()
-    for file in closure(*(module._file(one) for one in code)):
+    for file in module.files_of(code):
         for node in ast.walk(ast.parse(file.read_bytes())):
             if isinstance(node, ast.Import):
                 found |= {alias.name.partition(".")[0] for alias in node.names}

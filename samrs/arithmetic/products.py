@@ -1,9 +1,9 @@
 """Sums of products in float32 on a CPU: by oneDNN, which sums in the same order on every CPU.
 
 torch multiplies by MKL otherwise, which has code paths of its own for each maker's CPUs, and so do
-its ``exp``, ``sqrt`` and ``erf``. With ``samrs/work/arithmetic.py`` in force oneDNN and torch's
-own vectors take one path on all of them. Everything else, and every other type or device, is left
-to torch.
+its ``exp``, ``sqrt`` and ``erf``. In a process held at AVX2 (``instructions.py``) oneDNN and
+torch's own vectors take one path on all of them. Everything else, and every other type or device,
+is left to torch.
 """
 
 from __future__ import annotations
