@@ -50,6 +50,7 @@ KINDS = {
         "measures": "scores against true masks, groups, bootstrap intervals",
         "comparison": "tables, plots and pictures of recipes, and the choice of `auto`",
         "training": "networks, tiles, sampling, loop and evaluation of the trainings",
+        "arithmetic": "sums of float32 that are the same on every x86-64 CPU",
         "work": "unfinished work: the name of its folder, and its files, sealed",
         "gallery": "walls of instances to filter, sort and open, of reports and previews",
         "drawing": "palettes, overlays, crops, plots, tables and templates",
