@@ -24,7 +24,7 @@ if __name__ == "__main__":
     instructions.begin(instructions.TRAINED)  # before torch is imported, as stages do
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from samrs.training import networks
 
@@ -64,9 +64,9 @@ def made(encoder: str, count: int, side: int, *, steady: bool) -> Side:
     build = partial(networks.MultiHeadNetwork, encoder, None, "unet", {"sota": OUTPUTS}, seed=0)
     if steady:
         network = build()
-        network.lay_out(torch.device("cpu"), "32-true")
+        network.lay_out(torch.device("cpu"), instructions.TRAINED)
     else:
-        with patch.object(networks, "steady", nn.Identity()):
+        with patch.object(networks, "steady", lambda network: None):
             network = build()
         network.layout = torch.channels_last
         network.to(memory_format=torch.channels_last)

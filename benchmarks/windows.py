@@ -62,13 +62,14 @@ def table(frame: pd.DataFrame, reference: str) -> str:
     """Markdown: a row a recipe.
 
     Args:
-        frame: of ``asked``, with one more recipe for each checkpoint.
+        frame: of ``asked``; what other weights answer stands as a recipe of another name.
         reference: the recipe that the others are compared with.
     """
     wide = frame.pivot(index=NAMES, columns="recipe", values="iou")
     passes = frame.groupby("recipe")["encoder_passes"].mean()
-    draws = Resampling(wide.reset_index()[NAMES])
-    lines = [f"{len(wide)} instances, {len(set(wide.reset_index()['scene_id']))} pictures", ""]
+    instances = wide.index.to_frame(index=False)
+    draws = Resampling(instances)
+    lines = [f"{len(wide)} instances, {instances['scene_id'].nunique()} pictures", ""]
     lines += ["| recipe | mIOU_I | to the reference | passes |", "| --- | ---: | ---: | ---: |"]
     for name in dict.fromkeys(frame["recipe"]):
         gain = 100 * (wide[name] - wide[reference])
